@@ -1,0 +1,306 @@
+"""The settings: read once from the environment and `.env`, checked together, frozen.
+
+Every problem is reported at once, in one ConfigurationError. The names, defaults and meanings are the contract's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import importlib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.errors import ConfigurationError
+
+PREFIX = "DYNAMIRROR_"
+ENV_FILE = ".env"
+
+# botocore, dynamodb 2012-08-10: shape TableName (3 to 255 of these characters); TableArn also takes an ARN.
+_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+_TABLE_ARN = re.compile(r"arn:[a-z-]+:dynamodb:(?P<region>[a-z0-9-]+):\d{12}:table/(?P<name>[a-zA-Z0-9_.-]{3,255})")
+_PIPELINE_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,255}")
+
+
+class StartFrom(enum.StrEnum):
+    SNAPSHOT = "snapshot"
+    TRIM_HORIZON = "trim_horizon"
+    LATEST = "latest"
+
+
+class WriteMode(enum.StrEnum):
+    AUTO = "auto"
+    STRICT = "strict"
+
+
+class OnGap(enum.StrEnum):
+    FAIL = "fail"
+    SNAPSHOT = "snapshot"
+
+
+class LogFormat(enum.StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    return value
+
+
+def _table(value: str) -> str:
+    if not _TABLE_NAME.fullmatch(value) and not _TABLE_ARN.fullmatch(value):
+        raise ValueError("expected a table name (3 to 255 letters, digits, '_', '.', '-') or a table's ARN")
+    return value
+
+
+def _url(value: str | None) -> str | None:
+    if value is not None and not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("expected a URL such as http://localhost:8000")
+    return value
+
+
+def _role(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"arn:[a-z-]+:iam::\d{12}:role/.+", value):
+        raise ValueError("expected a role's ARN such as arn:aws:iam::123456789012:role/reader")
+    return value
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+TableName = Annotated[str, AfterValidator(_table)]
+OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
+Url = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_url)]
+RoleArn = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_role)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+# botocore, dynamodb 2012-08-10: shape AttributeName (at most 65,535 characters); empty turns the attribute off.
+AttributeName = Annotated[str, Field(max_length=65535)]
+
+
+class Settings(BaseSettings):
+    """One pipeline's settings. Build it with `load_settings`, which reports every problem for a person."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    source_table: TableName
+    replica_table: TableName
+    pipeline: OptionalText = None
+    control_table: TableName = "dynamirror-control"
+    source_region: OptionalText = None
+    replica_region: OptionalText = None
+    source_endpoint_url: Url = None
+    replica_endpoint_url: Url = None
+    streams_endpoint_url: Url = None
+    source_role_arn: RoleArn = None
+    replica_role_arn: RoleArn = None
+    start_at: Annotated[StartFrom, BeforeValidator(_lower)] = StartFrom.SNAPSHOT
+    create_replica: bool = False
+    writers: int = Field(default=16, ge=1, le=1024)
+    queue_max_records: int = Field(default=10_000, ge=1)
+    queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    write_mode: Annotated[WriteMode, BeforeValidator(_lower)] = WriteMode.AUTO
+    max_writes_per_second: float = Field(default=0, ge=0)
+    poll_interval_seconds: float = Field(default=0.25, gt=0, le=60)
+    checkpoint_interval_seconds: float = Field(default=1, gt=0, le=3600)
+    lease_seconds: float = Field(default=10, ge=1, le=3600)
+    shutdown_timeout_seconds: float = Field(default=20, ge=0)
+    max_attempts: int = Field(default=10, ge=1)
+    stamp_attribute: AttributeName = "timestamp"
+    sequence_attribute: AttributeName = "dynamirror_sequence"
+    include_attributes: Names = ()
+    exclude_attributes: Names = ()
+    on_gap: Annotated[OnGap, BeforeValidator(_lower)] = OnGap.FAIL
+    skip_ttl_deletes: bool = False
+    transform: OptionalText = None
+    verify_items_per_second: float = Field(default=0, ge=0)
+    admin_host: str = "127.0.0.1"
+    admin_port: int = Field(default=8080, ge=0, le=65535)
+    admin_token: Secret = None
+    read_token: Secret = None
+    log_records: bool = False
+    log_format: Annotated[LogFormat | None, BeforeValidator(_blank_is_none), BeforeValidator(_lower)] = None
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` hands over: it has read the environment, to see the unknown names too."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*self._table_problems(), *self._attribute_problems(), *self._admin_problems()]
+        if self.transform is not None:
+            try:
+                load_transform(self.transform)
+            except ConfigurationError as error:
+                problems.append(f"{PREFIX}TRANSFORM: {error}")
+        if self.pipeline is not None and not _PIPELINE_NAME.fullmatch(self.pipeline):
+            problems.append(f"{PREFIX}PIPELINE: expected 1 to 255 letters, digits, '_', '.', ':', '/', '-'")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _table_problems(self) -> list[str]:
+        found = []
+        for side in ("source", "replica"):
+            arn = _TABLE_ARN.fullmatch(getattr(self, f"{side}_table"))
+            region = getattr(self, f"{side}_region")
+            if arn and region and arn["region"] != region:
+                name = f"{PREFIX}{side.upper()}"
+                found.append(f"{name}_REGION: {region} is not the region of {name}_TABLE ({arn['region']})")
+        source = (self.source_table, self.source_region, self.source_endpoint_url, self.source_role_arn)
+        replica = (self.replica_table, self.replica_region, self.replica_endpoint_url, self.replica_role_arn)
+        if source == replica:
+            found.append(f"{PREFIX}REPLICA_TABLE: the replica is the source itself; name another table")
+        return found
+
+    def _attribute_problems(self) -> list[str]:
+        found = []
+        if self.stamp_attribute and self.stamp_attribute == self.sequence_attribute:
+            found.append(f"{PREFIX}SEQUENCE_ATTRIBUTE: must not be the same as {PREFIX}STAMP_ATTRIBUTE")
+        if self.include_attributes and self.exclude_attributes:
+            both = sorted(set(self.include_attributes) & set(self.exclude_attributes))
+            if both:
+                found.append(f"{PREFIX}EXCLUDE_ATTRIBUTES: also included: {', '.join(both)}")
+        return found
+
+    def _admin_problems(self) -> list[str]:
+        if self.admin_token is None and not is_loopback(self.admin_host):
+            return [f"{PREFIX}ADMIN_HOST: {self.admin_host} is not loopback; set {PREFIX}ADMIN_TOKEN to listen there"]
+        return []
+
+    @property
+    def pipeline_name(self) -> str:
+        """The pipeline's name in the control table."""
+        return self.pipeline or f"{table_name(self.source_table)}--{table_name(self.replica_table)}"
+
+    @property
+    def metadata_attributes(self) -> frozenset[str]:
+        """The attributes that dynamirror adds to items, and that no comparison looks at."""
+        return frozenset(name for name in (self.stamp_attribute, self.sequence_attribute) if name)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def table_name(name_or_arn: str) -> str:
+    """The bare name of a table that was given by name or by ARN."""
+    arn = _TABLE_ARN.fullmatch(name_or_arn)
+    return arn["name"] if arn else name_or_arn
+
+
+def table_region(name_or_arn: str) -> str | None:
+    """The region that a table's ARN names; None for a bare name."""
+    arn = _TABLE_ARN.fullmatch(name_or_arn)
+    return arn["region"] if arn else None
+
+
+def load_transform(reference: str) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+    """The function that `module:function` names. Raises ConfigurationError when there is none."""
+    module_name, _, function_name = reference.partition(":")
+    if not module_name or not function_name:
+        raise ConfigurationError(f"{reference!r} is not module:function")
+    try:
+        found = getattr(importlib.import_module(module_name), function_name)
+    except ImportError as error:
+        raise ConfigurationError(f"the module {module_name!r} can't be imported: {error}") from error
+    except AttributeError as error:
+        raise ConfigurationError(f"the module {module_name!r} has no {function_name!r}") from error
+    if not callable(found):
+        raise ConfigurationError(f"{reference!r} is not a function")
+    transform: Callable[[dict[str, Any]], dict[str, Any] | None] = found
+    return transform
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment and `.env`. Raises ConfigurationError that lists every problem, one a line.
+
+    With `environment` given, only that is read, and no `.env`.
+    """
+    if environment is None:
+        given: dict[str, str | None] = {**dotenv_values(ENV_FILE), **os.environ}
+    else:
+        given = dict(environment)
+    given = {name.upper(): value for name, value in given.items() if name.upper().startswith(PREFIX)}
+    problems = _unknown_names(given)
+    values: dict[str, Any] = {
+        name: given[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in given
+    }
+    settings: Settings | None = None
+    try:
+        settings = Settings(**values, **overrides)
+    except ValidationError as error:
+        problems += _problems_of(error)
+        problems += _problems_behind(error, values | overrides)
+    if problems or settings is None:
+        raise ConfigurationError("\n".join(dict.fromkeys(problems)))
+    return settings
+
+
+def _problems_behind(error: ValidationError, values: Mapping[str, Any]) -> list[str]:
+    """What does not fit together among the good values: pydantic looks at that only when each is good."""
+    bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    if not bad:
+        return []
+    good = {"source_table": "a-source", "replica_table": "a-replica"} | {
+        name: value for name, value in values.items() if name not in bad
+    }
+    try:
+        Settings(**good)
+    except ValidationError as second:
+        return _problems_of(second)
+    return []
+
+
+def _unknown_names(given: Mapping[str, str | None]) -> list[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    problems = []
+    for name in sorted(given.keys() - known):
+        close = difflib.get_close_matches(name, known, n=1)
+        problems.append(f"{name}: unknown setting" + (f" (did you mean {close[0]}?)" if close else ""))
+    return problems
+
+
+def _problems_of(error: ValidationError) -> list[str]:
+    problems = []
+    for problem in error.errors(include_url=False, include_input=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:
+            problems += message.splitlines()
+        elif problem["type"] == "missing":
+            problems.append(f"{PREFIX}{str(problem['loc'][0]).upper()}: required, but not set")
+        else:
+            problems.append(f"{PREFIX}{str(problem['loc'][0]).upper()}: {message}")
+    return problems

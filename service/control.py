@@ -1,0 +1,83 @@
+"""What the control table remembers of a pipeline: its lease, its place in the stream, its dead letters.
+
+These values outlive the process; schemas/README.md describes how each is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from service.model import ItemKey, Position, SequenceNumber, ShardId
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a shard is settled; what a restart goes on from. `is_closed`: settled to the end of a closed shard."""
+
+    shard_id: ShardId
+    position: Position
+    parent_id: ShardId | None = None
+    is_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """History that can't be read any more. `detected_at` in seconds since the epoch."""
+
+    shard_id: ShardId | None
+    after: SequenceNumber | None
+    detected_at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecord:
+    """All that a pipeline remembers of its place in the stream; saved and loaded as one."""
+
+    stream_arn: str
+    checkpoints: dict[ShardId, Checkpoint] = field(default_factory=dict)
+    guarded_until: float = 0.0
+    """Changes created before this moment (seconds since the epoch) may have been applied before."""
+    gaps: tuple[Gap, ...] = ()
+    needs_snapshot: bool = False
+    """A snapshot must complete before the replica is whole (first start, or a gap that heals by itself)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for a pipeline. Trust in it ends on the monotonic clock, see replication.lease."""
+
+    owner: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """The lease as the control table holds it. Times are the owner's wall clock, in seconds since the epoch."""
+
+    owner: str
+    generation: int
+    renewed_at: float
+    lease_seconds: float
+    renewals: int
+    """Changes with every renewal: who watches it stand still for `lease_seconds` knows that the owner is gone."""
+    is_released: bool = False
+    is_clean: bool = False
+    """Released with every applied change behind its checkpoint: nothing needs the guard on the next start."""
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A change that could not be written, with all that a redrive needs."""
+
+    id: str
+    shard_id: ShardId
+    sequence: SequenceNumber | None
+    event_name: str
+    key: ItemKey | None
+    error: str
+    attempts: int
+    failed_at: float
+    record: bytes = b""
+    """The record as JSON with `Keys`, `NewImage`, `OldImage`, `SequenceNumber`; empty in lists."""

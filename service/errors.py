@@ -1,0 +1,94 @@
+"""The error tree: a class stands for a reaction, and only for that.
+
+    DynamirrorError
+    ├── RetryableError            wait, then do the same again, without end
+    │   ├── ThrottledError        … more slowly: the service asks for less
+    │   ├── UnavailableError      … the service or the network failed, and nothing was done
+    │   ├── AmbiguousError        … the answer was lost: the write may or may not have happened
+    │   └── RefusedError          … a whole table refuses us (missing, no permission, expired credentials)
+    ├── ChangeError               this one change can't be written: it becomes a dead letter
+    │   ├── TransientChangeError  … unless one of a few more tries succeeds
+    │   ├── ItemTooLargeError     … unless it fits without its metadata attributes
+    │   └── BatchRefusedError     … one of a batch; nothing of the batch was written; take it apart
+    ├── PositionError             a place in a shard can't be read from
+    │   ├── IteratorExpiredError  … with this iterator: ask for a new one
+    │   ├── TrimmedError          … ever again: history is lost, a gap
+    │   └── ShardGoneError        … the shard (or the stream) is not there: a gap, unless it was finished
+    ├── LeaseLostError            another process owns the pipeline: stop writing, save nothing, stand by
+    └── HaltError                 a person must act; the message says what, where and what to do
+        └── ConfigurationError    … before the start: exit code 2
+
+Errors of the SDK and of the wire are translated once, at the border, by the one table in service.aws.faults.
+"""
+
+
+class DynamirrorError(Exception):
+    """Whatever dynamirror raises on purpose. Its text is one sentence for a person, without item values."""
+
+
+class RetryableError(DynamirrorError):
+    """Wait, then do the same again. `cause` is a short code for metrics, such as `ThrottlingException`."""
+
+    def __init__(self, message: str, cause: str = "Unknown") -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class ThrottledError(RetryableError):
+    """The service asks for fewer requests. Nothing was done."""
+
+
+class UnavailableError(RetryableError):
+    """The service or the network failed before the request could take effect."""
+
+
+class AmbiguousError(RetryableError):
+    """The answer was lost (time-out, reset, 5xx): a write may or may not have happened, once."""
+
+
+class RefusedError(RetryableError):
+    """A whole table refuses: it is missing, or access is denied, or the credentials ran out. No item is at fault."""
+
+
+class ChangeError(DynamirrorError):
+    """The replica will never take this change as it is; others are not concerned."""
+
+
+class TransientChangeError(ChangeError):
+    """The replica refuses this change for a cause that may pass, such as a transaction on the same item."""
+
+
+class ItemTooLargeError(ChangeError):
+    """The item is over DynamoDB's limit of 400 KB (Developer Guide, "Service quotas": item size)."""
+
+
+class BatchRefusedError(ChangeError):
+    """The service refused a whole batch as invalid: nothing of it was written, and it does not say which one."""
+
+
+class PositionError(DynamirrorError):
+    """A place in a shard can't be read from."""
+
+
+class IteratorExpiredError(PositionError):
+    """The iterator is older than 15 minutes (API reference, GetShardIterator), or otherwise no longer valid."""
+
+
+class TrimmedError(PositionError):
+    """The position is older than the stream's retention of 24 hours: what follows it may be lost."""
+
+
+class ShardGoneError(PositionError):
+    """The shard, or its whole stream, does not exist (any more)."""
+
+
+class LeaseLostError(DynamirrorError):
+    """Another process owns the pipeline now, or may: stop writing at once, save nothing, stand by."""
+
+
+class HaltError(DynamirrorError):
+    """Nothing goes on by itself: a person must act. The message says what is wrong, where, and what mends it."""
+
+
+class ConfigurationError(HaltError):
+    """The settings can't work. The message lists every problem, one a line."""

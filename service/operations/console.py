@@ -1,0 +1,97 @@
+"""The console: everything that may be asked of a pipeline, in one protocol.
+
+The running service implements it (and an admin-only one, for a pipeline that Lambda replicates); the admin API calls it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from service.errors import DynamirrorError
+from service.operations.jobs import Replay, Snapshot, Verification
+from service.operations.status import Status
+
+
+class OperationError(DynamirrorError):
+    """A request that can't be carried out; the text says why and what to do."""
+
+
+class NotFoundError(OperationError):
+    """There is no such thing."""
+
+
+class ConflictError(OperationError):
+    """Not now: something else is under way, or this process is not the one that can do it."""
+
+
+class InvalidError(OperationError):
+    """The request's values make no sense for this pipeline."""
+
+
+class TrimmedAlreadyError(OperationError):
+    """That history is gone. `oldest` is the oldest sequence number that can still be replayed, if there is one."""
+
+    def __init__(self, message: str, oldest: str | None) -> None:
+        super().__init__(message)
+        self.oldest = oldest
+
+
+class UnavailableNowError(OperationError):
+    """A table or the control table did not answer; try again."""
+
+
+class Console(Protocol):
+    """Every call may raise OperationError's kinds."""
+
+    def status(self) -> Status: ...
+
+    def not_ready_reason(self) -> str | None:
+        """None while the pipeline makes progress or stands by; otherwise why it does not, for a person."""
+
+    async def pause(self) -> Status:
+        """Returns when no write is in flight any more; kept through restarts; may be repeated."""
+
+    async def resume(self) -> Status: ...
+
+    async def replay(
+        self,
+        *,
+        sequence_number: str | None = None,
+        shard_id: str | None = None,
+        from_time: datetime | None = None,
+        from_: Literal["trim_horizon"] | None = None,
+        dry_run: bool = False,
+    ) -> Replay:
+        """Raises InvalidError (422), TrimmedAlreadyError (410), ConflictError (409) while another replay runs."""
+
+    async def replays(self) -> list[Replay]: ...
+
+    async def find_replay(self, replay_id: str) -> Replay: ...
+
+    async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
+        """Copies one item's present state. Raises InvalidError when `keys` is not a key of the source table."""
+
+    async def snapshot(self) -> Snapshot: ...
+
+    async def snapshots(self) -> list[Snapshot]: ...
+
+    async def find_snapshot(self, snapshot_id: str) -> Snapshot: ...
+
+    async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification: ...
+
+    async def verifications(self) -> list[Verification]: ...
+
+    async def find_verification(self, verification_id: str) -> Verification: ...
+
+    async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """Entries as the contract lists them. Raises InvalidError for a cursor that is none."""
+
+    async def find_dead_letter(self, letter_id: str) -> dict[str, Any]:
+        """The entry, with `record`: the whole stream record."""
+
+    async def redrive(self, ids: list[str] | None) -> dict[str, int]:
+        """`ids` None means all: `{"redriven", "superseded", "failed"}`."""
+
+    async def discard(self, letter_id: str) -> None:
+        """Raises NotFoundError."""

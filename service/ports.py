@@ -1,0 +1,148 @@
+"""What the flow needs from the outside, as narrow protocols; service.aws implements them, the tests' fakes too.
+
+Every call may raise RetryableError and its kinds (service.errors); none retries by itself, so that waiting has one
+owner, the flow. A call that is cancelled may or may not have taken effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from service.control import DeadLetter, Lease, LeaseRecord, PipelineRecord
+from service.model import (
+    Condition,
+    Delete,
+    Image,
+    ItemKey,
+    ItemWrite,
+    Page,
+    Position,
+    Put,
+    ScanPage,
+    Seen,
+    ShardId,
+    StreamDescription,
+    TableDescription,
+    Written,
+)
+
+
+class Clock(Protocol):
+    """Time that a test can move."""
+
+    def now(self) -> float:
+        """Wall clock, seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Streams(Protocol):
+    """The source's change stream."""
+
+    async def describe(self) -> StreamDescription:
+        """All shards, all pages of DescribeStream. Raises ShardGoneError when the stream does not exist."""
+
+    async def iterator(self, shard_id: ShardId, position: Position) -> str:
+        """An iterator for the position. Raises TrimmedError, ShardGoneError.
+
+        LATEST means the shard's tip; the caller remembers `since` for the case that it must ask again.
+        """
+
+    async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
+        """At most `limit` records (1 to 1000). Raises IteratorExpiredError, TrimmedError, ShardGoneError."""
+
+
+class Table(Protocol):
+    """Reading either table. Reads are strongly consistent."""
+
+    async def describe(self) -> TableDescription:
+        """Raises RefusedError when the table does not exist or may not be described."""
+
+    async def get(self, key: ItemKey) -> Image | None: ...
+
+    async def get_many(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Image]:
+        """At most 100 different keys; a key that is missing from the answer has no item."""
+
+    async def scan(self, segment: int, segments: int, after: ItemKey | None, limit: int | None = None) -> ScanPage: ...
+
+
+class ReplicaTable(Table, Protocol):
+    """Writing the replica. Raises ChangeError and its kinds for a write that the table will not take."""
+
+    async def write_batch(self, writes: Sequence[ItemWrite]) -> list[ItemKey]:
+        """Up to 25 writes of different keys, unconditionally, in no order; returns the keys left unprocessed (E38).
+
+        Raises BatchRefusedError when the whole batch is invalid (nothing was written) and ThrottledError when none
+        was processed.
+        """
+
+    async def put(self, write: Put, condition: Condition | None) -> Written | Seen: ...
+
+    async def delete(self, write: Delete, condition: Condition | None) -> Written | Seen: ...
+
+
+class LeaseStore(Protocol):
+    """The lease of one pipeline. Every call is one atomic request."""
+
+    async def read_lease(self) -> LeaseRecord | None: ...
+
+    async def acquire_lease(
+        self, owner: str, seen: LeaseRecord | None, lease_seconds: float, now: float
+    ) -> LeaseRecord:
+        """Take the lease if it still is as it was seen; the generation grows by one. Raises LeaseLostError if not."""
+
+    async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
+        """The lease as it is now, `is_paused` included. Raises LeaseLostError if it is another's."""
+
+    async def release_lease(self, lease: Lease, is_clean: bool, now: float) -> None:
+        """Let the next owner in at once. Raises LeaseLostError if it is another's already."""
+
+    async def set_paused(self, is_paused: bool) -> None:
+        """Durable, by anyone; the owner sees it in its next renewal."""
+
+
+class ProgressStore(Protocol):
+    """Where in the stream the pipeline stands; every write is fenced by the lease's generation."""
+
+    async def adopt_progress(self, lease: Lease) -> PipelineRecord | None:
+        """Fence former owners off, and return what they saved last; None on a pipeline's first start."""
+
+    async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
+        """Replace what was saved. Raises LeaseLostError if a later owner has adopted it."""
+
+    async def read_progress(self) -> PipelineRecord | None:
+        """Without a lease, for showing only."""
+
+
+class DeadLetterStore(Protocol):
+    async def put_dead_letter(self, letter: DeadLetter) -> None:
+        """Stored whole, or not at all; again under the same id replaces it."""
+
+    async def list_dead_letters(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
+        """Oldest first, without their records. Raises ValueError for a cursor that is none."""
+
+    async def get_dead_letter(self, letter_id: str) -> DeadLetter | None: ...
+
+    async def delete_dead_letter(self, letter_id: str) -> bool:
+        """False if there was none."""
+
+    async def count_dead_letters(self) -> int: ...
+
+
+class JobStore(Protocol):
+    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id."""
+
+    async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None: ...
+
+    async def get_job(self, kind: str, job_id: str) -> dict[str, Any] | None: ...
+
+    async def list_jobs(self, kind: str, limit: int) -> list[dict[str, Any]]:
+        """Newest first: ids sort by the time of their making."""
+
+
+class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, Protocol):
+    """The control table, for one pipeline."""
