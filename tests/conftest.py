@@ -1,0 +1,79 @@
+"""What every test can ask for: the three real servers, SDK clients on them, and names that nobody else uses.
+
+A server lives for the whole run and is shared: a test takes its table names from `unique_name`.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.servers import NAMES, Server, running, sdk_client
+
+
+@pytest.fixture(scope="session")
+def server_named() -> Iterator[Callable[[str], Server]]:
+    """The running server of a name, started when it is first asked for."""
+    servers: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def started(name: str) -> Server:
+            if name not in servers:
+                servers[name] = stack.enter_context(running(name))
+            return servers[name]
+
+        yield started
+
+
+@pytest.fixture(params=NAMES)
+def server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]) -> Server:
+    """Each of the three servers: the test runs once on each of them."""
+    return server_named(request.param)
+
+
+@pytest.fixture
+def moto(server_named: Callable[[str], Server]) -> Server:
+    """moto alone."""
+    return server_named("moto")
+
+
+@pytest.fixture
+def ministack(server_named: Callable[[str], Server]) -> Server:
+    """ministack alone."""
+    return server_named("ministack")
+
+
+@pytest.fixture
+def dynamodb_local(server_named: Callable[[str], Server]) -> Server:
+    """AWS's DynamoDB Local alone."""
+    return server_named("dynamodb-local")
+
+
+@pytest.fixture
+async def dynamodb(server: Server) -> AsyncIterator[Any]:
+    """An SDK client for the tables of `server`."""
+    async with sdk_client(server.endpoint_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def dynamodb_streams(server: Server) -> AsyncIterator[Any]:
+    """An SDK client for the streams of `server`."""
+    async with sdk_client(server.endpoint_url, "dynamodbstreams") as client:
+        yield client
+
+
+@pytest.fixture
+def unique_name(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Makes a table name that only this test has, from a word: `unique_name("source")`."""
+    test = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:80]
+
+    def unique(word: str) -> str:
+        return f"{word}-{test}-{uuid.uuid4().hex[:8]}"
+
+    return unique

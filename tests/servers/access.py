@@ -1,0 +1,39 @@
+"""How a client reaches a server: dummy credentials, one region, nothing of the machine's own AWS settings."""
+
+import os
+from typing import Any
+
+import aioboto3
+from botocore.config import Config
+
+REGION = "us-west-2"
+# DynamoDB Local takes letters and digits only; moto and ministack keep an account's tables per access key
+CREDENTIALS = {"aws_access_key_id": "dynamirror", "aws_secret_access_key": "dynamirror"}
+
+
+def environment(*, region: str = REGION) -> dict[str, str]:
+    """The environment for a child process: its SDK finds these credentials and nothing of this machine's."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("AWS_", "DYNAMIRROR_")) and not key.lower().endswith("_proxy")
+    }
+    return kept | {
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def sdk_client(endpoint_url: str, service: str = "dynamodb", *, region: str = REGION, attempts: int = 1) -> Any:
+    """An aioboto3 client, used as `async with sdk_client(url, "dynamodbstreams") as streams`.
+
+    It never retries unless asked to, so that a test sees what the server answered.
+    """
+    session = aioboto3.Session(region_name=region, **CREDENTIALS)
+    config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={})
+    return session.client(service, endpoint_url=endpoint_url, config=config)
