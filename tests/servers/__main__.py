@@ -1,14 +1,18 @@
-"""`python -m tests.servers NAME`: runs one server by hand until Ctrl-C."""
+"""`python -m tests.servers NAME` runs one server by hand until Ctrl-C; `fetch` gets what a first start would."""
 
 import signal
 import sys
 from contextlib import suppress
 
+from tests.servers import dynamodb_local
 from tests.servers.start import NAMES, running
 
-if len(sys.argv) != 2 or sys.argv[1] not in NAMES:
-    sys.exit(f"usage: python -m tests.servers {{{','.join(NAMES)}}}")
+if len(sys.argv) != 2 or sys.argv[1] not in (*NAMES, "fetch"):
+    sys.exit(f"usage: python -m tests.servers {{{','.join([*NAMES, 'fetch'])}}}")
+if sys.argv[1] == "fetch":
+    dynamodb_local.fetch()
+    sys.exit()
 with suppress(KeyboardInterrupt), running(sys.argv[1]) as server:
-    print(f"{server.name} answers at {server.endpoint_url} (process {server.process_id})", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"{server.name} answers at {server.endpoint_url} (process {server.process_id})", flush=True)
     signal.pause()

