@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from service.operations.instant import Instant
 
 
 class JobState(enum.StrEnum):
@@ -22,17 +23,19 @@ class Job(BaseModel):
 
     id: str = Field(examples=["20261123T101500-3f9c"])
     state: JobState
-    started_at: datetime
-    finished_at: datetime | None = None
+    started_at: Instant = Field(examples=["2026-11-23T10:15:00Z"])
+    finished_at: Instant | None = Field(default=None, description="Null while it runs.")
     error: str | None = Field(default=None, description="Why the job failed, and what to do.")
 
 
 class Replay(Job):
-    sequence_number: str | None = None
+    sequence_number: str | None = Field(default=None, description="Where it began, if it was asked for by number.")
     shard_id: str | None = None
-    from_time: datetime | None = None
-    from_: Literal["trim_horizon"] | None = Field(default=None, alias="from")
-    dry_run: bool = False
+    from_time: Instant | None = Field(default=None, description="Where it began, if it was asked for by time.")
+    from_: Literal["trim_horizon"] | None = Field(
+        default=None, alias="from", description="`trim_horizon` if all that the stream still has was asked for."
+    )
+    dry_run: bool = Field(default=False, description="True: nothing is changed, the counts tell what would be.")
     records_read: int = 0
     records_applied: int = Field(default=0, description="Records that changed the replica; in a dry run: would.")
     records_unchanged: int = Field(default=0, description="Records that the replica already had, or that are stale.")
@@ -41,19 +44,21 @@ class Replay(Job):
 
 
 class Snapshot(Job):
-    items_scanned: int = 0
-    items_written: int = 0
+    items_scanned: int = Field(default=0, description="Items of the source that were read.")
+    items_written: int = Field(
+        default=0, description="Of them, those that were put into the replica; the stream brought the others."
+    )
     items_estimated: int = Field(default=0, description="DynamoDB's own estimate, up to six hours old.")
 
 
 class Verification(Job):
-    repair: bool = False
+    repair: bool = Field(default=False, description="True: differences are mended in the replica.")
     sample: float | None = Field(default=None, description="The fraction of the keys that is looked at.")
     items_compared: int = 0
     missing: int = Field(default=0, description="In the source only.")
     extra: int = Field(default=0, description="In the replica only.")
-    different: int = 0
-    repaired: int = 0
+    different: int = Field(default=0, description="In both, with different content.")
+    repaired: int = Field(default=0, description="Of the differences, those that were mended.")
     differing_keys: list[dict[str, Any]] = Field(
         default_factory=list, description="The first 100 differing keys, in DynamoDB JSON, each with its `kind`."
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.operations.instant import Instant
 from service.operations.jobs import Verification
 
 
@@ -60,40 +60,42 @@ class LagStatus(Document):
         examples=[0.0],
     )
     unapplied_records: int = Field(description="Records that were read and are not settled yet.")
-    oldest_unapplied_at: datetime | None = Field(description="When the source made the oldest of them.")
+    oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
         description="Every open shard was read to its tip within the last few polls and nothing read is unapplied."
     )
 
 
 class QueueStatus(Document):
-    records: int
-    bytes: int
-    max_records: int
-    max_bytes: int
+    records: int = Field(description="Records that were read and wait for a writer.")
+    bytes: int = Field(description="What they count against the bound.")
+    max_records: int = Field(description="At this many records the reads stop until there is room.", examples=[10000])
+    max_bytes: int = Field(description="At this many bytes too.", examples=[67108864])
 
 
 class ShardStatus(Document):
-    shard_id: str
-    parent_shard_id: str | None
-    state: ShardState
+    shard_id: str = Field(examples=["shardId-00000001541626099285-f35f62ef"])
+    parent_shard_id: str | None = Field(description="The shard that is read to its end before this one.")
+    state: ShardState = Field(
+        description="`drained` was read to its end and has unsettled changes; `closed` was read to its end and settled."
+    )
     checkpoint: str | None = Field(description="Sequence number up to which everything is settled and saved.")
     last_read: str | None = Field(description="Sequence number of the last record read.")
-    lag_seconds: float
-    records_read: int
-    records_applied: int
+    lag_seconds: float = Field(description="As `lag.seconds`, for this shard alone.")
+    records_read: int = Field(description="Since this process started.")
+    records_applied: int = Field(description="Since this process started.")
 
 
 class TotalsStatus(Document):
     """Counted since this process started."""
 
-    records_read: int
+    records_read: int = Field(description="Taken from the stream.")
     records_applied: int = Field(description="Settled by a write of them or of a newer state of their item.")
-    items_written: int
+    items_written: int = Field(description="Puts and deletes that the replica took.")
     records_coalesced: int = Field(description="Applied by writing a newer state of the same item.")
     records_skipped: int = Field(description="Left out by a filter or transform.")
-    records_dead_lettered: int
-    retries: int
+    records_dead_lettered: int = Field(description="Stored as dead letters.")
+    retries: int = Field(description="Writes that were tried again, for whatever cause.")
 
 
 class RatesStatus(Document):
@@ -106,17 +108,17 @@ class RatesStatus(Document):
 class GapStatus(Document):
     """History that can't be read any more."""
 
-    shard_id: str | None
-    after_sequence_number: str | None
-    detected_at: datetime
-    reason: str
+    shard_id: str | None = Field(description="Null when the whole stream is concerned.")
+    after_sequence_number: str | None = Field(description="What follows this number is missing.")
+    detected_at: Instant
+    reason: str = Field(description="What is missing, and what mends it.")
 
 
 class Status(Document):
     pipeline: str = Field(examples=["master-table--replica-table"])
     state: PipelineState
     reason: str | None = Field(description="Why it is in this state, when a person must act.")
-    role: Role
+    role: Role = Field(description="`standby`: another process replicates, this one takes over when it is gone.")
     source: SourceStatus
     replica: ReplicaStatus
     lag: LagStatus
@@ -124,10 +126,10 @@ class Status(Document):
     shards: list[ShardStatus]
     totals: TotalsStatus
     rates: RatesStatus
-    dead_letters: int
-    last_verification: Verification | None
+    dead_letters: int = Field(description="Changes that could not be written and wait for a redrive or a discard.")
+    last_verification: Verification | None = Field(description="The last full comparison of the two tables.")
     gaps: list[GapStatus]
-    warnings: list[str]
-    version: str
-    started_at: datetime
-    now: datetime
+    warnings: list[str] = Field(description="Sentences for a person.")
+    version: str = Field(examples=["0.1.0"])
+    started_at: Instant = Field(description="When this process started.", examples=["2026-11-23T10:00:00Z"])
+    now: Instant = Field(description="When this document was made.", examples=["2026-11-23T10:15:00Z"])
