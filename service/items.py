@@ -1,0 +1,118 @@
+"""Raw item images: looked into and put together without decoding the values that nobody reads.
+
+An image is DynamoDB JSON in bytes, as it came from the wire. These functions are pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from service.keys import KeyReader, canonical_binary, canonical_number
+from service.model import Image, ItemKey, KeyAttribute, SequenceNumber
+
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODER = msgspec.json.Encoder()
+# Names that every JSON encoder spells in one way: nothing in them is ever escaped.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:\-]*")
+
+
+class _StringValue(msgspec.Struct):
+    S: str | None = None
+
+
+_STRING_VALUE = msgspec.json.Decoder(_StringValue)
+
+
+def attributes(image: Image) -> dict[str, msgspec.Raw]:
+    """The top-level attributes, their values undecoded. The values keep the whole image in memory."""
+    return _ATTRIBUTES.decode(image)
+
+
+def join(values: Mapping[str, msgspec.Raw | bytes]) -> Image:
+    """An image of these attributes, in this order; the inverse of `attributes`."""
+    return Image(
+        b"{"
+        + b",".join(_ENCODER.encode(name) + b":" + bytes(value) for name, value in values.items())  # spliced as it is
+        + b"}"
+    )
+
+
+def mentions(image: bytes, name: str) -> bool:
+    """False: the image surely has no top-level attribute of this name. True: it probably has one; look inside."""
+    needle, is_plain = _needle(name)
+    return needle in image or (not is_plain and b"\\" in image)
+
+
+@lru_cache(maxsize=256)
+def _needle(name: str) -> tuple[bytes, bool]:
+    return f'"{name}"'.encode(), _PLAIN_NAME.fullmatch(name) is not None
+
+
+def sequence_of(image: Image, attribute: str) -> SequenceNumber | None:
+    """The sequence number that the item carries in this attribute; None if it carries none that is valid."""
+    if not attribute or not mentions(image, attribute):
+        return None
+    value = attributes(image).get(attribute)
+    if value is None:
+        return None
+    try:
+        return SequenceNumber.parse(_STRING_VALUE.decode(value).S or "")
+    except ValueError:  # msgspec's ValidationError is one: the attribute is something else, and someone else's
+        return None
+
+
+def keys_of(image: Image, keys: Iterable[KeyAttribute]) -> ItemKey:
+    """The item's key in canonical form. Raises ValueError when the image lacks it."""
+    return _reader(tuple(keys)).read(image)
+
+
+@lru_cache(maxsize=64)
+def _reader(keys: tuple[KeyAttribute, ...]) -> KeyReader:
+    return KeyReader(keys)
+
+
+def same_item(one: Image, other: Image, ignoring: frozenset[str] = frozenset()) -> bool:
+    """Whether both images are the same item, by type and value, whatever their spelling (I6).
+
+    Numbers compare by value in full precision, sets without order, maps by key; lists in order. The top-level
+    attributes in `ignoring` do not count.
+    """
+    if one == other:
+        return True
+    left, right = attributes(one), attributes(other)
+    if left.keys() - ignoring != right.keys() - ignoring:
+        return False
+    return all(_same_value(left[name], right[name]) for name in left if name not in ignoring)
+
+
+def _same_value(one: msgspec.Raw, other: msgspec.Raw) -> bool:
+    if bytes(one) == bytes(other):
+        return True
+    return bool(_canonical(msgspec.json.decode(one)) == _canonical(msgspec.json.decode(other)))
+
+
+def _canonical(value: Any) -> tuple[str, Any]:
+    """An attribute value (`{"N": "1.0"}`) as a pair of type and value that `==` compares as DynamoDB would."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            return kind, canonical_number(content)
+        case "B":
+            return kind, canonical_binary(content)
+        case "SS":
+            return kind, frozenset(content)
+        case "NS":
+            return kind, frozenset(map(canonical_number, content))
+        case "BS":
+            return kind, frozenset(map(canonical_binary, content))
+        case "L":
+            return kind, [_canonical(element) for element in content]
+        case "M":
+            return kind, {name: _canonical(element) for name, element in content.items()}
+        case _:  # S, BOOL, NULL: JSON's own equality
+            return kind, content
