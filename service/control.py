@@ -81,3 +81,14 @@ class DeadLetter:
     failed_at: float
     record: bytes = b""
     """The record as JSON with `Keys`, `NewImage`, `OldImage`, `SequenceNumber`; empty in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedMigration:
+    """A migration of schemas/ that the control table went through. `checksum` is the SHA-256 of its file, in hex."""
+
+    number: int
+    name: str
+    checksum: str
+    applied_at: float
+    applied_by: str

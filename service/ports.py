@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from service.control import DeadLetter, Lease, LeaseRecord, PipelineRecord
+from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord
 from service.model import (
     Condition,
     Delete,
     Image,
     ItemKey,
     ItemWrite,
+    KeyAttribute,
     Page,
     Position,
     Put,
@@ -146,3 +147,32 @@ class JobStore(Protocol):
 
 class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, Protocol):
     """The control table, for one pipeline."""
+
+
+class SchemaStore(Protocol):
+    """The control table's own form, for service.migrations alone."""
+
+    @property
+    def table(self) -> str:
+        """The control table's name or ARN."""
+
+    async def keys(self) -> tuple[KeyAttribute, ...] | None:
+        """The table's keys; None when there is no table. Waits while it is being created or deleted."""
+
+    async def apply_step(self, kind: str, arguments: Mapping[str, Any]) -> None:
+        """Do one step of a migration and wait until it is in effect; again is nothing.
+
+        Raises HaltError for a kind that it does not know and for what can't be mended by waiting.
+        """
+
+    async def applied(self) -> list[AppliedMigration]:
+        """What was recorded, by number."""
+
+    async def record(self, migration: AppliedMigration) -> None:
+        """Recorded once; recording the same number again changes nothing."""
+
+    async def lock(self, owner: str, now: float, seconds: float) -> bool:
+        """Take or prolong the right to migrate; False while another owner has it. Seconds since the epoch."""
+
+    async def unlock(self, owner: str) -> None:
+        """Nothing if another owner has it."""

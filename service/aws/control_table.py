@@ -1,0 +1,163 @@
+"""One pipeline's part of the control table: single items, read consistently and written conditionally.
+
+Every method is one request, except `query`, which is one for each page. Errors of the SDK leave as service.errors,
+except ItemDiffersError, whose meaning only the caller knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from service.aws.attributes import Attributes, Value, text
+from service.aws.calls import call
+from service.aws.error_codes import ConditionFailedError
+
+
+class ItemDiffersError(Exception):
+    """A conditional write met another item than it expected: `found`, empty when there is none."""
+
+    def __init__(self, found: Attributes) -> None:
+        super().__init__("an item of the control table is not as a write expects it")
+        self.found = found
+
+
+class ControlTable:
+    """Expressions are written with the attributes' own names (`#owner = :mine`): `#owner` always means `owner`."""
+
+    def __init__(self, client: Any, name: str, pipeline: str) -> None:
+        self._client = client
+        self.name = name
+        self.pipeline = pipeline
+
+    async def get(self, item: str) -> Attributes | None:
+        answer = await self._call("get_item", Key=self._key(item), ConsistentRead=True)
+        found: Attributes | None = answer.get("Item")
+        return found
+
+    async def put(
+        self,
+        item: str,
+        attributes: Attributes,
+        *,
+        only_if: str | None = None,
+        values: Mapping[str, Value] | None = None,
+    ) -> Attributes | None:
+        """Replace the item and return what was there. Raises ItemDiffersError."""
+        request: dict[str, Any] = {"Item": {**self._key(item), **attributes}, "ReturnValues": "ALL_OLD"}
+        answer = await self._call("put_item", **request, **_conditional(only_if, values))
+        replaced: Attributes | None = answer.get("Attributes")
+        return replaced
+
+    async def update(
+        self,
+        item: str,
+        change: str,
+        values: Mapping[str, Value],
+        *,
+        only_if: str | None = None,
+    ) -> Attributes:
+        """Change some attributes and return the whole item as it is then. Raises ItemDiffersError."""
+        answer = await self._call(
+            "update_item",
+            Key=self._key(item),
+            UpdateExpression=change,
+            ReturnValues="ALL_NEW",
+            **_conditional(only_if, values, also_names_in=change),
+        )
+        changed: Attributes = answer["Attributes"]
+        return changed
+
+    async def delete(
+        self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None
+    ) -> Attributes | None:
+        """Delete the item and return what was there. Raises ItemDiffersError."""
+        request = {"Key": self._key(item), "ReturnValues": "ALL_OLD"}
+        answer = await self._call("delete_item", **request, **_conditional(only_if, values))
+        deleted: Attributes | None = answer.get("Attributes")
+        return deleted
+
+    async def query(
+        self,
+        prefix: str,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        is_newest_first: bool = False,
+        attributes: tuple[str, ...] = (),
+    ) -> AsyncGenerator[Attributes, None]:
+        """The items whose name begins with the prefix, in the order of their names, page by page as they are taken.
+
+        `limit` is a hint for the pages' size; `attributes` picks some of an item's attributes.
+        """
+        condition = "#pipeline = :pipeline AND begins_with(#item, :prefix)"
+        projection = ", ".join(f"#{name}" for name in attributes)
+        request: dict[str, Any] = {
+            "ConsistentRead": True,
+            "ScanIndexForward": not is_newest_first,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": _names_in(condition + projection),
+            "ExpressionAttributeValues": {":pipeline": text(self.pipeline), ":prefix": text(prefix)},
+        }
+        if projection:
+            request["ProjectionExpression"] = projection
+        if limit is not None:
+            request["Limit"] = limit
+        start = None if after is None else self._key(after)
+        while True:
+            if start is not None:
+                request["ExclusiveStartKey"] = start
+            page = await self._call("query", **request)
+            for found in page.get("Items", ()):
+                yield found
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return
+
+    async def count(self, prefix: str) -> int:
+        """How many items have a name that begins with the prefix."""
+        condition = "#pipeline = :pipeline AND begins_with(#item, :prefix)"
+        request: dict[str, Any] = {
+            "ConsistentRead": True,
+            "Select": "COUNT",
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": _names_in(condition),
+            "ExpressionAttributeValues": {":pipeline": text(self.pipeline), ":prefix": text(prefix)},
+        }
+        counted: int = 0
+        while True:
+            page = await self._call("query", **request)
+            counted += page["Count"]
+            if not page.get("LastEvaluatedKey"):
+                return counted
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _key(self, item: str) -> dict[str, Value]:
+        return {"pipeline": text(self.pipeline), "item": text(item)}
+
+    async def _call(self, method: str, **request: Any) -> dict[str, Any]:
+        try:
+            return await call(self._client, method, self.name, **request)
+        except ConditionFailedError as failed:
+            answer: Mapping[str, Any] = failed.__cause__.response if isinstance(failed.__cause__, ClientError) else {}
+            raise ItemDiffersError(answer.get("Item", {})) from failed
+
+
+def _conditional(only_if: str | None, values: Mapping[str, Value] | None, also_names_in: str = "") -> dict[str, Any]:
+    request: dict[str, Any] = {}
+    if only_if is not None:
+        request["ConditionExpression"] = only_if
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    names = _names_in(also_names_in + " " + (only_if or ""))
+    if names:
+        request["ExpressionAttributeNames"] = names
+    if values:
+        request["ExpressionAttributeValues"] = dict(values)
+    return request
+
+
+def _names_in(expression: str) -> dict[str, str]:
+    return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}

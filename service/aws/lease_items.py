@@ -1,0 +1,104 @@
+"""The item `lease`: who may write for the pipeline. Every call is one conditional request (I5)."""
+
+from __future__ import annotations
+
+from service.aws.attributes import (
+    Attributes,
+    flag,
+    flag_of,
+    float_of,
+    integer_of,
+    number,
+    optional_text_of,
+    text,
+    text_of,
+    understood,
+)
+from service.aws.control_table import ControlTable, ItemDiffersError
+from service.control import Lease, LeaseRecord
+from service.errors import LeaseLostError
+
+LEASE = "lease"
+_MINE = "#owner = :mine AND #generation = :generation"
+
+
+class LeaseItems:
+    """Implements service.ports.LeaseStore. A pause that was set before the first owner came lies in the item alone."""
+
+    _table: ControlTable
+
+    async def read_lease(self) -> LeaseRecord | None:
+        found = await self._table.get(LEASE)
+        return None if found is None or "owner" not in found else self._lease_record(found)
+
+    async def acquire_lease(
+        self, owner: str, seen: LeaseRecord | None, lease_seconds: float, now: float
+    ) -> LeaseRecord:
+        values = {
+            ":mine": text(owner),
+            ":now": number(now),
+            ":lease_seconds": number(lease_seconds),
+            ":none": number(0),
+            ":no": flag(False),
+            ":next": number(1 if seen is None else seen.generation + 1),
+        }
+        only_if = "attribute_not_exists(#owner)"
+        if seen is not None:
+            only_if = "#generation = :seen_generation AND #renewals = :seen_renewals"
+            values[":seen_generation"] = number(seen.generation)
+            values[":seen_renewals"] = number(seen.renewals)
+        change = (
+            "SET #owner = :mine, #generation = :next, #renewed_at = :now, #lease_seconds = :lease_seconds, "
+            "#renewals = :none, #is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no)"
+        )
+        try:
+            return self._lease_record(await self._table.update(LEASE, change, values, only_if=only_if))
+        except ItemDiffersError as failed:
+            raise self._lost(failed) from failed
+
+    async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
+        values = {":now": number(now), ":one": number(1), ":no": flag(False), **_mine(lease)}
+        change = "SET #renewed_at = :now ADD #renewals :one"
+        try:
+            return self._lease_record(
+                await self._table.update(LEASE, change, values, only_if=f"{_MINE} AND #is_released = :no")
+            )
+        except ItemDiffersError as failed:
+            raise self._lost(failed) from failed
+
+    async def release_lease(self, lease: Lease, is_clean: bool, now: float) -> None:
+        values = {":now": number(now), ":yes": flag(True), ":is_clean": flag(is_clean), **_mine(lease)}
+        change = "SET #is_released = :yes, #is_clean = :is_clean, #renewed_at = :now"
+        try:
+            await self._table.update(LEASE, change, values, only_if=_MINE)
+        except ItemDiffersError as failed:
+            raise self._lost(failed) from failed
+
+    async def set_paused(self, is_paused: bool) -> None:
+        await self._table.update(LEASE, "SET #is_paused = :is_paused", {":is_paused": flag(is_paused)})
+
+    def _lease_record(self, found: Attributes) -> LeaseRecord:
+        with understood(self._table.pipeline, LEASE):
+            return LeaseRecord(
+                owner=text_of(found, "owner"),
+                generation=integer_of(found, "generation"),
+                renewed_at=float_of(found, "renewed_at"),
+                lease_seconds=float_of(found, "lease_seconds"),
+                renewals=integer_of(found, "renewals"),
+                is_released=flag_of(found, "is_released"),
+                is_clean=flag_of(found, "is_clean"),
+                is_paused=flag_of(found, "is_paused"),
+            )
+
+    def _lost(self, failed: ItemDiffersError) -> LeaseLostError:
+        owner = optional_text_of(failed.found, "owner")
+        if owner is None:
+            return LeaseLostError(f"the lease of pipeline {self._table.pipeline!r} is not as it was seen")
+        generation = integer_of(failed.found, "generation", 0)
+        return LeaseLostError(
+            f"the lease of pipeline {self._table.pipeline!r} belongs to {owner} (generation {generation})"
+        )
+
+
+def _mine(lease: Lease) -> dict[str, dict[str, object]]:
+    return {":mine": text(lease.owner), ":generation": number(lease.generation)}

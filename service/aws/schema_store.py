@@ -1,0 +1,143 @@
+"""The control table's form: its creation, its recorded migrations, the lock around them.
+
+The records lie in the control table itself, under a pipeline name that no pipeline can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.aws.attributes import Attributes, float_of, number, text, text_of, understood
+from service.aws.calls import call
+from service.aws.control_table import ControlTable, ItemDiffersError
+from service.control import AppliedMigration
+from service.errors import HaltError, RefusedError, UnavailableError
+from service.model import KeyAttribute
+from service.ports import Clock
+
+SCHEMA = "#schema"
+LOCK = "lock"
+MIGRATION = "migration#"
+POLL_SECONDS = 0.5
+CREATION_SECONDS = 300.0
+"""A table of no data is there within seconds; a service that needs longer is in trouble."""
+
+
+class DynamoSchemaStore:
+    """Implements service.ports.SchemaStore."""
+
+    def __init__(self, client: Any, table: str, clock: Clock) -> None:
+        """`table` is a name or an ARN."""
+        self._client = client
+        self._clock = clock
+        self._items = ControlTable(client, table, SCHEMA)
+
+    @property
+    def table(self) -> str:
+        return self._items.name
+
+    async def keys(self) -> tuple[KeyAttribute, ...] | None:
+        give_up_at = self._clock.monotonic() + CREATION_SECONDS
+        while True:
+            described = await self._described()
+            if described is None or described["TableStatus"] not in ("CREATING", "DELETING"):
+                return None if described is None else _keys(described)
+            await self._wait(give_up_at, f"is {described['TableStatus']}")
+
+    async def apply_step(self, kind: str, arguments: Mapping[str, Any]) -> None:
+        match kind:
+            case "create_table":
+                await self._create_table(arguments)
+            case "update_time_to_live":
+                await self._update_time_to_live(arguments)
+            case _:
+                raise HaltError(f"a migration asks for {kind!r}, which this dynamirror can't do")
+
+    async def applied(self) -> list[AppliedMigration]:
+        return [_applied(found) async for found in self._items.query(MIGRATION)]
+
+    async def record(self, migration: AppliedMigration) -> None:
+        attributes = {
+            "name": text(migration.name),
+            "checksum": text(migration.checksum),
+            "applied_at": number(migration.applied_at),
+            "applied_by": text(migration.applied_by),
+        }
+        try:
+            await self._items.put(
+                f"{MIGRATION}{migration.number:04d}", attributes, only_if="attribute_not_exists(#item)"
+            )
+        except ItemDiffersError:
+            return
+
+    async def lock(self, owner: str, now: float, seconds: float) -> bool:
+        try:
+            await self._items.put(
+                LOCK,
+                {"owner": text(owner), "expires_at": number(now + seconds)},
+                only_if="attribute_not_exists(#owner) OR #owner = :mine OR #expires_at < :now",
+                values={":mine": text(owner), ":now": number(now)},
+            )
+        except ItemDiffersError:
+            return False
+        return True
+
+    async def unlock(self, owner: str) -> None:
+        try:
+            await self._items.delete(LOCK, only_if="#owner = :mine", values={":mine": text(owner)})
+        except ItemDiffersError:
+            return
+
+    async def _create_table(self, arguments: Mapping[str, Any]) -> None:
+        give_up_at = self._clock.monotonic() + CREATION_SECONDS
+        while await self.keys() is None:
+            try:
+                await call(self._client, "create_table", self.table, **arguments)
+            except RefusedError as error:
+                if error.cause != "ResourceInUseException":
+                    raise
+                # Somebody else creates it, or DescribeTable, which is eventually consistent, does not know it yet.
+                await self._wait(give_up_at, "exists and does not exist")
+
+    async def _update_time_to_live(self, wanted: Mapping[str, Any]) -> None:
+        """Asked first, because the service refuses to turn on what is on, and any change within an hour of another."""
+        answer = await call(self._client, "describe_time_to_live", self.table)
+        present = answer["TimeToLiveDescription"]
+        is_on = present["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
+        if is_on == wanted["Enabled"] and (not is_on or present["AttributeName"] == wanted["AttributeName"]):
+            return
+        await call(self._client, "update_time_to_live", self.table, TimeToLiveSpecification=dict(wanted))
+
+    async def _described(self) -> dict[str, Any] | None:
+        try:
+            answer = await call(self._client, "describe_table", self.table)
+        except RefusedError as error:
+            if error.cause != "ResourceNotFoundException":
+                raise
+            return None
+        described: dict[str, Any] = answer["Table"]
+        return described
+
+    async def _wait(self, give_up_at: float, what: str) -> None:
+        if self._clock.monotonic() >= give_up_at:
+            raise UnavailableError(f"the control table {self.table} {what} for {CREATION_SECONDS:.0f} s", "Creating")
+        await self._clock.sleep(POLL_SECONDS)
+
+
+def _keys(described: Mapping[str, Any]) -> tuple[KeyAttribute, ...]:
+    """Hash key first, whatever the order of the answer."""
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in described["AttributeDefinitions"]}
+    schema = sorted(described["KeySchema"], key=lambda key: key["KeyType"])
+    return tuple(KeyAttribute(key["AttributeName"], types[key["AttributeName"]]) for key in schema)
+
+
+def _applied(found: Attributes) -> AppliedMigration:
+    with understood(SCHEMA, found["item"]["S"]):
+        return AppliedMigration(
+            number=int(found["item"]["S"].removeprefix(MIGRATION)),
+            name=text_of(found, "name"),
+            checksum=text_of(found, "checksum"),
+            applied_at=float_of(found, "applied_at"),
+            applied_by=text_of(found, "applied_by"),
+        )

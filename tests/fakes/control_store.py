@@ -1,0 +1,250 @@
+"""The control table in memory, with the semantics of the real one and places where a test can make it fail.
+
+table = FakeControlTable()
+store, other_process = FakeControlStore(table), FakeControlStore(table)
+store.fail_next(ThrottledError("slow down"), on="save_progress")      # nothing happens, it raises
+store.fail_next(AmbiguousError("reset"), on="save_progress", after=True)  # it happens, and raises
+store.before_call = gate       # async (name) -> None, awaited before every call; may wait or raise
+table.writes                   # what changed the table, in order: ("save_progress", record) …
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import orjson
+
+from service.control import DeadLetter, Lease, LeaseRecord, PipelineRecord
+from service.errors import LeaseLostError
+
+_CURSOR = "dead-letter#"
+Anything = TypeVar("Anything")
+
+
+@dataclass
+class FakePipeline:
+    """One pipeline's items."""
+
+    lease: LeaseRecord | None = None
+    is_paused: bool = False
+    progress_generation: int | None = None
+    progress: PipelineRecord | None = None
+    letters: dict[str, DeadLetter] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+
+@dataclass
+class FakeControlTable:
+    """What several processes share."""
+
+    pipelines: dict[str, FakePipeline] = field(default_factory=dict)
+    writes: list[tuple[str, Any]] = field(default_factory=list)
+
+    def of(self, pipeline: str) -> FakePipeline:
+        return self.pipelines.setdefault(pipeline, FakePipeline())
+
+
+@dataclass
+class _Failure:
+    error: BaseException
+    on: str | None
+    after: bool
+
+
+class FakeControlStore:
+    """service.ports.ControlStore as one process sees it. Every call gives other tasks their turn first."""
+
+    def __init__(self, table: FakeControlTable | None = None, pipeline: str = "source--replica") -> None:
+        self.table = FakeControlTable() if table is None else table
+        self.pipeline = pipeline
+        self.calls: list[str] = []
+        self.before_call: Callable[[str], Awaitable[None]] | None = None
+        self.after_call: Callable[[str], Awaitable[None]] | None = None
+        self._failures: list[_Failure] = []
+
+    @property
+    def items(self) -> FakePipeline:
+        return self.table.of(self.pipeline)
+
+    def fail_next(self, error: BaseException, *, on: str | None = None, after: bool = False, times: int = 1) -> None:
+        """Make the next calls (of the name `on`, or any) raise; `after` they have taken effect, as a lost answer."""
+        self._failures += [_Failure(error, on, after) for _ in range(times)]
+
+    async def read_lease(self) -> LeaseRecord | None:
+        async with self._call("read_lease"):
+            return None if self.items.lease is None else self._with_pause(self.items.lease)
+
+    async def acquire_lease(
+        self, owner: str, seen: LeaseRecord | None, lease_seconds: float, now: float
+    ) -> LeaseRecord:
+        async with self._call("acquire_lease"):
+            _finite(lease_seconds, now)
+            held = self.items.lease
+            is_as_seen = (
+                held is None
+                if seen is None
+                else held is not None and (held.generation, held.renewals) == (seen.generation, seen.renewals)
+            )
+            if not is_as_seen:
+                raise LeaseLostError("the lease is not as it was seen")
+            generation = 1 if seen is None else seen.generation + 1
+            self.items.lease = LeaseRecord(owner, generation, now, lease_seconds, renewals=0)
+            return self._wrote("acquire_lease", self._with_pause(self.items.lease))
+
+    async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
+        async with self._call("renew_lease"):
+            _finite(now)
+            held = self._mine(lease)
+            if held.is_released:
+                raise LeaseLostError("the lease was released")
+            self.items.lease = replace(held, renewed_at=now, renewals=held.renewals + 1)
+            return self._wrote("renew_lease", self._with_pause(self.items.lease))
+
+    async def release_lease(self, lease: Lease, is_clean: bool, now: float) -> None:
+        async with self._call("release_lease"):
+            _finite(now)
+            self.items.lease = replace(self._mine(lease), renewed_at=now, is_released=True, is_clean=is_clean)
+            self._wrote("release_lease", self.items.lease)
+
+    async def set_paused(self, is_paused: bool) -> None:
+        async with self._call("set_paused"):
+            self.items.is_paused = self._wrote("set_paused", is_paused)
+
+    async def adopt_progress(self, lease: Lease) -> PipelineRecord | None:
+        async with self._call("adopt_progress"):
+            if (self.items.progress_generation or 0) > lease.generation:
+                raise LeaseLostError("a later owner has adopted the progress")
+            self.items.progress_generation = self._wrote("adopt_progress", lease.generation)
+            return _copy(self.items.progress)
+
+    async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
+        async with self._call("save_progress"):
+            _finite(record.guarded_until)
+            if self.items.progress_generation != lease.generation:
+                raise LeaseLostError("a later owner has adopted the progress")
+            self.items.progress = self._wrote("save_progress", _copy(record))
+
+    async def read_progress(self) -> PipelineRecord | None:
+        async with self._call("read_progress"):
+            return _copy(self.items.progress)
+
+    async def put_dead_letter(self, letter: DeadLetter) -> None:
+        async with self._call("put_dead_letter"):
+            _finite(letter.failed_at)
+            self.items.letters[letter.id] = self._wrote("put_dead_letter", letter)
+
+    async def list_dead_letters(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
+        async with self._call("list_dead_letters"):
+            after = "" if cursor is None else _id_behind(cursor)
+            ids = sorted(letter_id for letter_id in self.items.letters if letter_id > after)
+            listed = [replace(self.items.letters[letter_id], record=b"") for letter_id in ids[:limit]]
+            return listed, _cursor_after(ids[limit - 1]) if len(ids) > limit else None
+
+    async def get_dead_letter(self, letter_id: str) -> DeadLetter | None:
+        async with self._call("get_dead_letter"):
+            return self.items.letters.get(letter_id)
+
+    async def delete_dead_letter(self, letter_id: str) -> bool:
+        async with self._call("delete_dead_letter"):
+            self._wrote("delete_dead_letter", letter_id)
+            return self.items.letters.pop(letter_id, None) is not None
+
+    async def count_dead_letters(self) -> int:
+        async with self._call("count_dead_letters"):
+            return len(self.items.letters)
+
+    async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None:
+        async with self._call("put_job"):
+            self.items.jobs[kind, job_id] = orjson.dumps(document)
+            self._wrote("put_job", (kind, job_id, orjson.loads(self.items.jobs[kind, job_id])))
+
+    async def get_job(self, kind: str, job_id: str) -> dict[str, Any] | None:
+        async with self._call("get_job"):
+            found = self.items.jobs.get((kind, job_id))
+            return None if found is None else orjson.loads(found)
+
+    async def list_jobs(self, kind: str, limit: int) -> list[dict[str, Any]]:
+        async with self._call("list_jobs"):
+            newest_first = sorted((key for key in self.items.jobs if key[0] == kind), reverse=True)
+            return [orjson.loads(self.items.jobs[key]) for key in newest_first[:limit]]
+
+    def _with_pause(self, held: LeaseRecord) -> LeaseRecord:
+        return replace(held, is_paused=self.items.is_paused)
+
+    def _mine(self, lease: Lease) -> LeaseRecord:
+        held = self.items.lease
+        if held is None or (held.owner, held.generation) != (lease.owner, lease.generation):
+            raise LeaseLostError("the lease belongs to another owner")
+        return held
+
+    def _wrote(self, name: str, what: Anything) -> Anything:
+        self.table.writes.append((name, what))
+        return what
+
+    def _call(self, name: str) -> _Call:
+        return _Call(self, name)
+
+    async def _begin(self, name: str) -> None:
+        self.calls.append(name)
+        if self.before_call is not None:
+            await self.before_call(name)
+        else:
+            await asyncio.sleep(0)
+        self._fail(name, after=False)
+
+    async def _end(self, name: str) -> None:
+        self._fail(name, after=True)
+        if self.after_call is not None:
+            await self.after_call(name)
+
+    def _fail(self, name: str, *, after: bool) -> None:
+        for failure in self._failures:
+            if failure.after == after and failure.on in (None, name):
+                self._failures.remove(failure)
+                raise failure.error
+
+
+class _Call:
+    """One call: the hook and the failures around it. A failure `after` hides the answer of a call that succeeded."""
+
+    def __init__(self, store: FakeControlStore, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    async def __aenter__(self) -> None:
+        await self._store._begin(self._name)
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            await self._store._end(self._name)
+
+
+def _copy(record: PipelineRecord | None) -> PipelineRecord | None:
+    """Nobody outside may change what is stored."""
+    return None if record is None else replace(record, checkpoints=dict(record.checkpoints))
+
+
+def _finite(*numbers: float) -> None:
+    for number in numbers:
+        if not math.isfinite(number):
+            raise ValueError(f"DynamoDB has no number {number}")
+
+
+def _cursor_after(letter_id: str) -> str:
+    return base64.urlsafe_b64encode((_CURSOR + letter_id).encode()).decode()
+
+
+def _id_behind(cursor: str) -> str:
+    try:
+        item = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise ValueError(f"not a cursor: {cursor!r}") from error
+    if not item.startswith(_CURSOR):
+        raise ValueError(f"not a cursor: {cursor!r}")
+    return item.removeprefix(_CURSOR)
