@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import orjson
@@ -13,6 +13,8 @@ from service.model import Image, ItemKey, KeyAttribute
 
 Item = Mapping[str, Any]
 """An item in DynamoDB JSON: `{"key": {"S": "key1"}}`."""
+
+_EXACT = Context(prec=200)  # a Number has up to 38 digits; the default context keeps 28
 
 STRING_KEY = (KeyAttribute("key", "S"),)
 NUMBER_KEY = (KeyAttribute("id", "N"),)
@@ -23,7 +25,7 @@ COMPOSITE_KEY = (KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
 def canonical_number(text: str) -> str:
     """One spelling for each number: `1.0` and `1E0` are `1`."""
     number = Decimal(text)
-    return format(number.normalize(), "f") if number else "0"
+    return format(number.normalize(_EXACT), "f") if number else "0"
 
 
 def key_of(item: Item, keys: Sequence[KeyAttribute] = STRING_KEY) -> ItemKey:

@@ -91,7 +91,8 @@ class FakeSource(FakeTable):
         """A record that nobody understands (E33); the item stays as it is."""
         sequence, item_key = self.stream.sequences.next(), self.key(key)
         shard_id = self.stream.shard_of(item_key).shard_id
-        record = orjson.dumps({"eventName": event_name, "dynamodb": {"SequenceNumber": str(sequence)}})
+        stream_record = {"SequenceNumber": str(sequence), "Keys": orjson.loads(item_key)}
+        record = orjson.dumps({"eventName": event_name, "dynamodb": stream_record})
         error = f"unknown event {event_name}"
         content = Unreadable(shard_id, sequence, event_name, record, error, item_key)
         self.stream.append(item_key, content, len(record))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from service.errors import IteratorExpiredError, ShardGoneError, TrimmedError
+from service.errors import IteratorExpiredError, PositionError, ShardGoneError, TrimmedError
 from service.model import (
     Change,
     ItemKey,
@@ -99,8 +99,8 @@ class FakeStream:
         shard = self._shard(shard_id)
         if position.after is not None:
             after = int(position.after)
-            assert after >= shard.starting - 1, "the service refuses a number from before the shard"
-            assert shard.ending is None or after <= shard.ending, "the service refuses a number from after the shard"
+            if after < shard.starting - 1 or (shard.ending is not None and after > shard.ending):
+                raise PositionError(f"{position.after} is not a sequence number of {shard_id}")
             self._check_trimmed(shard, after)
         elif position.start is StartAt.LATEST:
             after = shard.tip(self._clock.now())
