@@ -1,0 +1,472 @@
+"""What service.ports.ControlStore promises: on the fake, and on the real servers."""
+
+import asyncio
+import base64
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from service.aws.control_store import DynamoControlStore
+from service.control import Checkpoint, DeadLetter, Gap, Lease, PipelineRecord
+from service.errors import LeaseLostError
+from service.migrations import load_migrations
+from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt
+from service.ports import ControlStore
+from tests.fakes.control_store import FakeControlStore, FakeControlTable
+from tests.servers import NAMES, sdk_client
+
+NOW = 1_750_000_000.123456
+StoreFor = Callable[[str], ControlStore]
+
+
+@pytest.fixture(params=["fake", *NAMES])
+async def store_for(request, server_named, unique_name) -> AsyncIterator[StoreFor]:
+    """Stores of pipelines in one control table that is empty: `store_for("orders")`."""
+    if request.param == "fake":
+        table = FakeControlTable()
+        yield lambda pipeline: FakeControlStore(table, pipeline)
+        return
+    name = unique_name("control")
+    async with sdk_client(server_named(request.param).endpoint_url) as client:
+        await client.create_table(TableName=name, **load_migrations()[0].steps[0].arguments)
+        yield lambda pipeline: DynamoControlStore(client, name, pipeline)
+
+
+@pytest.fixture
+def store(store_for: StoreFor) -> ControlStore:
+    return store_for("orders--orders-copy")
+
+
+def lease_of(owner: str = "first", generation: int = 1) -> Lease:
+    return Lease(owner, generation)
+
+
+async def test_nobody_has_the_lease_of_a_new_pipeline(store):
+    assert await store.read_lease() is None
+
+
+async def test_the_first_owner_gets_generation_one(store):
+    taken = await store.acquire_lease("first", None, 10.5, NOW)
+
+    assert (taken.owner, taken.generation, taken.lease_seconds, taken.renewed_at) == ("first", 1, 10.5, NOW)
+    assert (taken.is_released, taken.is_clean, taken.is_paused) == (False, False, False)
+    assert await store.read_lease() == taken
+
+
+async def test_a_lease_that_came_meanwhile_is_not_taken(store):
+    first = await store.acquire_lease("first", None, 10, NOW)
+
+    with pytest.raises(LeaseLostError):
+        await store.acquire_lease("second", None, 10, NOW)
+
+    assert await store.read_lease() == first
+
+
+# moto answers in threads, and another write may slip in between its look at a condition and its writing
+@pytest.mark.parametrize("store_for", ["fake", "ministack", "dynamodb-local"], indirect=True)
+async def test_one_of_many_that_saw_the_same_lease_gets_it(store):
+    seen = await store.acquire_lease("former", None, 10, NOW)
+
+    answers = await asyncio.gather(
+        *(store.acquire_lease(f"owner {number}", seen, 10, NOW) for number in range(8)), return_exceptions=True
+    )
+
+    (winner,) = (answer for answer in answers if not isinstance(answer, BaseException))
+    assert winner.generation == 2
+    assert all(isinstance(answer, LeaseLostError) for answer in answers if isinstance(answer, BaseException))
+    assert await store.read_lease() == winner
+
+
+async def test_a_lease_that_was_renewed_since_it_was_seen_is_not_taken(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    await store.renew_lease(lease_of(), NOW + 1)
+
+    with pytest.raises(LeaseLostError):
+        await store.acquire_lease("second", seen, 10, NOW + 20)
+
+
+async def test_each_renewal_shows_that_the_owner_is_alive(store):
+    taken = await store.acquire_lease("first", None, 10, NOW)
+
+    once = await store.renew_lease(lease_of(), NOW + 1)
+    twice = await store.renew_lease(lease_of(), NOW + 2.5)
+
+    assert len({taken.renewals, once.renewals, twice.renewals}) == 3
+    assert twice.renewed_at == NOW + 2.5
+    assert await store.read_lease() == twice
+
+
+async def test_a_former_owner_can_neither_renew_nor_release(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    present = await store.acquire_lease("second", seen, 10, NOW)
+
+    with pytest.raises(LeaseLostError):
+        await store.renew_lease(lease_of(), NOW)
+    with pytest.raises(LeaseLostError):
+        await store.release_lease(lease_of(), is_clean=True, now=NOW)
+
+    assert await store.read_lease() == present
+
+
+async def test_a_generation_of_the_same_owner_is_another_lease(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    await store.acquire_lease("first", seen, 10, NOW)
+
+    with pytest.raises(LeaseLostError):
+        await store.renew_lease(lease_of(generation=1), NOW)
+
+
+async def test_a_lease_that_nobody_took_can_not_be_renewed(store):
+    with pytest.raises(LeaseLostError):
+        await store.renew_lease(lease_of(), NOW)
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+async def test_a_released_lease_tells_the_next_owner_how_it_ended(store, is_clean):
+    await store.acquire_lease("first", None, 10, NOW)
+    await store.release_lease(lease_of(), is_clean=is_clean, now=NOW + 3)
+
+    seen = await store.read_lease()
+    assert (seen.is_released, seen.is_clean, seen.renewed_at) == (True, is_clean, NOW + 3)
+    taken = await store.acquire_lease("second", seen, 10, NOW + 4)
+    assert (taken.generation, taken.is_released, taken.is_clean) == (2, False, False)
+
+
+async def test_a_released_lease_is_not_renewed(store):
+    await store.acquire_lease("first", None, 10, NOW)
+    await store.release_lease(lease_of(), is_clean=True, now=NOW)
+
+    with pytest.raises(LeaseLostError):
+        await store.renew_lease(lease_of(), NOW + 1)
+
+
+async def test_releasing_twice_is_releasing_once(store):
+    await store.acquire_lease("first", None, 10, NOW)
+    await store.release_lease(lease_of(), is_clean=True, now=NOW)
+
+    await store.release_lease(lease_of(), is_clean=True, now=NOW)
+
+    assert (await store.read_lease()).is_released
+
+
+async def test_a_pause_before_the_first_owner_is_kept_for_it(store):
+    await store.set_paused(True)
+
+    assert await store.read_lease() is None
+    assert (await store.acquire_lease("first", None, 10, NOW)).is_paused
+
+
+async def test_the_owner_sees_a_pause_in_its_next_renewal(store):
+    await store.acquire_lease("first", None, 10, NOW)
+
+    await store.set_paused(True)
+    assert (await store.renew_lease(lease_of(), NOW + 1)).is_paused
+    await store.set_paused(False)
+    assert not (await store.renew_lease(lease_of(), NOW + 2)).is_paused
+
+
+async def test_a_pause_outlives_its_owner(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    await store.set_paused(True)
+
+    assert (await store.acquire_lease("second", seen, 10, NOW)).is_paused
+
+
+async def test_a_pause_does_not_look_like_a_renewal(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+
+    await store.set_paused(True)
+
+    assert await store.read_lease() == replace(seen, is_paused=True)
+
+
+async def test_a_new_pipeline_has_no_progress(store):
+    assert await store.read_progress() is None
+    assert await store.adopt_progress(lease_of()) is None
+    assert await store.read_progress() is None
+    assert await store.adopt_progress(lease_of("second", 2)) is None
+
+
+def shard(name: str, position: Position, parent: str | None = None, is_closed: bool = False) -> Checkpoint:
+    return Checkpoint(ShardId(name), position, None if parent is None else ShardId(parent), is_closed)
+
+
+EVERYTHING = PipelineRecord(
+    stream_arn="arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-11-23T10:15:00.123",
+    checkpoints={
+        checkpoint.shard_id: checkpoint
+        for checkpoint in (
+            shard("shardId-1", Position(after=SequenceNumber(7)), is_closed=True),
+            shard("shardId-2", Position(after=SequenceNumber("9" * 40)), parent="shardId-1"),
+            shard("shardId-3", Position(start=StartAt.LATEST, since=NOW), parent="shardId-1"),
+            shard("shardId-4", Position(after=SequenceNumber(1), start=StartAt.LATEST, since=0.1)),
+            shard("shardId-5", Position()),
+        )
+    },
+    guarded_until=NOW + 1 / 3,
+    gaps=(
+        Gap(ShardId("shardId-0"), SequenceNumber("1" * 21), NOW, "24 hours went by: \N{SNOWMAN}"),
+        Gap(None, None, NOW + 1, ""),
+    ),
+    needs_snapshot=True,
+)
+
+
+@pytest.mark.parametrize("record", [EVERYTHING, PipelineRecord("arn")], ids=["everything", "almost nothing"])
+async def test_the_next_owner_finds_exactly_what_was_saved(store, record):
+    await store.adopt_progress(lease_of())
+    await store.save_progress(lease_of(), record)
+
+    assert await store.read_progress() == record
+    assert await store.adopt_progress(lease_of("second", 2)) == record
+
+
+async def test_saving_replaces_all_that_was_saved(store):
+    await store.adopt_progress(lease_of())
+    await store.save_progress(lease_of(), EVERYTHING)
+
+    await store.save_progress(lease_of(), PipelineRecord("another arn"))
+
+    assert await store.read_progress() == PipelineRecord("another arn")
+
+
+async def test_what_is_done_to_a_record_after_saving_it_is_not_saved(store):
+    record = replace(EVERYTHING, checkpoints=dict(EVERYTHING.checkpoints))
+    await store.adopt_progress(lease_of())
+    await store.save_progress(lease_of(), record)
+
+    record.checkpoints.clear()
+    (await store.read_progress()).checkpoints.clear()
+
+    assert await store.read_progress() == EVERYTHING
+
+
+async def test_a_thousand_shards_are_saved_at_once(store):
+    position = Position(after=SequenceNumber("4" * 30))
+    names = [f"shardId-{number:020d}-abcdef01" for number in range(1000)]
+    record = PipelineRecord("arn", {ShardId(name): shard(name, position, parent=names[0]) for name in names})
+    await store.adopt_progress(lease_of())
+
+    await store.save_progress(lease_of(), record)
+
+    assert await store.read_progress() == record
+
+
+async def test_a_former_owner_saves_nothing(store):
+    await store.adopt_progress(lease_of())
+    await store.save_progress(lease_of(), EVERYTHING)
+    await store.adopt_progress(lease_of("second", 2))
+
+    with pytest.raises(LeaseLostError):
+        await store.save_progress(lease_of(), PipelineRecord("stale"))
+
+    assert await store.read_progress() == EVERYTHING
+
+
+async def test_progress_that_a_later_owner_adopted_is_not_adopted_again(store):
+    await store.adopt_progress(lease_of("second", 2))
+
+    with pytest.raises(LeaseLostError):
+        await store.adopt_progress(lease_of())
+
+
+async def test_adopting_twice_is_adopting_once(store):
+    await store.adopt_progress(lease_of())
+    await store.save_progress(lease_of(), EVERYTHING)
+
+    assert await store.adopt_progress(lease_of()) == EVERYTHING
+    await store.save_progress(lease_of(), PipelineRecord("next"))
+
+
+async def test_nothing_is_saved_before_it_was_adopted(store):
+    with pytest.raises(LeaseLostError):
+        await store.save_progress(lease_of(), EVERYTHING)
+
+    assert await store.read_progress() is None
+
+
+async def test_a_time_that_is_no_number_is_refused(store):
+    await store.adopt_progress(lease_of())
+
+    with pytest.raises(ValueError, match="no number inf"):
+        await store.save_progress(lease_of(), PipelineRecord("arn", guarded_until=float("inf")))
+
+
+def letter(letter_id: str = "1", record: bytes = b'{"Keys": {}}') -> DeadLetter:
+    return DeadLetter(
+        id=letter_id,
+        shard_id=ShardId("shardId-1"),
+        sequence=SequenceNumber("800000000003126276362"),
+        event_name="INSERT",
+        key=ItemKey('{"key":{"S":"käse \\u0000 #1"}}'.encode()),
+        error="the item is too large",
+        attempts=10,
+        failed_at=NOW,
+        record=record,
+    )
+
+
+NOISE = random.Random(7).randbytes(1_000_000)
+"""Can't be compressed, and is over the 800 KB of two images."""
+
+
+@pytest.mark.parametrize("record", [b"", b"{}", b"a" * 1_000_000, NOISE[:100_000], NOISE], ids=len)
+async def test_a_dead_letter_comes_back_whole(store, record):
+    await store.put_dead_letter(letter(record=record))
+
+    assert await store.get_dead_letter("1") == letter(record=record)
+
+
+async def test_a_letter_without_sequence_number_and_key_comes_back_so(store):
+    bare = replace(letter(), sequence=None, key=None, event_name="", error="")
+    await store.put_dead_letter(bare)
+
+    assert await store.get_dead_letter("1") == bare
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"small", NOISE), (NOISE, b"small"), (NOISE, NOISE[:400_000]), (NOISE, NOISE)],
+    ids=["small by large", "large by small", "large by less large", "large by the same"],
+)
+async def test_a_letter_replaces_the_one_with_its_id(store, before, after):
+    await store.put_dead_letter(letter(record=before))
+
+    await store.put_dead_letter(replace(letter(record=after), attempts=11))
+
+    assert await store.get_dead_letter("1") == replace(letter(record=after), attempts=11)
+    assert await store.count_dead_letters() == 1
+
+
+async def test_letters_are_listed_oldest_first_and_without_their_records(store):
+    for letter_id in ("3", "1", "2"):
+        await store.put_dead_letter(letter(letter_id, NOISE[:50_000]))
+
+    listed, cursor = await store.list_dead_letters(10, None)
+
+    assert listed == [letter("1", b""), letter("2", b""), letter("3", b"")]
+    assert cursor is None
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7])
+async def test_pages_of_letters_lead_through_all_of_them(store, limit):
+    ids = [f"2026-{number}#x" for number in range(6)]
+    for letter_id in ids:
+        await store.put_dead_letter(letter(letter_id))
+
+    pages = []
+    cursor = None
+    while True:
+        page, cursor = await store.list_dead_letters(limit, cursor)
+        pages.append([found.id for found in page])
+        if cursor is None:
+            break
+
+    assert sum(pages, []) == ids
+    assert all(len(page) == limit for page in pages[:-1])
+    assert pages[-1]
+
+
+async def test_letters_of_more_than_one_megabyte_are_listed_and_counted(store):
+    for number in range(45):
+        await store.put_dead_letter(letter(f"{number:02d}", NOISE[number : number + 30_000]))
+
+    listed, cursor = await store.list_dead_letters(44, None)
+
+    assert [found.id for found in listed] == [f"{number:02d}" for number in range(44)]
+    assert [found.id for found in (await store.list_dead_letters(44, cursor))[0]] == ["44"]
+    assert await store.count_dead_letters() == 45
+
+
+async def test_a_cursor_holds_when_its_letter_is_gone(store):
+    for letter_id in ("1", "2", "3"):
+        await store.put_dead_letter(letter(letter_id))
+    _, cursor = await store.list_dead_letters(1, None)
+
+    await store.delete_dead_letter("1")
+
+    listed, _ = await store.list_dead_letters(10, cursor)
+    assert [found.id for found in listed] == ["2", "3"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "!!!!", "\N{SNOWMAN}", base64.b64encode(b"lease").decode(), "/w=="])
+async def test_a_text_that_is_no_cursor_is_refused(store, cursor):
+    with pytest.raises(ValueError, match="not a cursor"):
+        await store.list_dead_letters(10, cursor)
+
+
+@pytest.mark.parametrize("record", [b"{}", NOISE], ids=["small", "large"])
+async def test_a_deleted_letter_is_gone(store, record):
+    await store.put_dead_letter(letter("1", record))
+    await store.put_dead_letter(letter("2", record))
+
+    assert await store.delete_dead_letter("1")
+
+    assert await store.get_dead_letter("1") is None
+    assert await store.get_dead_letter("2") == letter("2", record)
+    assert await store.count_dead_letters() == 1
+    assert not await store.delete_dead_letter("1")
+
+
+async def test_there_are_no_letters_at_first(store):
+    assert await store.list_dead_letters(10, None) == ([], None)
+    assert await store.count_dead_letters() == 0
+    assert await store.get_dead_letter("1") is None
+
+
+DOCUMENT = {"id": "1", "nested": [{"deeper": [[], {}, None, True, 1.5, "", "\N{SNOWMAN}\x00"]}], "large": 2**53}
+
+
+async def test_a_job_comes_back_as_it_was(store):
+    await store.put_job("replay", "1", DOCUMENT)
+
+    assert await store.get_job("replay", "1") == DOCUMENT
+
+
+async def test_a_job_replaces_the_one_with_its_id(store):
+    await store.put_job("replay", "1", DOCUMENT)
+    await store.put_job("replay", "1", {"state": "done"})
+
+    assert await store.list_jobs("replay", 10) == [{"state": "done"}]
+
+
+async def test_kinds_of_jobs_are_apart(store):
+    await store.put_job("replay", "1", DOCUMENT)
+
+    assert await store.get_job("snapshot", "1") is None
+    assert await store.list_jobs("snapshot", 10) == []
+
+
+async def test_jobs_are_listed_newest_first_up_to_the_limit(store):
+    for number in range(5):
+        await store.put_job("replay", str(number), {"number": number})
+
+    assert await store.list_jobs("replay", 3) == [{"number": 4}, {"number": 3}, {"number": 2}]
+    assert len(await store.list_jobs("replay", 5)) == 5
+    assert len(await store.list_jobs("replay", 50)) == 5
+
+
+async def test_jobs_of_more_than_one_megabyte_are_listed(store):
+    for number in range(5):
+        await store.put_job("verification", str(number), {"keys": "x" * 300_000})
+
+    assert len(await store.list_jobs("verification", 5)) == 5
+
+
+async def test_pipelines_do_not_see_each_other(store_for):
+    mine, other = store_for("mine"), store_for("other")
+    await mine.acquire_lease("first", None, 10, NOW)
+    await mine.set_paused(True)
+    await mine.adopt_progress(lease_of())
+    await mine.save_progress(lease_of(), EVERYTHING)
+    await mine.put_dead_letter(letter())
+    await mine.put_job("replay", "1", DOCUMENT)
+
+    assert await other.read_lease() is None
+    assert await other.read_progress() is None
+    assert await other.count_dead_letters() == 0
+    assert await other.get_dead_letter("1") is None
+    assert await other.list_jobs("replay", 10) == []
+    assert not (await other.acquire_lease("first", None, 10, NOW)).is_paused
