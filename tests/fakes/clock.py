@@ -22,7 +22,7 @@ T = TypeVar("T")
 EPOCH = 1_750_000_000.0
 """The wall clock's start: any moment, a whole second and no whole minute."""
 _START = 1000.0  # a monotonic clock starts anywhere, but never at a value that is false
-_SPINS = 500_000  # loop turns without any time passing; the longest honest test stays far below
+_SPINS = 200_000  # loop turns without any time passing; the longest honest test stays far below
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
