@@ -1,0 +1,62 @@
+"""The admin API, put together: routes on a console, behind the front door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+
+from api import openapi, reference, refusals
+from api.audit import Audit
+from api.auth import Tokens
+from api.front import Front, Observe
+from api.limits import Limits
+from api.queries import refuse_unknown
+from api.routes import dashboard, dead_letters, flow, health, replays, snapshots, verifications
+from service.operations.console import Console
+
+
+def create_app(
+    console: Console,
+    *,
+    version: str,
+    admin_token: str | None,
+    read_token: str | None,
+    metrics: Callable[[], bytes],
+    audit: Audit,
+    observe: Observe,
+    limits: Limits | None = None,
+    dashboard_page: Path = dashboard.PAGE,
+) -> FastAPI:
+    """The API as an ASGI app without a lifespan; serve it with api.server.
+
+    `metrics` gives Prometheus text; `audit` is told of every call that changes something, `observe` of every call.
+    Both are called in the event loop and must not block.
+    """
+    app = FastAPI(
+        title="dynamirror",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown)],
+    )
+    app.include_router(dashboard.build(dashboard_page))
+    app.include_router(health.build(console))
+    app.include_router(flow.build(console, metrics))
+    app.include_router(replays.build(console))
+    app.include_router(snapshots.build(console))
+    app.include_router(verifications.build(console))
+    app.include_router(dead_letters.build(console))
+    app.openapi = openapi.document(app)  # type: ignore[method-assign]  # FastAPI documents this as the way to extend it
+    app.include_router(reference.build(app.openapi))
+    refusals.install(app)
+    app.add_middleware(
+        Front,
+        tokens=Tokens.of(admin_token, read_token),
+        limits=limits or Limits(),
+        write_audit=audit,
+        observe=observe,
+    )
+    return app

@@ -1,0 +1,68 @@
+"""The audit log's events: who changed what, when, and what came of it.
+
+An event tells of each call that changes something and that came with enough of a token, or with one for reading only.
+It carries no item value; a key is there as a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+_DETAILS = "audit_details"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One call that changes something. `status` is the HTTP status of its answer; 0 if the client left before."""
+
+    at: datetime
+    who: str
+    client: str
+    method: str
+    path: str
+    status: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for, once it was understood: parameters, never an item's values."""
+
+    @property
+    def outcome(self) -> str:
+        """`done`, `refused` or `failed`."""
+        if 200 <= self.status < 400:
+            return "done"
+        return "refused" if 400 <= self.status < 500 else "failed"
+
+
+Audit = Callable[[AuditEvent], None]
+
+
+def note(request: Request, **details: Any) -> None:
+    """Add what is asked for to the request's audit event. The caller sees to it that no item value is among it."""
+    request.scope.setdefault("state", {})[_DETAILS] = {
+        name: value for name, value in details.items() if value is not None
+    }
+
+
+def event_of(scope: Scope, who: str, status: int) -> AuditEvent:
+    client = scope.get("client")
+    return AuditEvent(
+        at=datetime.now(UTC),
+        who=who,
+        client=f"{client[0]}:{client[1]}" if client else "unknown",
+        method=scope["method"],
+        path=(scope.get("raw_path") or b"").decode("ascii", "backslashreplace"),
+        status=status,
+        details=scope.get("state", {}).get(_DETAILS, {}),
+    )
+
+
+def digest(keys: Mapping[str, Any]) -> str:
+    """Stands for an item's key: 16 hex digits of the SHA-256 of its compact JSON, in the order it was given."""
+    return hashlib.sha256(json.dumps(keys, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()[:16]

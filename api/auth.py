@@ -1,0 +1,88 @@
+"""Who may: bearer tokens, compared in constant time, and what each of them opens.
+
+Without any token everything is open; the settings then allow loopback only. With an admin token it is needed for
+changes, and for reading too unless there is a read token. With a read token alone nobody may change anything: who
+sets only that wants an API that is only read.
+
+Open to all are the health checks, the dashboard's page (it asks for a token itself) and the documentation, which
+carries no secret and which a browser could not send a token for.
+"""
+
+from __future__ import annotations
+
+import enum
+import hmac
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Caller(enum.StrEnum):
+    """Who calls, as far as the token tells; the value is what the audit log says."""
+
+    ADMIN = "admin"
+    READER = "read"
+    LOOPBACK = "none (loopback)"
+    """There are no tokens, and so the API listens on loopback only."""
+    STRANGER = "unknown"
+
+
+class Verdict(enum.Enum):
+    ALLOWED = "allowed"
+    TOKEN_NEEDED = "a token is needed"
+    NOT_ENOUGH = "the token is for reading only"
+
+
+def changes_something(scope: Scope) -> bool:
+    """True for every method that is not known to only read."""
+    return scope["method"] not in READING_METHODS
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The configured tokens. Their values are in no log and in no text of an error."""
+
+    admin: bytes | None
+    read: bytes | None
+
+    @classmethod
+    def of(cls, admin: str | None, read: str | None) -> Tokens:
+        return cls(admin.encode() if admin else None, read.encode() if read else None)
+
+    def __repr__(self) -> str:
+        return "Tokens(…)"
+
+    @property
+    def is_open(self) -> bool:
+        return self.admin is None and self.read is None
+
+    def caller(self, scope: Scope) -> Caller:
+        """Who the request's token belongs to. Takes equally long for every wrong token of a length."""
+        if self.is_open:
+            return Caller.LOOPBACK
+        given = _bearer(scope)
+        is_admin = self.admin is not None and hmac.compare_digest(given, self.admin)
+        is_reader = self.read is not None and hmac.compare_digest(given, self.read)
+        if is_admin:
+            return Caller.ADMIN
+        return Caller.READER if is_reader else Caller.STRANGER
+
+    def verdict(self, caller: Caller, scope: Scope) -> Verdict:
+        """May this caller make this request? A path that nobody knows needs a token like any other."""
+        if scope["path"] in OPEN_PATHS or caller in (Caller.ADMIN, Caller.LOOPBACK):
+            return Verdict.ALLOWED
+        if caller is Caller.STRANGER:
+            return Verdict.TOKEN_NEEDED
+        return Verdict.NOT_ENOUGH if changes_something(scope) else Verdict.ALLOWED
+
+
+def _bearer(scope: Scope) -> bytes:
+    """The one bearer token that the request carries; empty without one, or with several."""
+    given: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(given) != 1:
+        return b""
+    scheme, _, token = given[0].strip().partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""

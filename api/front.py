@@ -1,0 +1,137 @@
+"""The front door: all that happens to a request before a route sees it, in this order.
+
+It waits for its turn, is checked for a browser's misuse and for its token, has its body read, and then the routes have
+a bounded time for it. So nothing of a body is read for who may not call, and whatever fails on the way is answered
+with a problem, counted, and, where it would have changed something, put into the audit log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import audit, browsers
+from api.answers import Answer
+from api.auth import Caller, Tokens, Verdict, changes_something
+from api.bodies import BodyTooLargeError, BodyTooSlowError, ClientGoneError, read_body, replayed
+from api.limits import Limits, Pace
+from api.problems import problem
+from api.refusals import RETRY_AFTER
+
+_log = logging.getLogger(__name__)
+_PROBES = frozenset({"/healthz", "/readyz"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
+# After a refusal the rest of the body is not worth reading: the connection ends with the answer.
+_CLOSE = {"connection": "close"}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeen:
+    """A request was answered. `route` is its path's template, or `unmatched`; both labels have few values."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+
+
+Observe = Callable[[RequestSeen], None]
+
+
+class Front:
+    """ASGI middleware; one for the whole API."""
+
+    def __init__(
+        self, app: ASGIApp, *, tokens: Tokens, limits: Limits, write_audit: audit.Audit, observe: Observe
+    ) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._limits = limits
+        self._write_audit = write_audit
+        self._observe = observe
+        self._probes_pace = Pace(limits)
+        self._paces = {caller: Pace(limits) for caller in Caller}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        caller = self._tokens.caller(scope)
+        answer = Answer(send, is_head=scope["method"] == "HEAD")
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
+        inner["state"] = dict(scope.get("state", {}))
+        try:
+            await self._serve(inner, receive, answer, caller)
+        except ClientGoneError:
+            pass
+        except Exception as error:
+            _log_crash(scope, error)
+            if not answer.status:
+                await problem(500, "The service failed at this request; its log says where.")(inner, receive, answer)
+        finally:
+            self._remember(inner, scope["method"], caller, answer.status, time.perf_counter() - started)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: Answer, caller: Caller) -> None:
+        pace = self._probes_pace if scope["path"] in _PROBES else self._paces[caller]
+        if not await pace.admit():
+            refusal: Response | None = problem(503, "Too many requests at once; try again later.", RETRY_AFTER)
+        else:
+            refusal = self._refusal(scope, caller)
+        if refusal is not None:
+            await refusal(scope, receive, answer)
+            return
+        try:
+            body = await read_body(scope, receive, self._limits)
+        except BodyTooLargeError:
+            text = f"A request's body may have {self._limits.max_body_bytes} bytes at most."
+            await problem(413, text, _CLOSE)(scope, receive, answer)
+        except BodyTooSlowError:
+            text = f"The request's body was not here within {self._limits.body_seconds:g} seconds."
+            await problem(408, text, _CLOSE)(scope, receive, answer)
+        else:
+            await self._work(scope, replayed(body, receive), answer)
+
+    def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
+        objection = browsers.objection(scope) if self._tokens.is_open else None
+        if objection is not None:
+            return problem(403, objection, _CLOSE)
+        match self._tokens.verdict(caller, scope):
+            case Verdict.TOKEN_NEEDED:
+                challenge = {"www-authenticate": 'Bearer realm="dynamirror"', **_CLOSE}
+                return problem(401, "Send the service's token: 'Authorization: Bearer TOKEN'.", challenge)
+            case Verdict.NOT_ENOUGH:
+                return problem(403, "This token is for reading; a change needs DYNAMIRROR_ADMIN_TOKEN's.", _CLOSE)
+            case Verdict.ALLOWED:
+                return None
+
+    async def _work(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        try:
+            async with asyncio.timeout(self._limits.request_seconds) as bound:
+                await self._app(scope, receive, answer)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            if not answer.status:
+                text = f"Not done within {self._limits.request_seconds:g} seconds; ask again, it may be repeated."
+                await problem(503, text, RETRY_AFTER)(scope, receive, answer)
+
+    def _remember(self, scope: Scope, method: str, caller: Caller, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        label = method if method in _METHODS else "OTHER"
+        self._observe(RequestSeen(method=label, route=route, status=status, seconds=seconds))
+        if changes_something(scope) and caller is not Caller.STRANGER:
+            self._write_audit(audit.event_of(scope, caller.value, status))
+
+
+def _log_crash(scope: Scope, error: Exception) -> None:
+    """Without the error's text, which could hold an item's values; the frames say where it was."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s %s failed: %s\n%s", scope["method"], scope["path"], type(error).__name__, frames)

@@ -1,0 +1,85 @@
+"""The OpenAPI document: what the framework derives from the routes, with every problem that the front door adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.auth import OPEN_PATHS, READING_METHODS
+from api.problems import MEDIA_TYPE, Problem
+
+_DESCRIPTION = """\
+Operates one pipeline that replicates a DynamoDB table through its stream.
+
+Times are ISO 8601 in UTC; sequence numbers are strings; an item's keys and values are DynamoDB JSON. Unknown fields and
+query parameters are refused. Every error is `application/problem+json` (RFC 9457), whose `detail` says what to do.
+
+With `DYNAMIRROR_ADMIN_TOKEN` set, a call that changes something needs `Authorization: Bearer TOKEN`, and so does one
+that reads, unless `DYNAMIRROR_READ_TOKEN` is set: then either token reads. The health checks, the dashboard's page and
+this documentation need no token. Without tokens the service listens on loopback only.
+"""
+_TEXTS = {
+    "401": "The token is missing or wrong.",
+    "403": "The token is for reading only; or, without tokens, the request came by way of a foreign web page.",
+    "408": "The request's body was too slow.",
+    "409": "Not now: something else is under way, or another process has the pipeline.",
+    "413": "The request's body is too large.",
+    "422": "The request is not understood; `errors` lists what was expected.",
+    "500": "The service failed; its log says where.",
+    "503": "Not now: too many requests, or a table did not answer. `Retry-After` says when to ask again.",
+}
+_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
+
+
+def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """A function that makes the document once, for the app's `openapi`."""
+
+    def make() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _completed(
+                get_openapi(
+                    title=app.title,
+                    version=app.version,
+                    summary="The admin API of dynamirror.",
+                    description=_DESCRIPTION,
+                    routes=app.routes,
+                )
+            )
+        return app.openapi_schema
+
+    return make
+
+
+def _completed(found: dict[str, Any]) -> dict[str, Any]:
+    _, definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
+    components = found.setdefault("components", {})
+    components.setdefault("schemas", {}).update(definitions["$defs"])
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "DYNAMIRROR_ADMIN_TOKEN's or _READ_TOKEN's value."}
+    }
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, method.upper(), operation)
+    return found
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    is_open = path in OPEN_PATHS
+    if not is_open:
+        operation["security"] = [{"token": []}]
+    answers = operation["responses"]
+    for status, text in _TEXTS.items():
+        if status in ("401", "409") and is_open:
+            continue
+        if status in ("408", "413") and method in READING_METHODS:
+            continue
+        answers.setdefault(status, {"description": text})
+    for status, answer in answers.items():
+        if int(status) >= 400:
+            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        if status == "401":
+            answer["headers"] = _CHALLENGE

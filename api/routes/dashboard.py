@@ -1,0 +1,51 @@
+"""The dashboard's page. It asks for the token itself, so it is served to everyone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, Response
+
+from api.problems import problem
+
+PAGE = Path(__file__).parent.parent / "dashboard" / "index.html"
+
+
+def build(page: Path = PAGE) -> APIRouter:
+    """The page is read once, now."""
+    router = APIRouter(tags=["dashboard"])
+    html = page.read_text(encoding="utf-8") if page.is_file() else None
+    policy = content_security_policy(html or "")
+
+    @router.get("/", response_class=HTMLResponse, responses={404: {"description": "This package has no dashboard."}})
+    async def dashboard() -> Response:
+        """The dashboard, live from `/status`."""
+        if html is None:
+            return problem(404, "This package was built without the dashboard; /docs lists the API's calls.")
+        return HTMLResponse(html, headers={"content-security-policy": policy})
+
+    return router
+
+
+def content_security_policy(html: str) -> str:
+    """Lets the page run and look as it was shipped, talk to this API, and nothing else.
+
+    Inline scripts and style sheets are allowed by their hash, so one that is injected does not run. `style`
+    attributes and event attributes are refused.
+    """
+    scripts = _hashes(html, "script")
+    styles = _hashes(html, "style")
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _hashes(html: str, element: str) -> str:
+    contents = re.findall(rf"<{element}\b[^>]*>(.*?)</{element}>", html, re.DOTALL | re.IGNORECASE)
+    digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
+    return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"

@@ -1,0 +1,54 @@
+"""Dead letters: the changes that could not be written; look at them, write them again, or let them go."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query, Request
+from starlette.responses import Response
+
+from api.audit import note
+from api.payloads import DeadLetterDetail, DeadLetterEntry, DeadLetterPage, Redriven, RedriveRequest, RedriveSome
+from api.rendering import rendered
+from service.operations.console import Console
+
+LetterId = Annotated[str, Path(alias="id", max_length=256)]
+_NONE: dict[int | str, dict[str, Any]] = {404: {"description": "No such dead letter."}}
+_EXAMPLES: dict[str, Any] = {"some": {"value": {"ids": ["…"]}}, "all": {"value": {"all": True}}}
+
+
+def build(console: Console) -> APIRouter:
+    router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+
+    @router.get("", response_model=DeadLetterPage)
+    async def list_dead_letters(
+        limit: Annotated[int, Query(ge=1, le=1000, description="At most this many.")] = 100,
+        cursor: Annotated[str | None, Query(max_length=4096, description="The last answer's `cursor`.")] = None,
+    ) -> Response:
+        """The dead letters, oldest first, without their items."""
+        entries, following = await console.dead_letters(limit, cursor)
+        items = [DeadLetterEntry.model_validate(entry) for entry in entries]
+        return rendered(DeadLetterPage(items=items, cursor=following))
+
+    @router.get("/{id}", response_model=DeadLetterDetail, responses=_NONE)
+    async def find_dead_letter(letter_id: LetterId) -> Response:
+        """One dead letter with its whole record."""
+        return rendered(DeadLetterDetail.model_validate(await console.find_dead_letter(letter_id)))
+
+    @router.post("/redrive", response_model=Redriven, responses=_NONE)
+    async def redrive(
+        body: Annotated[RedriveRequest, Body(openapi_examples=_EXAMPLES)],
+        request: Request,
+    ) -> Response:
+        """Write dead letters again, unless a newer state of their item has been applied since. May be repeated."""
+        ids = body.ids if isinstance(body, RedriveSome) else None
+        note(request, ids="all" if ids is None else len(ids))
+        return rendered(Redriven(**await console.redrive(ids)))
+
+    @router.delete("/{id}", status_code=204, response_class=Response, responses=_NONE)
+    async def discard(letter_id: LetterId) -> Response:
+        """Discard one dead letter: its change is given up for good."""
+        await console.discard(letter_id)
+        return Response(status_code=204)
+
+    return router

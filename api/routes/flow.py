@@ -1,0 +1,55 @@
+"""The flow: see it, stop it, let it go on, copy one item beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from starlette.responses import Response
+
+from api.audit import digest, note
+from api.payloads import Nothing, Outcome, ReplicateRequest
+from api.rendering import rendered
+from service.operations.console import Console
+from service.operations.status import Status
+
+# The text format that every scraper reads (prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4).
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class MetricsResponse(Response):
+    media_type = "text/plain"
+
+
+def build(console: Console, metrics: Callable[[], bytes]) -> APIRouter:
+    router = APIRouter(tags=["flow"])
+
+    @router.get("/status", response_model=Status)
+    async def status() -> Response:
+        """The status document: what dashboards poll."""
+        return rendered(console.status())
+
+    @router.get("/metrics", response_class=MetricsResponse)
+    async def show_metrics() -> Response:
+        """The metrics, as Prometheus text."""
+        return Response(metrics(), headers={"content-type": _METRICS_TYPE})
+
+    @router.post("/pause", response_model=Status)
+    async def pause(body: Annotated[Nothing | None, Body()] = None) -> Response:
+        """Stop the writes. Answers when none is in flight any more; kept through restarts; may be repeated."""
+        return rendered(await console.pause())
+
+    @router.post("/resume", response_model=Status)
+    async def resume(body: Annotated[Nothing | None, Body()] = None) -> Response:
+        """Let the writes go on. May be repeated."""
+        return rendered(await console.resume())
+
+    @router.post("/replicate", response_model=Outcome)
+    async def replicate(body: ReplicateRequest, request: Request) -> Response:
+        """Copy one item's present state from the source, safely beside the stream. May be repeated."""
+        keys = body.model_dump(mode="json")["keys"]
+        note(request, key_digest=digest(keys))
+        return rendered(Outcome(outcome=await console.replicate(keys)))
+
+    return router
