@@ -42,7 +42,7 @@ def join(values: Mapping[str, msgspec.Raw | bytes]) -> Image:
     )
 
 
-def mentions(image: bytes, name: str) -> bool:
+def may_have_attribute(image: bytes, name: str) -> bool:
     """False: the image surely has no top-level attribute of this name. True: it probably has one; look inside."""
     needle, is_plain = _needle(name)
     return needle in image or (not is_plain and b"\\" in image)
@@ -55,7 +55,7 @@ def _needle(name: str) -> tuple[bytes, bool]:
 
 def sequence_of(image: Image, attribute: str) -> SequenceNumber | None:
     """The sequence number that the item carries in this attribute; None if it carries none that is valid."""
-    if not attribute or not mentions(image, attribute):
+    if not attribute or not may_have_attribute(image, attribute):
         return None
     value = attributes(image).get(attribute)
     if value is None:

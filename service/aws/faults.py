@@ -1,118 +1,29 @@
-"""The one table that turns what AWS answers into the errors of service.errors; the SDK's calls and the wire's use it.
+"""Whatever goes wrong between here and AWS, in the words of service.errors: what the wire sees, what the SDK raises.
 
-An unknown code is a HaltError, loudly: guessing whether something may be tried again is how records get lost.
-No message carries an item's values: the parts of AWS's messages that quote a request are cut out.
+with translated(Call("DescribeTable", "the source table orders")):
+    await client.describe_table(TableName="orders")
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import aiohttp
 import msgspec
+from botocore import exceptions as sdk
 
-from service.errors import (
-    AmbiguousError,
-    BatchRefusedError,
-    ChangeError,
-    DynamirrorError,
-    HaltError,
-    ItemTooLargeError,
-    IteratorExpiredError,
-    PositionError,
-    RefusedError,
-    ShardGoneError,
-    ThrottledError,
-    TransientChangeError,
-    TrimmedError,
-    UnavailableError,
-)
+from service.aws.error_codes import Call, fault, lost, sentence
+from service.errors import AmbiguousError, DynamirrorError, HaltError, RefusedError, UnavailableError
 from service.model import Image
-
-_LONGEST_MESSAGE = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What is asked, of what: `Call("PutItem", "the replica table orders (us-west-2)")`."""
-
-    operation: str
-    resource: str
-
-    @property
-    def is_write(self) -> bool:
-        """An answer that was lost leaves it open whether it took effect."""
-        return self.operation not in _READS
-
-
-_STREAM_READS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
-_READS = _STREAM_READS | {
-    "GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive", "ListTables", "AssumeRole",
-}  # fmt: skip
-_BATCH = "BatchWriteItem"
-_ITEM_WRITES = frozenset({"PutItem", "DeleteItem", "UpdateItem", _BATCH})
-
-
-class ConditionFailedError(DynamirrorError):
-    """A conditional write found something else: `item`, None if there is none. Its caller answers it, always."""
-
-    def __init__(self, item: Image | None) -> None:
-        super().__init__("the condition of a write does not hold")
-        self.item = item
-
-
-# botocore: the errors that dynamodb 2012-08-10 and dynamodbstreams 2012-08-10 list for the calls used here, and what
-# retries/standard.py takes for throttling (_THROTTLED_ERROR_CODES).
-_THROTTLED = frozenset({
-    "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
-    "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
-    "TransactionInProgressException",
-})  # fmt: skip
-_UNAVAILABLE = frozenset({
-    "InternalFailure", "InternalServerError", "InternalServerErrorException", "RequestTimeout",
-    "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException",
-})  # fmt: skip
-_CONFLICTS = frozenset({"ReplicatedWriteConflictException", "TransactionConflictException"})
-_INVALID = frozenset({"ValidationException", "SerializationException"})
-_PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
-_CREDENTIALS = "give this process valid AWS credentials"
-_SIGNATURE = "check the secret access key, the session token and this machine's clock"
-_MISSING = "create it, or correct its name, its region and the account of the credentials"
-# The common errors of the API reference, as DynamoDB and STS spell them; each with what mends it.
-_REFUSED = {
-    "AccessDenied": _PERMISSION,
-    "AccessDeniedException": _PERMISSION,
-    "NotAuthorized": _PERMISSION,
-    "UnauthorizedOperation": _PERMISSION,
-    "ExpiredToken": _CREDENTIALS,
-    "ExpiredTokenException": _CREDENTIALS,
-    "InvalidClientTokenId": _CREDENTIALS,
-    "MissingAuthenticationToken": _CREDENTIALS,
-    "MissingAuthenticationTokenException": _CREDENTIALS,
-    "OptInRequired": _CREDENTIALS,
-    "UnrecognizedClientException": _CREDENTIALS,
-    "IncompleteSignature": _SIGNATURE,
-    "IncompleteSignatureException": _SIGNATURE,
-    "InvalidSignatureException": _SIGNATURE,
-    "RequestExpired": _SIGNATURE,
-    "SignatureDoesNotMatch": _SIGNATURE,
-    "ResourceInUseException": "wait until the table is active",
-    "ResourceNotFoundException": _MISSING,
-    "TableNotFoundException": _MISSING,
-}
-_POSITIONS: dict[str, type[PositionError]] = {
-    "ExpiredIteratorException": IteratorExpiredError,
-    "ResourceNotFoundException": ShardGoneError,
-    "TrimmedDataAccessException": TrimmedError,
-}
 
 
 class _Body(msgspec.Struct):
     type: str = msgspec.field(name="__type", default="")
     message: str | None = None
     Message: str | None = None  # DynamoDB Local's spelling
-    Item: msgspec.Raw | None = None
+    Item: msgspec.Raw = msgspec.Raw()
 
 
 _BODY = msgspec.json.Decoder(_Body)
@@ -124,75 +35,89 @@ def fault_of_answer(call: Call, status: int, body: bytes) -> DynamirrorError:
         answer = _BODY.decode(body)
     except ValueError:  # a load balancer's page, or a body that was cut
         return fault(call, "", f"HTTP status {status} without an error that can be read", status)
-    item = None if answer.Item is None else Image(bytes(answer.Item))
+    item = Image(bytes(answer.Item)) if answer.Item else None
     return fault(call, answer.type.rpartition("#")[2], answer.message or answer.Message or "", status, item)
-
-
-def fault(call: Call, code: str, message: str, status: int, item: Image | None = None) -> DynamirrorError:
-    """The error that AWS's code stands for; `item` is what a failed condition returned."""
-    if code == "ConditionalCheckFailedException":
-        return ConditionFailedError(item)
-    text = _sentence(call, code or f"HTTP status {status}", message)
-    if code in _THROTTLED or (status == 429 and code not in _REFUSED):
-        return ThrottledError(text, code or "429")
-    if code in _UNAVAILABLE or status >= 500:
-        return lost(call, text, code or str(status))
-    if call.operation in _STREAM_READS:
-        position = _position_fault(call, code, message, text)
-        if position is not None:
-            return position
-    if code in _REFUSED:
-        return RefusedError(f"{text}; {_REFUSED[code].format(operation=call.operation)}", code)
-    return _item_fault(call, code, message, status, text) or HaltError(
-        f"{text}. dynamirror does not know this error and stops rather than guess; nothing is lost"
-    )
-
-
-def lost(call: Call, text: str, cause: str) -> UnavailableError | AmbiguousError:
-    """The answer is lost: nothing happened to a read, but a write may have taken effect."""
-    return AmbiguousError(text, cause) if call.is_write else UnavailableError(text, cause)
 
 
 def not_sent(call: Call, reason: str, cause: str) -> UnavailableError:
     """The request never reached the service."""
-    return UnavailableError(_sentence(call, cause, reason), cause)
+    return UnavailableError(sentence(call, cause, reason), cause)
 
 
 def answer_lost(call: Call, reason: str, cause: str) -> UnavailableError | AmbiguousError:
     """The request was sent, but no whole answer came: a time-out, a reset, a body that was cut or damaged."""
-    return lost(call, _sentence(call, cause, reason), cause)
+    return lost(call, sentence(call, cause, reason), cause)
 
 
-def _position_fault(call: Call, code: str, message: str, text: str) -> PositionError | None:
-    if code in _POSITIONS:
-        return _POSITIONS[code](text)
-    if code == "ValidationException":
-        # Only an iterator or a sequence number can be invalid here: the flow builds nothing else itself.
-        return IteratorExpiredError(text) if call.operation == "GetRecords" else PositionError(text)
-    return None
+_NOT_SENT = (sdk.ConnectTimeoutError, sdk.ProxyConnectionError, sdk.SSLError, sdk.EndpointConnectionError)
+_LOST = (
+    sdk.ReadTimeoutError,
+    sdk.ConnectionClosedError,
+    sdk.HTTPClientError,
+    sdk.IncompleteReadError,
+    TimeoutError,
+    aiohttp.ClientError,
+)
+_NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError)
+_CREDENTIALS_FAIL = (
+    sdk.CredentialRetrievalError,
+    sdk.MetadataRetrievalError,
+    sdk.NoAuthTokenError,
+    sdk.SSOError,
+    sdk.TokenRetrievalError,
+)
 
 
-def _item_fault(call: Call, code: str, message: str, status: int, text: str) -> DynamirrorError | None:
-    if call.operation not in _ITEM_WRITES:
-        return UnavailableError(text, code) if code in _CONFLICTS else None
-    is_invalid = code in _INVALID or status == 413
-    if call.operation == _BATCH:
-        singled_out = is_invalid or code in _CONFLICTS or code == "ItemCollectionSizeLimitExceededException"
-        return BatchRefusedError(text) if singled_out else None
-    if code in _CONFLICTS:
-        return TransientChangeError(text)
-    if is_invalid:
-        return ItemTooLargeError(text) if status == 413 or "item size" in message.lower() else ChangeError(text)
-    return ChangeError(text) if code == "ItemCollectionSizeLimitExceededException" else None
+@contextmanager
+def translated(call: Call) -> Iterator[None]:
+    """Whatever the SDK raises inside becomes a DynamirrorError; other exceptions pass."""
+    try:
+        yield
+    except (sdk.ClientError, sdk.BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
+        raise translate(error, call) from error
 
 
-# Where AWS quotes what was sent: "Value '…' at 'item' failed", "Input collection [a, a] contains duplicates",
-# "The parameter cannot be converted to a numeric value: 1x".
-_QUOTED = re.compile(r"\[.*\]|(?<=[Vv]alue )'.*'(?= at )|(?<=numeric value: ).*", re.DOTALL)
+def translate(error: Exception, call: Call | None = None) -> Exception:
+    """The DynamirrorError that an exception of the SDK stands for; any other exception as it is.
+
+    Without `call`, the operation is the one that the exception names.
+    """
+    if not isinstance(error, sdk.ClientError | sdk.BotoCoreError | aiohttp.ClientError | TimeoutError):
+        return error
+    if isinstance(error, sdk.ClientError):
+        return _answered(call or Call(error.operation_name, "DynamoDB"), error)
+    return _unanswered(call or Call("a request", "DynamoDB"), error)
 
 
-def _sentence(call: Call, code: str, message: str) -> str:
-    told = _QUOTED.sub("…", message)
-    if len(told) > _LONGEST_MESSAGE:
-        told = told[:_LONGEST_MESSAGE] + "…"
-    return f"{call.operation} on {call.resource} failed: {code}" + (f": {told.rstrip('.')}" if told else "")
+def _unanswered(call: Call, error: Exception) -> DynamirrorError:
+    cause = type(error).__name__
+    if isinstance(error, _NO_CREDENTIALS):
+        return HaltError(f"{call.operation} on {call.resource} needs AWS credentials: {error}")
+    if isinstance(error, _CREDENTIALS_FAIL):
+        return RefusedError(
+            f"{call.operation} on {call.resource} can't be signed: {error}; renew this process's AWS credentials", cause
+        )
+    if isinstance(error, _NOT_SENT) and _never_left(error):
+        return not_sent(call, str(error), cause)
+    if isinstance(error, (*_NOT_SENT, *_LOST)):
+        return answer_lost(call, str(error), cause)
+    told = "" if isinstance(error, sdk.ParamValidationError) else str(error)  # that one quotes the parameters
+    return HaltError(sentence(call, cause, told))
+
+
+def _answered(call: Call, error: sdk.ClientError) -> DynamirrorError:
+    told = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if error.operation_name == "AssumeRole" != call.operation:  # to sign the call, a role had to be assumed first
+        call = Call("AssumeRole", f"the role for {call.resource}")
+    fault_ = fault(call, told.get("Code", ""), told.get("Message", ""), status)
+    if isinstance(fault_, RefusedError) and call.operation == "AssumeRole":
+        return RefusedError(str(fault_).replace("dynamodb:AssumeRole", "sts:AssumeRole"), fault_.cause)
+    return fault_
+
+
+def _never_left(error: Exception) -> bool:
+    """aiobotocore reports a connection that broke in the middle of a request as EndpointConnectionError too."""
+    if not isinstance(error, sdk.EndpointConnectionError):
+        return True
+    return isinstance(error.kwargs.get("error"), aiohttp.ClientConnectorError | socket.gaierror)

@@ -1,0 +1,170 @@
+"""The one table: AWS's error codes → service.errors. service.aws.faults applies it to the SDK's and the wire's answers.
+
+An unknown code is a HaltError, loudly: guessing whether something may be tried again is how records get lost.
+No message carries an item's values: the parts of AWS's messages that quote a request are cut out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from service.errors import (
+    AmbiguousError,
+    BatchRefusedError,
+    ChangeError,
+    DynamirrorError,
+    HaltError,
+    ItemTooLargeError,
+    IteratorExpiredError,
+    PositionError,
+    RefusedError,
+    ShardGoneError,
+    ThrottledError,
+    TransientChangeError,
+    TrimmedError,
+    UnavailableError,
+)
+from service.model import Image
+
+_LONGEST_MESSAGE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked, of what: `Call("PutItem", "the replica table orders")`.
+
+    `carries_change`: what the service finds invalid in it is the fault of a change, not of this program.
+    """
+
+    operation: str
+    resource: str
+    carries_change: bool = False
+
+    @property
+    def is_write(self) -> bool:
+        """An answer that was lost leaves it open whether it took effect."""
+        return self.operation not in _READS
+
+
+_STREAM_READS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
+_READS = _STREAM_READS | {
+    "GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive", "ListTables", "AssumeRole",
+}  # fmt: skip
+_BATCH = "BatchWriteItem"
+
+
+class ConditionFailedError(DynamirrorError):
+    """A conditional write found something else: `item`, None if there is none. Its caller answers it, always."""
+
+    def __init__(self, item: Image | None) -> None:
+        super().__init__("the condition of a write does not hold")
+        self.item = item
+
+
+# botocore: the errors that dynamodb 2012-08-10 and dynamodbstreams 2012-08-10 list for the calls used here, and what
+# retries/standard.py takes for throttling (_THROTTLED_ERROR_CODES).
+_THROTTLED = frozenset({
+    "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
+    "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
+    "TransactionInProgressException",
+})  # fmt: skip
+_UNAVAILABLE = frozenset({
+    "InternalFailure", "InternalServerError", "InternalServerErrorException", "RequestTimeout",
+    "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException",
+})  # fmt: skip
+_CONFLICTS = frozenset({"ReplicatedWriteConflictException", "TransactionConflictException"})
+_INVALID = frozenset({"ValidationException", "SerializationException"})
+_PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
+_CREDENTIALS = "give this process valid AWS credentials"
+_SIGNATURE = "check the secret access key, the session token and this machine's clock"
+_MISSING = "create it, or correct its name, its region and the account of the credentials"
+# The common errors of the API reference, as DynamoDB and STS spell them; each with what mends it.
+_REFUSED = {
+    "AccessDenied": _PERMISSION,
+    "AccessDeniedException": _PERMISSION,
+    "NotAuthorized": _PERMISSION,
+    "UnauthorizedOperation": _PERMISSION,
+    "ExpiredToken": _CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "MissingAuthenticationToken": _CREDENTIALS,
+    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "OptInRequired": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "IncompleteSignature": _SIGNATURE,
+    "IncompleteSignatureException": _SIGNATURE,
+    "InvalidSignatureException": _SIGNATURE,
+    "RequestExpired": _SIGNATURE,
+    "SignatureDoesNotMatch": _SIGNATURE,
+    "ResourceInUseException": "wait until the table is active",
+    "ResourceNotFoundException": _MISSING,
+    "TableNotFoundException": _MISSING,
+}
+_POSITIONS: dict[str, type[PositionError]] = {
+    "ExpiredIteratorException": IteratorExpiredError,
+    "ResourceNotFoundException": ShardGoneError,
+    "TrimmedDataAccessException": TrimmedError,
+}
+
+
+def fault(call: Call, code: str, message: str, status: int, item: Image | None = None) -> DynamirrorError:
+    """The error that AWS's code stands for; `item` is what a failed condition returned."""
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailedError(item)
+    text = sentence(call, code or f"HTTP status {status}", message)
+    if code in _THROTTLED or (status == 429 and code not in _REFUSED):
+        return ThrottledError(text, code or "429")
+    if code in _UNAVAILABLE or status >= 500:
+        return lost(call, text, code or str(status))
+    if call.operation in _STREAM_READS:
+        position = _position_fault(call, code, message, text)
+        if position is not None:
+            return position
+    if code in _REFUSED:
+        return RefusedError(f"{text}; {_REFUSED[code].format(operation=call.operation)}", code)
+    return _item_fault(call, code, message, status, text) or HaltError(
+        f"{text}. dynamirror does not know this error and stops rather than guess; nothing is lost"
+    )
+
+
+def lost(call: Call, text: str, cause: str) -> UnavailableError | AmbiguousError:
+    """The answer is lost: nothing happened to a read, but a write may have taken effect."""
+    return AmbiguousError(text, cause) if call.is_write else UnavailableError(text, cause)
+
+
+def _position_fault(call: Call, code: str, message: str, text: str) -> PositionError | None:
+    if code in _POSITIONS:
+        return _POSITIONS[code](text)
+    if code == "ValidationException":
+        # Only an iterator or a sequence number can be invalid here: the flow builds nothing else itself.
+        return IteratorExpiredError(text) if call.operation == "GetRecords" else PositionError(text)
+    return None
+
+
+def _item_fault(call: Call, code: str, message: str, status: int, text: str) -> DynamirrorError | None:
+    if not call.carries_change:
+        return UnavailableError(text, code) if code in _CONFLICTS else None
+    is_invalid = code in _INVALID or status == 413
+    if call.operation == _BATCH:
+        singled_out = is_invalid or code in _CONFLICTS or code == "ItemCollectionSizeLimitExceededException"
+        return BatchRefusedError(text) if singled_out else None
+    if code in _CONFLICTS:
+        return TransientChangeError(text)
+    if is_invalid:
+        return ItemTooLargeError(text) if status == 413 or "item size" in message.lower() else ChangeError(text)
+    return ChangeError(text) if code == "ItemCollectionSizeLimitExceededException" else None
+
+
+# Where AWS quotes what was sent: "Value '…' at 'item' failed", "Input collection [a, a] contains duplicates",
+# "The parameter cannot be converted to a numeric value: 1x".
+_QUOTED = re.compile(r"\[.*\]|(?<=[Vv]alue )'.*'(?= at )|(?<=numeric value: ).*", re.DOTALL)
+
+
+def sentence(call: Call, code: str, message: str) -> str:
+    """What failed, for a person; `message` without the parts that quote item values, and not at any length."""
+    told = _QUOTED.sub("…", message)
+    if len(told) > _LONGEST_MESSAGE:
+        told = told[:_LONGEST_MESSAGE] + "…"
+    return f"{call.operation} on {call.resource} failed: {code}" + (f": {told.rstrip('.')}" if told else "")

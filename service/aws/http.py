@@ -1,0 +1,120 @@
+"""HTTP for the wire, behind one small seam: `post(body, headers)`. It never retries, and it follows no redirect.
+
+TLS and proxies are set up as the SDK sets up its own: the CA bundle of AWS_CA_BUNDLE or the profile, HTTPS_PROXY,
+NO_PROXY.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
+from botocore.utils import get_environ_proxies
+from yarl import URL
+
+CONNECT_SECONDS = 3.0
+# Of a write's time: shorter than the whole, so that a connection that never came is told from an answer that is lost.
+_CONNECT_SHARE = 0.75
+# An answer of a read may be long in coming through a narrow line, as long as it keeps coming: nothing is at stake.
+_WHOLE_READ_SECONDS = 60.0
+# Less than the services keep an idle connection; aiobotocore's own value (_constants.DEFAULT_KEEPALIVE_TIMEOUT).
+_KEEP_ALIVE_SECONDS = 12.0
+
+
+class NotSentError(Exception):
+    """No connection: nothing of the request can have reached the service."""
+
+
+class AnswerLostError(Exception):
+    """The request, or a part of it, was sent; no whole answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Names compare without case."""
+    body: bytes
+
+
+class Http(Protocol):
+    """One endpoint."""
+
+    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> Answer:
+        """One request. Raises NotSentError or AnswerLostError."""
+
+
+class AiohttpEndpoint:
+    """One endpoint, through a session that several endpoints share.
+
+    A write is over within `request_timeout_seconds`, come what may (a lease's margin stands on that); a read fails
+    when nothing arrives for that long.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext, request_timeout_seconds: float
+    ) -> None:
+        self._session = session
+        self._url = URL(url, encoded=True)
+        self._tls = tls
+        self._proxy = ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url)
+        connect = min(CONNECT_SECONDS, request_timeout_seconds * _CONNECT_SHARE)
+        self._write_timeout = aiohttp.ClientTimeout(total=request_timeout_seconds, sock_connect=connect)
+        self._read_timeout = aiohttp.ClientTimeout(
+            total=max(_WHOLE_READ_SECONDS, request_timeout_seconds),
+            sock_connect=connect,
+            sock_read=request_timeout_seconds,
+        )
+
+    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> Answer:
+        try:
+            async with self._session.post(
+                self._url,
+                data=body,
+                headers=headers,
+                timeout=self._write_timeout if is_write else self._read_timeout,
+                ssl=self._tls,
+                proxy=self._proxy,
+                allow_redirects=False,
+            ) as response:
+                return Answer(response.status, response.headers, await response.read())
+        except (
+            aiohttp.ClientConnectorError,  # refused, no route, no such host, TLS, or no proxy
+            aiohttp.ClientHttpProxyError,
+            aiohttp.ConnectionTimeoutError,
+        ) as error:
+            raise NotSentError(_told(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AnswerLostError(_told(error)) from error
+
+
+@asynccontextmanager
+async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """The process's one session; how many connections there are is bounded by who calls, not here."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        # x-amz-crc32 is of the body as it was sent, so it must not be compressed for us
+        headers={"Accept-Encoding": "identity", "User-Agent": "dynamirror"},
+        skip_auto_headers=("Accept",),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        yield session
+
+
+def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """As aiobotocore makes it: the given bundle, else REQUESTS_CA_BUNDLE, else the certificates of certifi."""
+    context: ssl.SSLContext = create_urllib3_context()
+    context.load_verify_locations(ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True))
+    return context
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,79 @@
+"""An SDK session for one side: its region, and credentials that the SDK's own chain finds or that a role gives.
+
+A role is assumed with the first request that needs it, and again by itself before its credentials run out.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import (
+    AioAssumeRoleCredentialFetcher,
+    AioCredentialResolver,
+    AioDeferredRefreshableCredentials,
+)
+from aiobotocore.session import AioSession, get_session
+from botocore.credentials import CredentialProvider
+from botocore.exceptions import BotoCoreError
+
+from service.aws.error_codes import Call
+from service.aws.faults import translated
+from service.errors import ConfigurationError
+
+_SESSION_NAME = "dynamirror"  # what CloudTrail shows of an assumed role
+_NO_CREDENTIALS = (
+    "no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with an IAM role"
+)
+
+
+async def open_session(variable: str, region: str | None, role_arn: str | None, config: AioConfig) -> AioSession:
+    """A session that surely has a region and credentials. `variable` names the side: `DYNAMIRROR_SOURCE`.
+
+    Without `region` it is the SDK's. `config` is for the calls to STS. Raises ConfigurationError.
+    """
+    try:
+        session = get_session()
+        region = region or session.get_config_variable("region")
+    except BotoCoreError as error:  # such as a profile that does not exist
+        raise ConfigurationError(f"{variable}_TABLE: the SDK's settings can't be used: {error}") from error
+    if not region:
+        raise ConfigurationError(f"{variable}_REGION: no region for {variable}_TABLE; set it, or AWS_DEFAULT_REGION")
+    session.set_config_variable("region", region)
+    with translated(Call("AssumeRole", f"the credentials for {variable}_TABLE")):
+        credentials = await session.get_credentials()
+    if credentials is None:
+        raise ConfigurationError(f"{variable}_TABLE: {_NO_CREDENTIALS}")
+    return session if role_arn is None else _session_of_role(session, credentials, role_arn, config)
+
+
+def _session_of_role(asking: AioSession, credentials: Any, role_arn: str, config: AioConfig) -> AioSession:
+    """A second session, whose whole credential chain is the role; STS is asked by the first."""
+    fetcher = AioAssumeRoleCredentialFetcher(
+        client_creator=partial(aioboto3.Session(botocore_session=asking).client, config=config),
+        source_credentials=credentials,
+        role_arn=role_arn,
+        extra_args={"RoleSessionName": _SESSION_NAME},
+    )
+    session = get_session()
+    session.set_config_variable("region", asking.get_config_variable("region"))
+    session.register_component("credential_provider", AioCredentialResolver(providers=[_Role(fetcher)]))
+    return session
+
+
+class _Role(CredentialProvider):
+    """A provider for the SDK's credential chain."""
+
+    METHOD = "assume-role"
+    CANONICAL_NAME = None
+
+    def __init__(self, fetcher: AioAssumeRoleCredentialFetcher) -> None:
+        super().__init__()
+        self._credentials = AioDeferredRefreshableCredentials(
+            refresh_using=fetcher.fetch_credentials, method=self.METHOD
+        )
+
+    async def load(self) -> AioDeferredRefreshableCredentials:
+        return self._credentials

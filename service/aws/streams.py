@@ -1,0 +1,99 @@
+"""The source's stream: shards, iterators and pages. Shards and iterators come through the SDK, pages over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from service.aws.error_codes import Call
+from service.aws.faults import translated
+from service.aws.wire import Wire
+from service.model import (
+    KeyAttribute,
+    Page,
+    Position,
+    SequenceNumber,
+    Shard,
+    ShardId,
+    StartAt,
+    StreamDescription,
+    StreamStatus,
+    ViewType,
+)
+from service.records import RecordReader
+
+# botocore, dynamodbstreams 2012-08-10: shape PositiveIntegerObject of GetRecords.Limit, and its documentation.
+_LARGEST_PAGE = 1000
+_ITERATOR_TYPES = {StartAt.TRIM_HORIZON: "TRIM_HORIZON", StartAt.LATEST: "LATEST"}
+
+
+class DynamoStreams:
+    """One stream. Implements ports.Streams.
+
+    `view_type` counts for records that do not name theirs.
+    """
+
+    def __init__(
+        self, client: Any, wire: Wire, stream_arn: str, keys: tuple[KeyAttribute, ...], view_type: ViewType | None
+    ) -> None:
+        self._client = client
+        self._wire = wire
+        self._arn = stream_arn
+        self._records = RecordReader(keys, view_type)
+        self._describe = Call("DescribeStream", f"the stream {stream_arn}")
+
+    async def describe(self) -> StreamDescription:
+        shards: list[Shard] = []
+        request: dict[str, Any] = {"StreamArn": self._arn}
+        while True:
+            with translated(self._describe):
+                answer = await self._client.describe_stream(**request)
+            description: Mapping[str, Any] = answer["StreamDescription"]
+            shards += map(_shard, description.get("Shards", ()))
+            last = description.get("LastEvaluatedShardId")
+            if not last:
+                break
+            request["ExclusiveStartShardId"] = last
+        return StreamDescription(
+            arn=self._arn,
+            status=StreamStatus(description["StreamStatus"]),
+            view_type=ViewType(description["StreamViewType"]),
+            shards=tuple(shards),
+        )
+
+    async def iterator(self, shard_id: ShardId, position: Position) -> str:
+        request = {"StreamArn": self._arn, "ShardId": shard_id}
+        if position.after is not None:
+            request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(position.after)}
+        else:
+            request["ShardIteratorType"] = _ITERATOR_TYPES[position.start]
+        with translated(Call("GetShardIterator", self._shard_text(shard_id))):
+            answer = await self._client.get_shard_iterator(**request)
+        iterator: str = answer["ShardIterator"]
+        return iterator
+
+    async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
+        body = b'{"ShardIterator":%b,"Limit":%d}' % (msgspec.json.encode(iterator), min(max(limit, 1), _LARGEST_PAGE))
+        call = Call("GetRecords", self._shard_text(shard_id))
+        return await self._wire.ask(call, body, partial(self._records.page, shard_id))
+
+    def _shard_text(self, shard_id: ShardId) -> str:
+        return f"the shard {shard_id} of {self._arn}"
+
+
+def _shard(found: Mapping[str, Any]) -> Shard:
+    """Only the id is certain to be there (E80)."""
+    numbers = found.get("SequenceNumberRange") or {}
+    return Shard(
+        shard_id=ShardId(found["ShardId"]),
+        parent_id=ShardId(found["ParentShardId"]) if found.get("ParentShardId") else None,
+        starting=_number(numbers.get("StartingSequenceNumber")),
+        ending=_number(numbers.get("EndingSequenceNumber")),
+    )
+
+
+def _number(text: str | None) -> SequenceNumber | None:
+    return SequenceNumber.parse(text) if text else None

@@ -1,0 +1,170 @@
+"""service.aws.streams on each of the three servers."""
+
+import pytest
+
+from service.aws.streams import DynamoStreams
+from service.errors import PositionError, ShardGoneError
+from service.items import same_item
+from service.model import (
+    Delete,
+    Effect,
+    Image,
+    ItemKey,
+    Position,
+    Put,
+    SequenceNumber,
+    ShardId,
+    StartAt,
+    StreamStatus,
+    ViewType,
+)
+from service.records import RecordReader, record_of
+from tests.integration.aws_tables import SCHEMA, aws_on
+from tests.servers import sdk_client
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "dynamirror")
+
+
+@pytest.fixture
+async def aws(server, dynamodb, unique_name):
+    async with aws_on(server, dynamodb, unique_name) as opened:
+        yield opened
+
+
+KEY = ItemKey(b'{"pk":{"S":"a"},"sk":{"N":"1"}}')
+FIRST = Image(b'{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"N":"1"}}')
+SECOND = Image(b'{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"S":"two"}}')
+
+
+async def write_a_life(aws) -> None:
+    await aws.table.put(Put(KEY, FIRST), None)
+    await aws.table.put(Put(KEY, SECOND), None)
+    await aws.table.delete(Delete(KEY), None)
+
+
+async def read_from(aws, position: Position):
+    (shard,) = (await aws.streams.describe()).shards
+    iterator = await aws.streams.iterator(shard.shard_id, position)
+    return await aws.streams.read(shard.shard_id, iterator, 1000)
+
+
+async def test_the_stream_describes_its_open_shard(aws):
+    await write_a_life(aws)
+
+    described = await aws.streams.describe()
+
+    assert described.status is StreamStatus.ENABLED
+    assert described.view_type is ViewType.NEW_AND_OLD_IMAGES
+    (shard,) = described.shards
+    assert shard.is_open
+    assert shard.parent_id is None
+
+
+async def test_a_life_of_an_item_is_read_in_order(aws):
+    await write_a_life(aws)
+
+    page = await read_from(aws, Position())
+
+    assert not page.unreadable
+    assert page.next_iterator
+    assert [change.effect for change in page.changes] == [Effect.PUT, Effect.PUT, Effect.DELETE]
+    assert [change.event_name for change in page.changes] == ["INSERT", "MODIFY", "REMOVE"]
+    assert {change.key for change in page.changes} == {KEY}
+    first, second, third = page.changes
+    assert first.image is not None
+    assert same_item(first.image, FIRST)
+    assert second.image is not None
+    assert same_item(second.image, SECOND)
+    assert second.old_image is not None
+    assert same_item(second.old_image, FIRST)
+    assert third.image is None
+    assert first.sequence < second.sequence < third.sequence
+    assert first.created_at > 1_700_000_000
+    assert not third.is_ttl_delete
+
+
+async def test_reading_goes_on_after_a_sequence_number(aws):
+    await write_a_life(aws)
+    all_changes = (await read_from(aws, Position())).changes
+
+    after = SequenceNumber.parse(str(all_changes[0].sequence))  # as a checkpoint brings it back
+    page = await read_from(aws, Position(after=after))
+
+    assert page.changes == all_changes[1:]
+
+
+async def test_the_latest_position_leaves_out_what_was_before(aws):
+    await write_a_life(aws)
+    (shard,) = (await aws.streams.describe()).shards
+    iterator = await aws.streams.iterator(shard.shard_id, Position(start=StartAt.LATEST))
+
+    await aws.table.put(Put(KEY, FIRST), None)
+    page = await aws.streams.read(shard.shard_id, iterator, 1000)
+
+    assert [change.event_name for change in page.changes] == ["INSERT"]
+
+
+async def test_pages_follow_each_other_through_their_iterators(aws):
+    await write_a_life(aws)
+    (shard,) = (await aws.streams.describe()).shards
+    iterator = await aws.streams.iterator(shard.shard_id, Position())
+    names = []
+    while len(names) < 3:
+        page = await aws.streams.read(shard.shard_id, iterator, 1)
+        assert len(page.changes) <= 1
+        names += [change.event_name for change in page.changes]
+        assert page.next_iterator is not None
+        iterator = page.next_iterator
+
+    assert names == ["INSERT", "MODIFY", "REMOVE"]
+
+
+async def test_a_change_comes_back_from_its_record(aws):
+    await write_a_life(aws)
+    page = await read_from(aws, Position())
+    reader = RecordReader(SCHEMA)
+
+    assert [reader.read(change.shard_id, record_of(change)) for change in page.changes] == page.changes
+
+
+@pytest.mark.parametrize("view_type", ["KEYS_ONLY", "OLD_IMAGE", "NEW_IMAGE"])
+async def test_each_view_type_brings_what_it_carries(server, dynamodb, unique_name, view_type):
+    async with aws_on(server, dynamodb, unique_name, view_type=view_type) as aws:
+        await write_a_life(aws)
+
+        page = await read_from(aws, Position())
+
+        assert not page.unreadable
+        if view_type == "NEW_IMAGE":
+            assert [change.effect for change in page.changes] == [Effect.PUT, Effect.PUT, Effect.DELETE]
+        else:
+            assert [change.effect for change in page.changes] == [Effect.LOOK_UP] * 3
+
+
+# moto answers for every stream of a table, whatever the rest of the ARN says
+@pytest.mark.parametrize("name", ["ministack", "dynamodb-local"])
+async def test_a_stream_that_is_gone_is_told_from_a_failure(name, server_named, unique_name):
+    server = server_named(name)
+    async with sdk_client(server.endpoint_url) as dynamodb, aws_on(server, dynamodb, unique_name) as aws:
+        arn = (await aws.streams.describe()).arn.rpartition("/")[0] + "/2001-01-01T00:00:00.000"
+        connection = aws.connections.streams
+        gone = DynamoStreams(connection.client, connection.wire, arn, SCHEMA, ViewType.NEW_IMAGE)
+
+        with pytest.raises(ShardGoneError, match="2001-01-01"):
+            await gone.describe()
+        with pytest.raises(ShardGoneError, match="2001-01-01"):
+            await gone.iterator(ShardId("shardId-00000000000000000000-00000000"), Position())
+
+
+@pytest.mark.parametrize("name", ["ministack", "dynamodb-local"])
+async def test_an_iterator_that_is_none_can_not_be_read_from(name, server_named, unique_name):
+    server = server_named(name)
+    async with sdk_client(server.endpoint_url) as dynamodb, aws_on(server, dynamodb, unique_name) as aws:
+        (shard,) = (await aws.streams.describe()).shards
+
+        with pytest.raises(PositionError):
+            await aws.streams.read(shard.shard_id, "garbage", 10)
