@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -34,8 +33,9 @@ def objection(scope: Scope) -> str | None:
         )
     if not changes_something(scope):
         return None
-    site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
-    if site not in _OWN_SITES or (origin is not None and urlsplit(origin).netloc.lower() != host.lower()):
+    own_origin = f"{scope['scheme']}://{host}".lower()
+    site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin", own_origin)
+    if site not in _OWN_SITES or origin.lower() != own_origin:
         return "Without DYNAMIRROR_ADMIN_TOKEN this API takes no change that a page of another origin asks for."
     return None
 

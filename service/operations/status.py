@@ -115,8 +115,8 @@ class GapStatus(Document):
 
 
 class Status(Document):
-    pipeline: str = Field(examples=["master-table--replica-table"])
-    state: PipelineState
+    pipeline: str = Field(description="Its name in the control table.", examples=["master-table--replica-table"])
+    state: PipelineState = Field(description="`failed` needs a person; `reason` says for what.")
     reason: str | None = Field(description="Why it is in this state, when a person must act.")
     role: Role = Field(description="`standby`: another process replicates, this one takes over when it is gone.")
     source: SourceStatus
@@ -130,6 +130,6 @@ class Status(Document):
     last_verification: Verification | None = Field(description="The last full comparison of the two tables.")
     gaps: list[GapStatus]
     warnings: list[str] = Field(description="Sentences for a person.")
-    version: str = Field(examples=["0.1.0"])
+    version: str = Field(description="Of dynamirror.", examples=["0.1.0"])
     started_at: Instant = Field(description="When this process started.", examples=["2026-11-23T10:00:00Z"])
     now: Instant = Field(description="When this document was made.", examples=["2026-11-23T10:15:00Z"])

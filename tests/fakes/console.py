@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from service.operations.console import NotFoundError, OperationError
+from service.operations.console import NotFoundError
 from service.operations.jobs import JobState, Replay, Snapshot, Verification
 from service.operations.status import (
     LagStatus,
@@ -41,11 +40,10 @@ class FakeConsole:
         self.warnings: list[str] = []
         self.held: asyncio.Event | None = None
         """While it is set to an event, a pause waits for it."""
-        self.on_ask: Callable[[str], None] = lambda _: None
+        self.outcome: Literal["written", "deleted", "unchanged"] = "written"
 
     def _ask(self, name: str, **values: Any) -> None:
         self.asked.append((name, values))
-        self.on_ask(name)
         if self.refusal is not None:
             raise self.refusal
 
@@ -160,7 +158,7 @@ class FakeConsole:
 
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
         self._ask("replicate", keys=keys)
-        return "written"
+        return self.outcome
 
     async def snapshot(self) -> Snapshot:
         self._ask("snapshot")
@@ -216,10 +214,3 @@ class FakeConsole:
         self._ask("discard", letter_id=letter_id)
         self._letter(letter_id)
         del self.letters[letter_id]
-
-
-def refusing(error: OperationError) -> FakeConsole:
-    """A console that refuses everything for this reason."""
-    console = FakeConsole()
-    console.refusal = error
-    return console
