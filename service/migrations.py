@@ -8,11 +8,10 @@ if it ran out under a process that was merely slow, both would do the same steps
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,6 +21,9 @@ from service.errors import HaltError
 from service.model import KeyAttribute
 from service.ports import Clock, SchemaStore
 
+FOLDER = Path(__file__).resolve().parents[1] / "schemas"
+"""Beside this package, in a checkout as in an installed wheel. Not importlib.resources: an editable install gives a
+folder without an __init__.py a path that it does not take."""
 LOCK_SECONDS = 60.0
 """Longer than any step may take; a process that died in a migration holds up the others for as long."""
 LOCK_POLL_SECONDS = 0.5
@@ -52,10 +54,9 @@ class Migration:
         return f"{self.number:04d}_{self.name}"
 
 
-def load_migrations(folder: Traversable | None = None) -> tuple[Migration, ...]:
+def load_migrations(folder: Path = FOLDER) -> tuple[Migration, ...]:
     """The migrations that this version of dynamirror ships, by number. Raises HaltError for a broken folder."""
-    source = importlib.resources.files("schemas") if folder is None else folder
-    files = sorted((file for file in source.iterdir() if file.name.endswith(".json")), key=lambda file: file.name)
+    files = sorted(folder.glob("*.json"))
     migrations = tuple(_parsed(file.name, file.read_bytes()) for file in files)
     if [migration.number for migration in migrations] != list(range(1, len(migrations) + 1)) or not migrations:
         names = ", ".join(str(migration) for migration in migrations)

@@ -54,8 +54,8 @@ class ProgressItem:
         if size > MAX_BYTES:
             raise HaltError(
                 f"the progress of pipeline {self._table.pipeline!r} takes {size} bytes for "
-                f"{len(record.checkpoints)} shards, more than an item of the control table holds ({MAX_BYTES}); "
-                "nothing was saved; split the source table's load over fewer shards, or ask for help with this text"
+                f"{len(record.checkpoints)} shards, more than an item of the control table holds ({MAX_BYTES}): "
+                "nothing was saved, and the last progress stands; dynamirror can't replicate a stream of so many shards"
             )
         try:
             await self._table.put(
@@ -117,11 +117,11 @@ def _shard_attributes(checkpoint: Checkpoint) -> Value:
 
 
 def _checkpoint(shard_id: ShardId, shard: Attributes) -> Checkpoint:
-    parent = optional_text_of(shard, "parent")
+    written, parent = optional_text_of(shard, "checkpoint"), optional_text_of(shard, "parent")
     return Checkpoint(
         shard_id=shard_id,
         position=Position(
-            after=_sequence(shard, "checkpoint"),
+            after=None if written is None else SequenceNumber.parse(written),
             start=StartAt(text_of(shard, "start", StartAt.TRIM_HORIZON.value)),
             since=float_of(shard, "since", 0.0),
         ),
@@ -140,15 +140,10 @@ def _gap_attributes(gap: Gap) -> Value:
 
 
 def _gap(gap: Attributes) -> Gap:
-    shard_id = optional_text_of(gap, "shard_id")
+    shard_id, after = optional_text_of(gap, "shard_id"), optional_text_of(gap, "after")
     return Gap(
         shard_id=None if shard_id is None else ShardId(shard_id),
-        after=_sequence(gap, "after"),
+        after=None if after is None else SequenceNumber.parse(after),
         detected_at=float_of(gap, "detected_at"),
         reason=text_of(gap, "reason"),
     )
-
-
-def _sequence(attributes: Attributes, name: str) -> SequenceNumber | None:
-    written = optional_text_of(attributes, name)
-    return None if written is None else SequenceNumber.parse(written)
