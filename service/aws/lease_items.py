@@ -38,7 +38,7 @@ class LeaseItems:
             ":mine": text(owner),
             ":now": number(now),
             ":lease_seconds": number(lease_seconds),
-            ":none": number(0),
+            ":one": number(1),
             ":no": flag(False),
             ":next": number(1 if seen is None else seen.generation + 1),
         }
@@ -49,7 +49,8 @@ class LeaseItems:
             values[":seen_renewals"] = number(seen.renewals)
         change = (
             "SET #owner = :mine, #generation = :next, #renewed_at = :now, #lease_seconds = :lease_seconds, "
-            "#renewals = :none, #is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no)"
+            "#is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no) "
+            "ADD #renewals :one"  # never set back: a new owner must not look like a former one that stands still
         )
         try:
             return self._lease_record(await self._table.update(LEASE, change, values, only_if=only_if))

@@ -98,6 +98,18 @@ async def test_each_renewal_shows_that_the_owner_is_alive(store):
     assert await store.read_lease() == twice
 
 
+async def test_a_new_owner_never_looks_like_a_former_one_that_stands_still(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+
+    renewals = []
+    for owner in ("second", "third", "second"):
+        seen = await store.acquire_lease(owner, seen, 10, NOW)
+        renewals.append(seen.renewals)
+    renewals.append((await store.renew_lease(Lease("second", 4), NOW)).renewals)
+
+    assert renewals == sorted(set(renewals))
+
+
 async def test_a_former_owner_can_neither_renew_nor_release(store):
     seen = await store.acquire_lease("first", None, 10, NOW)
     present = await store.acquire_lease("second", seen, 10, NOW)

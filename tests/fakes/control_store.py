@@ -94,7 +94,8 @@ class FakeControlStore:
             if not is_as_seen:
                 raise LeaseLostError("the lease is not as it was seen")
             generation = 1 if seen is None else seen.generation + 1
-            self.items.lease = LeaseRecord(owner, generation, now, lease_seconds, renewals=0)
+            renewals = 1 if held is None else held.renewals + 1
+            self.items.lease = LeaseRecord(owner, generation, now, lease_seconds, renewals)
             return self._wrote("acquire_lease", self._with_pause(self.items.lease))
 
     async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
