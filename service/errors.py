@@ -16,7 +16,8 @@
     │   └── ShardGoneError        … the shard (or the stream) is not there: a gap, unless it was finished
     ├── LeaseLostError            another process owns the pipeline: stop writing, save nothing, stand by
     └── HaltError                 a person must act; the message says what, where and what to do
-        └── ConfigurationError    … before the start: exit code 2
+        ├── ConfigurationError    … before the start: exit code 2
+        └── GapError              … unless DYNAMIRROR_ON_GAP says that a snapshot mends it
 
 Errors of the SDK and of the wire are translated once, at the border, by the one table in service.aws.faults.
 """
@@ -92,3 +93,12 @@ class HaltError(DynamirrorError):
 
 class ConfigurationError(HaltError):
     """The settings can't work. The message lists every problem, one a line."""
+
+
+class GapError(HaltError):
+    """History was lost before it was read. `shard_id` and `after` tell where, as far as that is known."""
+
+    def __init__(self, message: str, shard_id: str | None = None, after: str | None = None) -> None:
+        super().__init__(message)
+        self.shard_id = shard_id
+        self.after = after

@@ -26,25 +26,30 @@ class SequenceNumber(int):
     """A stream record's place in its shard: 21 to 40 digits, ordered as a number, never as text.
 
     Source of the digits: botocore, dynamodbstreams 2012-08-10, shape SequenceNumber (min 21, max 40). `str()` gives
-    the wire's form, zero-padded to 21 digits as DynamoDB Local needs it; `guard` the form that is stored in items.
+    them back exactly as they came: the emulators pad with zeros, and refuse the same number without them.
     """
 
-    __slots__ = ()
+    _text: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raise ValueError, with what was expected, unless the text is 1 to 40 ASCII digits."""
         if not (text.isascii() and text.isdigit() and len(text) <= 40):
             raise ValueError(f"not a sequence number: {text[:60]!r} (expected 21 to 40 digits)")
-        return cls(text)
+        number = cls(text)
+        number._text = text
+        return number
 
     @property
     def guard(self) -> str:
         """40 digits, so that DynamoDB compares the strings in the order of the numbers (a Number holds only 38)."""
-        return f"{int(self):040d}"
+        return str(self).zfill(40)
 
     def __str__(self) -> str:
-        return f"{int(self):021d}"
+        try:
+            return self._text
+        except AttributeError:
+            return f"{int(self):021d}"
 
     __repr__ = __str__
 
@@ -86,8 +91,6 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     size: int
     event_name: str = ""
     is_ttl_delete: bool = False
-    is_replayed: bool = False
-    """May have been applied before, whatever its age: always written with the guard."""
     old_image: Image | None = None
 
 

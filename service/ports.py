@@ -7,6 +7,7 @@ owner, the flow. A call that is cancelled may or may not have taken effect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord
@@ -176,3 +177,14 @@ class SchemaStore(Protocol):
 
     async def unlock(self, owner: str) -> None:
         """Nothing if another owner has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Everything outside, as one process holds it."""
+
+    streams: Streams
+    source: Table
+    replica: ReplicaTable
+    control: ControlStore
+    clock: Clock

@@ -1,6 +1,6 @@
 """The console: everything that may be asked of a pipeline, in one protocol.
 
-The running service implements it (and an admin-only one, for a pipeline that Lambda replicates); the admin API calls it.
+The running service implements it, and an admin-only one for a pipeline that Lambda replicates; the API calls it.
 """
 
 from __future__ import annotations

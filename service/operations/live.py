@@ -1,0 +1,144 @@
+"""The console of the running service: what the admin API asks of a pipeline, carried out beside the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from service.config import Settings
+from service.errors import LeaseLostError, RetryableError
+from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.jobs import Replay, Snapshot, Verification
+from service.operations.letters import Letters
+from service.operations.pause import Pause
+from service.operations.pipeline import Pipeline
+from service.operations.readiness import not_ready_reason
+from service.operations.replays import Replays
+from service.operations.report import Report
+from service.operations.single_item import replicate_item
+from service.operations.snapshots import Snapshots
+from service.operations.status import Status
+from service.operations.verifications import Verifications
+from service.ports import Clock
+from service.replication.replicator import Replicator
+
+Answer = TypeVar("Answer")
+
+
+class LiveConsole:
+    """Implements console.Console for a `Pipeline` in the same event loop."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        settings: Settings,
+        report: Report,
+        clock: Clock,
+        pausing: Pause,
+        letters: Letters,
+        snapshots: Snapshots,
+        verifications: Verifications,
+        replays: Replays,
+    ) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._report = report
+        self._clock = clock
+        self._pausing = pausing
+        self._letters = letters
+        self._snapshots = snapshots
+        self._verifications = verifications
+        self._replays = replays
+        self._started_at = clock.monotonic()
+
+    def status(self) -> Status:
+        return self._report.status()
+
+    def not_ready_reason(self) -> str | None:
+        age = self._clock.monotonic() - self._started_at
+        return not_ready_reason(self._pipeline.state, self._report.reason(), self._report.vital(), age)
+
+    async def pause(self) -> Status:
+        await self._pausing.pause()
+        return self.status()
+
+    async def resume(self) -> Status:
+        await self._pausing.resume()
+        return self.status()
+
+    def _flow(self) -> Replicator:
+        """The running flow. Raises ConflictError where this process has none."""
+        flow = self._pipeline.replicator
+        if flow is None:
+            state = self._pipeline.state
+            raise ConflictError(f"this process does not replicate now (it is {state}); ask the active one, or wait")
+        return flow
+
+    async def replay(
+        self,
+        *,
+        sequence_number: str | None = None,
+        shard_id: str | None = None,
+        from_time: datetime | None = None,
+        from_: Literal["trim_horizon"] | None = None,
+        dry_run: bool = False,
+    ) -> Replay:
+        return await self._replays.start(
+            self._flow(),
+            sequence_number=sequence_number,
+            shard_id=shard_id,
+            from_time=from_time,
+            from_=from_,
+            dry_run=dry_run,
+        )
+
+    async def replays(self) -> list[Replay]:
+        return await self._replays.newest()
+
+    async def find_replay(self, replay_id: str) -> Replay:
+        return await self._replays.found(replay_id)
+
+    async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
+        return await replicate_item(self._flow(), self._pipeline.outside.source, self._clock, keys)
+
+    async def snapshot(self) -> Snapshot:
+        return await self._snapshots.start(self._pipeline)
+
+    async def snapshots(self) -> list[Snapshot]:
+        return await self._snapshots.newest()
+
+    async def find_snapshot(self, snapshot_id: str) -> Snapshot:
+        return await self._snapshots.found(snapshot_id)
+
+    async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
+        return await self._verifications.start(self._flow(), repair=repair, sample=sample)
+
+    async def verifications(self) -> list[Verification]:
+        return await self._verifications.newest()
+
+    async def find_verification(self, verification_id: str) -> Verification:
+        return await self._verifications.found(verification_id)
+
+    async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        return await self._letters.page(limit, cursor)
+
+    async def find_dead_letter(self, letter_id: str) -> dict[str, Any]:
+        return await self._letters.found(letter_id)
+
+    async def redrive(self, ids: list[str] | None) -> dict[str, int]:
+        return await self._letters.redrive(self._flow(), ids)
+
+    async def discard(self, letter_id: str) -> None:
+        await self._letters.discard(self._pipeline.replicator, letter_id)
+
+
+async def answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """A call to the control table or a source table on an operator's behalf: once, with an answer for a person."""
+    try:
+        return await call()
+    except RetryableError as error:
+        raise UnavailableNowError(f"{error}; try again") from error
+    except LeaseLostError as error:
+        raise ConflictError(f"this process has lost the pipeline to another: {error}") from error

@@ -1,0 +1,54 @@
+"""Pause and resume: a flag in the lease, durable, followed by whoever holds it."""
+
+from __future__ import annotations
+
+from service.errors import RetryableError
+from service.operations.console import UnavailableNowError
+from service.operations.pipeline import Pipeline
+from service.ports import Adapters
+
+LOOK_EVERY_SECONDS = 0.2
+
+
+class Pause:
+    def __init__(self, pipeline: Pipeline, adapters: Adapters) -> None:
+        self._pipeline = pipeline
+        self._adapters = adapters
+
+    async def pause(self) -> None:
+        """Returns when no write is in flight any more, here or in the process that replicates. May be repeated."""
+        await self._set(is_paused=True)
+        flow = self._pipeline.replicator
+        if flow is not None:
+            self._pipeline.show_paused(True)
+            await flow.pause()
+        elif self._pipeline.holder.lease is None:
+            await self._until_the_owner_knows()
+
+    async def resume(self) -> None:
+        """May be repeated."""
+        await self._set(is_paused=False)
+        if self._pipeline.replicator is not None:
+            self._pipeline.show_paused(False)
+
+    async def _set(self, *, is_paused: bool) -> None:
+        try:
+            await self._adapters.control.set_paused(is_paused)
+        except RetryableError as error:
+            raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
+
+    async def _until_the_owner_knows(self) -> None:
+        """The owner sees the flag with its next renewal: the second one from now has surely seen it.
+
+        Its requests under way end within the lease's margin, before the one after that.
+        """
+        control, clock = self._adapters.control, self._adapters.clock
+        first = await control.read_lease()
+        deadline = clock.monotonic() + 2 * (first.lease_seconds if first else 0.0)
+        while clock.monotonic() < deadline:
+            seen = await control.read_lease()
+            if seen is None or first is None or seen.is_released or seen.generation != first.generation:
+                return
+            if seen.renewals >= first.renewals + 3:
+                return
+            await clock.sleep(LOOK_EVERY_SECONDS)

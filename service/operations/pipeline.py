@@ -1,0 +1,283 @@
+"""One process's part in a pipeline: it stands by, replicates while the lease is its own, and stands by again.
+
+A crash anywhere here costs a lease time; what the control table remembers is enough to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from service.config import OnGap, Settings
+from service.control import Gap, LeaseRecord
+from service.errors import GapError, HaltError, LeaseLostError, RetryableError
+from service.model import SequenceNumber, ShardId, TableDescription
+from service.operations.status import PipelineState
+from service.ports import Adapters
+from service.replication.backoff import Backoff
+from service.replication.lease import LeaseHolder
+from service.replication.replicator import Replicator
+from service.replication.tenure import Tenure
+from service.telemetry import GapFound, Observer, Paused, Retried
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The adapters, and the tables as they were described when these were made."""
+
+    adapters: Adapters
+    source: TableDescription
+    replica: TableDescription
+
+
+class Pipeline:
+    """`run` is its life; the console looks at its fields and calls its methods from the same event loop."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        outside: Outside,
+        look_again: Callable[[], Awaitable[Outside]],
+        owner: str,
+        observer: Observer,
+    ) -> None:
+        """`look_again` describes the tables anew, and finds a stream that was re-created."""
+        self.settings = settings
+        self.outside = outside
+        self._look_again = look_again
+        self._observer = observer
+        self._clock = outside.adapters.clock
+        self.holder = LeaseHolder(
+            store=outside.adapters.control,
+            owner=owner,
+            lease_seconds=settings.lease_seconds,
+            clock=self._clock,
+            observer=observer,
+        )
+        self.holder.on_renewed = self._follow_pause
+        self.replicator: Replicator | None = None
+        """The running flow; None while this process does not replicate."""
+        self.state = PipelineState.STARTING
+        self.reason: str | None = None
+        self.gaps: tuple[Gap, ...] = ()
+        self.is_paused = False
+        self.is_snapshotting = False
+        self.on_flow_started: list[Callable[[Replicator], None]] = []
+        """Told of each new flow, before it reads: jobs that outlived a restart go on from here."""
+        self._must_stop = asyncio.Event()
+        self._must_mend = asyncio.Event()
+        self._is_forced = False
+
+    async def run(self) -> None:
+        """Until `stop`; on return nothing is under way, everything settled is saved, and the lease is released."""
+        is_mending = False
+        while not self._must_stop.is_set():
+            if self.holder.lease is None:
+                former = await self._unless_stopped(self._stand_by())
+                if self._must_stop.is_set() and self.holder.lease is None:
+                    break
+            else:
+                former = self.holder.record
+            try:
+                await self._lead(former, is_mending)
+                is_mending = False
+            except LeaseLostError as error:
+                self._stand_back(str(error))
+            except HaltError as error:
+                is_mending = await self._halt(error)
+        await self._release(is_clean=False)
+        self.state = PipelineState.STOPPING
+
+    async def _stand_by(self) -> LeaseRecord | None:
+        standing = asyncio.ensure_future(self.holder.stand_by())
+        try:
+            await asyncio.wait([standing], timeout=self.settings.lease_seconds / 10)
+            if not standing.done():
+                self.state = PipelineState.STANDBY
+            return await standing
+        finally:
+            standing.cancel()
+
+    def _stand_back(self, reason: str) -> None:
+        self.holder.lose()
+        self.replicator = None
+        self.state, self.reason = PipelineState.STANDBY, reason
+
+    async def _unless_stopped(self, waiting: Awaitable[Answer]) -> Answer | None:
+        """Its result; None, and it is cancelled, when `stop` comes first."""
+        work = asyncio.ensure_future(waiting)
+        stop = asyncio.ensure_future(self._must_stop.wait())
+        try:
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            return await work if work.done() else None
+        finally:
+            work.cancel()
+            stop.cancel()
+
+    async def _lead(self, former: LeaseRecord | None, is_mending: bool) -> None:
+        """Replicate until stopped. Raises LeaseLostError, HaltError, GapError."""
+        self.state, self.reason = PipelineState.STARTING, None
+        replicator = await self._with_lease_kept(self._begin(former, is_mending))
+        if replicator is None:
+            return
+        self.gaps = replicator.checkpoints.record.gaps
+        self.replicator = replicator
+        self._follow_pause(self.holder.record)
+        for tell in self.on_flow_started:
+            tell(replicator)
+        await self._replicate(replicator)
+
+    async def _begin(self, former: LeaseRecord | None, is_mending: bool) -> Replicator:
+        if is_mending:
+            self.outside = await self._retrying(self._look_again)
+        tenure = Tenure(
+            settings=self.settings,
+            adapters=self.outside.adapters,
+            source=self.outside.source,
+            lease=self.holder,
+            former=former,
+            observer=self._observer,
+        )
+        replicator = tenure.build(await tenure.begin(heal=is_mending))
+        await replicator.dead_letters.recount()
+        return replicator
+
+    async def _with_lease_kept(self, work: Coroutine[Any, Any, Answer]) -> Answer | None:
+        """Its result; None when `stop` comes first. Raises LeaseLostError, and what the work raises."""
+        working, keeping = asyncio.ensure_future(work), asyncio.ensure_future(self.holder.keep())
+        stop = asyncio.ensure_future(self._must_stop.wait())
+        try:
+            await asyncio.wait((working, keeping, stop), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return await working
+            if keeping.done():
+                await keeping
+            return None
+        finally:
+            for task in (working, keeping, stop):
+                task.cancel()
+
+    async def _replicate(self, replicator: Replicator) -> None:
+        self._show_running()
+        running = asyncio.ensure_future(replicator.replicate())
+        try:
+            await self._until_over(replicator, running)
+            await running
+        finally:
+            running.cancel()
+            self.replicator = None
+        await self._release(is_clean=replicator.is_exact)
+
+    async def _until_over(self, replicator: Replicator, running: asyncio.Future[None]) -> None:
+        """Until the flow ends by itself, or, once `stop` was called, is drained or out of time."""
+        stop = asyncio.ensure_future(self._must_stop.wait())
+        try:
+            await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        if running.done():
+            return
+        self.state = PipelineState.STOPPING
+        replicator.drain()
+        patience = 0 if self.is_paused or self._is_forced else self.settings.shutdown_timeout_seconds
+        await asyncio.wait([running], timeout=patience)
+        if not running.done():
+            replicator.give_up()
+
+    async def _retrying(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
+        """A step outside of the flow, made again until it is answered."""
+        backoff = Backoff(self._clock)
+        while True:
+            try:
+                return await step()
+            except RetryableError as error:
+                self.reason = str(error)
+                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+            await backoff.wait()
+
+    async def _halt(self, error: HaltError) -> bool:
+        """Nothing goes on until a person acts, or a snapshot may mend it; True if a mending start comes next."""
+        self.replicator = None
+        if isinstance(error, GapError):
+            await self._record_gap(error)
+            if self.settings.on_gap is OnGap.SNAPSHOT:
+                return True
+        self.state, self.reason = PipelineState.FAILED, str(error)
+        self._must_mend.clear()
+        try:
+            return bool(await self._with_lease_kept(self._must_mend.wait()))
+        except LeaseLostError as lost:
+            self._stand_back(str(lost))
+            return False
+
+    async def _record_gap(self, error: GapError) -> None:
+        shard_id = ShardId(error.shard_id) if error.shard_id else None
+        after = SequenceNumber.parse(error.after) if error.after else None
+        gap = Gap(shard_id, after, self._clock.now(), str(error))
+        self._observer.observe(GapFound(shard_id, str(error)))
+        self.gaps = (*self.gaps, gap)
+
+        async def save() -> None:
+            assert self.holder.lease is not None
+            saved = await self.outside.adapters.control.adopt_progress(self.holder.lease)
+            if saved is not None:
+                record = replace(saved, gaps=(*saved.gaps, gap))
+                await self.outside.adapters.control.save_progress(self.holder.lease, record)
+
+        try:
+            await self._with_lease_kept(self._retrying(save))
+        except LeaseLostError as lost:
+            self._stand_back(str(lost))
+
+    async def _release(self, *, is_clean: bool) -> None:
+        if self.holder.lease is None:
+            return
+        try:
+            await self.holder.release(is_clean=is_clean)
+        except (RetryableError, LeaseLostError):
+            self.holder.lose()  # it runs out by itself
+
+    def stop(self) -> None:
+        """End in order; a second call ends at once, leaving what is not settled behind the checkpoint."""
+        self._is_forced = self._must_stop.is_set()
+        self._must_stop.set()
+        if self._is_forced and self.replicator is not None:
+            self.replicator.give_up()
+
+    def mend(self) -> None:
+        """Start anew with a snapshot, from the state `failed`."""
+        self._must_mend.set()
+
+    def _follow_pause(self, record: LeaseRecord | None) -> None:
+        """The pause flag is in the lease, where any process may set it; its owner sees it with each renewal."""
+        self.show_paused(record is not None and record.is_paused)
+
+    def show_paused(self, is_paused: bool) -> None:
+        """Hold the flow, or let it go on: nothing new is read or written while it is paused."""
+        if is_paused != self.is_paused:
+            self._observer.observe(Paused(is_paused))
+        self.is_paused = is_paused
+        if self.replicator is None:
+            return
+        if is_paused:
+            self.replicator.hold()
+        else:
+            self.replicator.resume()
+        self._show_running()
+
+    def _show_running(self) -> None:
+        if self.state is PipelineState.STOPPING or self.replicator is None:
+            return
+        if self.is_paused:
+            self.state = PipelineState.PAUSED
+        else:
+            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+
+    def show_snapshotting(self, is_snapshotting: bool) -> None:
+        self.is_snapshotting = is_snapshotting
+        self._show_running()

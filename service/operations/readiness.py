@@ -1,0 +1,49 @@
+"""Whether the pipeline makes progress: pure. Not that the process once started, but that it goes on now (E75)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.operations.status import PipelineState
+
+PATIENCE_SECONDS = 30.0
+"""The contract's: no read of an open shard, no save of settled work, no accepted write for so long is not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """What readiness needs to know of a running flow. Ages in seconds; None where there is nothing to wait for."""
+
+    oldest_read_age: float | None
+    """Since the open shard that was read longest ago was last read successfully; None while reading has to wait."""
+    oldest_read_shard: str | None
+    unsaved_age: float | None
+    """Since when settled work has been waiting to be saved."""
+    refused_age: float | None
+    """Since when no request to the replica has succeeded although some were made."""
+    refusal: str | None
+
+
+def not_ready_reason(state: PipelineState, reason: str | None, vital: Vital | None, starting_age: float) -> str | None:
+    """None when ready; otherwise a sentence for a person."""
+    if state is PipelineState.FAILED:
+        return reason or "failed"
+    if state is PipelineState.STANDBY:
+        return None
+    if vital is None:
+        if starting_age > PATIENCE_SECONDS or state is PipelineState.STOPPING:
+            return reason or f"{state.value}, and not replicating"
+        return reason or "starting"
+    if vital.refusal is not None:
+        return f"the replica refuses all writes: {vital.refusal}"
+    if _is_late(vital.refused_age):
+        return f"no write to the replica has succeeded for {vital.refused_age:.0f} s"
+    if _is_late(vital.oldest_read_age):
+        return f"the shard {vital.oldest_read_shard} was not read successfully for {vital.oldest_read_age:.0f} s"
+    if _is_late(vital.unsaved_age):
+        return f"settled work was not checkpointed for {vital.unsaved_age:.0f} s: the control table can't be written"
+    return None
+
+
+def _is_late(age: float | None) -> bool:
+    return age is not None and age > PATIENCE_SECONDS

@@ -1,0 +1,218 @@
+"""Writes the status document from a pipeline as it is at this moment; each field is looked up, none is remembered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from service.config import Settings, table_name, table_region
+from service.control import Gap
+from service.model import ShardId
+from service.operations.jobs import Verification
+from service.operations.pipeline import Pipeline
+from service.operations.readiness import Vital
+from service.operations.status import (
+    GapStatus,
+    LagStatus,
+    PipelineState,
+    QueueStatus,
+    ReplicaStatus,
+    Role,
+    ShardState,
+    ShardStatus,
+    SourceStatus,
+    Status,
+)
+from service.operations.totals import Totals
+from service.ports import Clock
+from service.replication.lag import Lag, ShardView, lag_of, shard_lag
+from service.replication.replicator import Replicator
+
+RETENTION_HOURS = 24
+"""DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
+WARN_AFTER_HOURS = 18
+
+
+class Report:
+    def __init__(self, *, pipeline: Pipeline, settings: Settings, totals: Totals, clock: Clock, version: str) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._totals = totals
+        self._clock = clock
+        self._version = version
+        self._started_at = clock.now()
+        self.last_verification: Verification | None = None
+
+    def status(self) -> Status:
+        now = self._clock.now()
+        pipeline, flow = self._pipeline, self._pipeline.replicator
+        views = shard_views(flow) if flow else {}
+        lag = lag_of(views.values(), now) if flow else None
+        state = pipeline.state
+        return Status(
+            pipeline=self._settings.pipeline_name,
+            state=state,
+            reason=self.reason(),
+            role=Role.ACTIVE if pipeline.holder.lease is not None else Role.STANDBY,
+            source=self._source(),
+            replica=self._replica(),
+            lag=self._lag(flow, lag, now),
+            queue=self._queue(flow),
+            shards=self._shards(flow, views, now) if flow else [],
+            totals=self._totals.totals(),
+            rates=self._totals.rates(),
+            dead_letters=flow.dead_letters.count if flow else 0,
+            last_verification=self.last_verification,
+            gaps=[_gap(gap) for gap in pipeline.gaps],
+            warnings=self._warnings(lag),
+            version=self._version,
+            started_at=moment(self._started_at),
+            now=moment(now),
+        )
+
+    def reason(self) -> str | None:
+        """Why it is in its state, when a person must act."""
+        flow = self._pipeline.replicator
+        if self._pipeline.reason is None and flow is not None and flow.requests.refusal is not None:
+            return f"the replica refuses all writes: {flow.requests.refusal}"
+        return self._pipeline.reason
+
+    def _source(self) -> SourceStatus:
+        source = self._pipeline.outside.source
+        return SourceStatus(
+            table=table_name(self._settings.source_table),
+            region=self._settings.source_region or table_region(self._settings.source_table) or source.region,
+            stream_arn=source.stream_arn,
+            stream_view_type=source.view_type.value if source.view_type else None,
+        )
+
+    def _replica(self) -> ReplicaStatus:
+        replica = self._pipeline.outside.replica
+        return ReplicaStatus(
+            table=table_name(self._settings.replica_table),
+            region=self._settings.replica_region or table_region(self._settings.replica_table) or replica.region,
+        )
+
+    def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
+        if flow is None or lag is None:
+            # Not the one that reads: a process that does not know its lag does not claim that there is none.
+            return LagStatus(seconds=None, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
+        unapplied = flow.progress.unsettled
+        seconds = lag.seconds
+        if unapplied and seconds == 0.0:
+            seconds = 0.001  # clocks differ, but with something unapplied the lag is not zero (I8)
+        oldest = moment(lag.oldest_unapplied_at) if lag.oldest_unapplied_at is not None else None
+        return LagStatus(
+            seconds=round(seconds, 3),
+            unapplied_records=unapplied,
+            oldest_unapplied_at=oldest,
+            caught_up=lag.is_caught_up and not unapplied,
+        )
+
+    def _queue(self, flow: Replicator | None) -> QueueStatus:
+        return QueueStatus(
+            records=flow.queue.records if flow else 0,
+            bytes=flow.queue.bytes if flow else 0,
+            max_records=self._settings.queue_max_records,
+            max_bytes=self._settings.queue_max_bytes,
+        )
+
+    def _shards(self, flow: Replicator, views: dict[ShardId, ShardView], now: float) -> list[ShardStatus]:
+        readers = flow.readers
+        shown = []
+        for shard_id in readers.shards.keys() | flow.progress.shards.keys():
+            listed, progress = readers.shards.get(shard_id), flow.progress.shards.get(shard_id)
+            view = views.get(shard_id)
+            parent = listed.parent_id if listed else (progress.parent_id if progress else None)
+            shown.append(
+                ShardStatus(
+                    shard_id=shard_id,
+                    parent_shard_id=parent,
+                    state=_shard_state(flow, shard_id),
+                    checkpoint=str(progress.position.after) if progress and progress.position.after else None,
+                    last_read=str(progress.read_through) if progress and progress.read_through else None,
+                    lag_seconds=round(shard_lag(view, now), 3) if view else 0.0,
+                    records_read=progress.records_read if progress else 0,
+                    records_applied=progress.records_settled if progress else 0,
+                )
+            )
+        return sorted(shown, key=lambda shard: shard.shard_id)
+
+    def _warnings(self, lag: Lag | None) -> list[str]:
+        found = list(self._totals.warnings.values())
+        if self._totals.is_throttled:
+            found.append("the replica throttles: its capacity is below what the stream brings; raise it, or wait")
+        if lag is not None and lag.seconds > WARN_AFTER_HOURS * 3600:
+            hours = lag.seconds / 3600
+            paused = ", and the pipeline is paused: resume it" if self._pipeline.state is PipelineState.PAUSED else ""
+            found.append(
+                f"the replica is {hours:.1f} hours behind{paused}; the stream keeps {RETENTION_HOURS} hours, what is "
+                "older is lost"
+            )
+        return found
+
+    def vital(self) -> Vital | None:
+        """What readiness looks at; None while no flow runs."""
+        flow = self._pipeline.replicator
+        if flow is None:
+            return None
+        now = self._clock.now()
+        read_age, read_shard = self._oldest_read(flow, now)
+        failing, unsaved = flow.requests.failing_since, flow.checkpoints.unsaved_since
+        return Vital(
+            oldest_read_age=read_age,
+            oldest_read_shard=read_shard,
+            unsaved_age=now - unsaved if unsaved is not None else None,
+            refused_age=now - failing if failing is not None else None,
+            refusal=flow.requests.refusal,
+        )
+
+    def _oldest_read(self, flow: Replicator, now: float) -> tuple[float | None, str | None]:
+        """A pause or a full queue stops the reading on purpose: that is no sign of a dead reader."""
+        if self._pipeline.is_paused or flow.queue.is_full:
+            return None, None
+        if not flow.readers.readers:
+            return now - flow.readers.started_at, "list"
+        ages = [
+            (now - (reader.last_read_at or reader.started_at), str(reader.shard.shard_id))
+            for reader in flow.readers.open_readers()
+            if reader.shard.shard_id not in flow.readers.ended_at
+        ]
+        return max(ages, default=(None, None))
+
+
+def shard_views(flow: Replicator) -> dict[ShardId, ShardView]:
+    """What lag is made of, for each shard that is being read or holds unsettled changes."""
+    open_ids = {reader.shard.shard_id for reader in flow.readers.open_readers()}
+    views = {}
+    for shard_id, reader in flow.readers.readers.items():
+        progress = flow.progress.shards.get(shard_id)
+        ended = shard_id in flow.readers.ended_at
+        views[shard_id] = ShardView(
+            is_open=shard_id in open_ids,
+            oldest_unsettled_at=progress.oldest_unsettled_at if progress else None,
+            read_up_to=reader.read_up_to,
+            # An ended shard without a known child has no tip: its child holds what comes next.
+            tip_seen_at=None if ended else reader.tip_seen_at,
+            poll_seconds=reader.poll_seconds,
+        )
+    return views
+
+
+def _shard_state(flow: Replicator, shard_id: ShardId) -> ShardState:
+    progress = flow.progress.shards.get(shard_id)
+    if shard_id in flow.readers.ended_at:
+        return ShardState.CLOSED if progress is None or not progress.unsettled else ShardState.DRAINED
+    return ShardState.READING if shard_id in flow.readers.readers else ShardState.WAITING_FOR_PARENT
+
+
+def _gap(gap: Gap) -> GapStatus:
+    return GapStatus(
+        shard_id=gap.shard_id,
+        after_sequence_number=str(gap.after) if gap.after else None,
+        detected_at=moment(gap.detected_at),
+        reason=gap.reason,
+    )
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

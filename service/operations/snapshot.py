@@ -1,0 +1,184 @@
+"""Copies the whole source table into the replica, beside the live stream (I3).
+
+The stream's positions were fixed before the first page. Pages are scanned in parallel segments; an item that the
+stream has brought since its page was asked for is dropped; the others are written where the replica has none, through
+the lanes. Stream changes are guarded until the snapshot is behind them. Each segment's place is saved: a crash here
+costs the pages since then, which are scanned again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from service.errors import ChangeError, RetryableError
+from service.model import Image, ItemKey, ScanPage
+from service.operations.job_log import JobLog
+from service.operations.jobs import JobState, Snapshot
+from service.ports import Adapters
+from service.replication.guard import Outcome
+from service.replication.replicator import Replicator
+from service.telemetry import JobChanged, Observer
+
+SEGMENTS = 8
+ITEMS_AT_ONCE = 64
+"""Items of one page that wait in the lanes at the same time."""
+GET_AT_ONCE = 100
+"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
+SAVE_EVERY_SECONDS = 1.0
+
+
+class Place:
+    """Where each segment goes on: `at` its next start key, `finished` when there is none. JSON both ways."""
+
+    def __init__(self, saved: Mapping[str, Any]) -> None:
+        self.segments: int = saved.get("segments", SEGMENTS)
+        self.removes_extra: bool = saved.get("removes_extra", False)
+        self._at: dict[str, str] = dict(saved.get("at", {}))
+        self._finished: set[str] = set(saved.get("finished", ()))
+
+    def saved(self) -> dict[str, Any]:
+        return {
+            "segments": self.segments,
+            "removes_extra": self.removes_extra,
+            "at": self._at,
+            "finished": sorted(self._finished),
+        }
+
+    def start_of(self, table: str, segment: int) -> ItemKey | None:
+        text = self._at.get(f"{table}-{segment}")
+        return ItemKey(base64.b64decode(text)) if text else None
+
+    def is_finished(self, table: str, segment: int) -> bool:
+        return f"{table}-{segment}" in self._finished
+
+    def move(self, table: str, segment: int, next_key: ItemKey | None) -> None:
+        name = f"{table}-{segment}"
+        if next_key is None:
+            self._finished.add(name)
+            self._at.pop(name, None)
+        else:
+            self._at[name] = base64.b64encode(next_key).decode()
+
+
+class SnapshotRun:
+    """One snapshot's work in one tenure of the lease."""
+
+    def __init__(
+        self,
+        *,
+        job: Snapshot,
+        place: Mapping[str, Any],
+        log: JobLog[Snapshot],
+        flow: Replicator,
+        adapters: Adapters,
+        observer: Observer,
+    ) -> None:
+        self.job = job
+        self._place = Place(place)
+        self._log = log
+        self._flow = flow
+        self._adapters = adapters
+        self._observer = observer
+        self._scanned = job.items_scanned
+        self._written = job.items_written
+
+    async def run(self) -> None:
+        """Until every segment is copied. The caller holds the guard's window meanwhile."""
+        saving = asyncio.create_task(self._save_periodically(), name="snapshot progress")
+        try:
+            await self._scan_all("source")
+            if self._place.removes_extra:
+                await self._scan_all("replica")
+        finally:
+            saving.cancel()
+        await self._finish()
+
+    async def _scan_all(self, table: str) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for segment in range(self._place.segments):
+                if not self._place.is_finished(table, segment):
+                    tasks.create_task(self._scan(table, segment), name=f"snapshot {table} {segment}")
+
+    async def _scan(self, table: str, segment: int) -> None:
+        brought = self._flow.guard.brought
+        while not self._place.is_finished(table, segment):
+            page_number = brought.open_page()
+            try:
+                page = await self._page(table, segment)
+                if table == "source":
+                    await self._copy_page(page, page_number)
+                else:
+                    await self._remove_extra(page)
+            finally:
+                brought.close_page(page_number)
+            self._place.move(table, segment, page.next_key)
+
+    async def _page(self, table: str, segment: int) -> ScanPage:
+        scanned = self._adapters.source if table == "source" else self._adapters.replica
+        start, segments = self._place.start_of(table, segment), self._place.segments
+        return await self._flow.requests.read(lambda: scanned.scan(segment, segments, start), table)
+
+    async def _copy_page(self, page: ScanPage, page_number: int) -> None:
+        for start in range(0, len(page.items), ITEMS_AT_ONCE):
+            some = page.items[start : start + ITEMS_AT_ONCE]
+            outcomes = await asyncio.gather(*[self._copy(key, image, page_number) for key, image in some])
+            self._scanned += len(some)
+            self._written += sum(outcome is not None and outcome.took_effect for outcome in outcomes)
+
+    async def _copy(self, key: ItemKey, image: Image, page_number: int) -> Outcome | None:
+        guard = self._flow.guard
+        try:
+            outcome = await self._flow.lanes.run(key, lambda: guard.copy(key, image, page_number))
+        except ChangeError as error:
+            await self._flow.dead_letters.park_item(key, image, error)
+            return None
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    async def _remove_extra(self, page: ScanPage) -> None:
+        """Refresh the replica's items that the source does not have: whatever is true by then is brought."""
+        for start in range(0, len(page.items), GET_AT_ONCE):
+            keys = [key for key, _ in page.items[start : start + GET_AT_ONCE]]
+            held = await self._held_by_source(keys)
+            extra = [key for key in keys if key not in held]
+            outcomes = await asyncio.gather(*[self._refresh(key) for key in extra])
+            self._written += sum(outcome is not None and outcome.took_effect for outcome in outcomes)
+
+    async def _held_by_source(self, keys: list[ItemKey]) -> dict[ItemKey, Image]:
+        return await self._flow.requests.read(lambda: self._adapters.source.get_many(keys))
+
+    async def _refresh(self, key: ItemKey) -> Outcome | None:
+        try:
+            outcome = await self._flow.lanes.run(key, lambda: self._flow.guard.refresh(key))
+        except ChangeError:
+            return None  # it can't be removed; the verification shows it
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def shown(self, state: JobState = JobState.RUNNING) -> Snapshot:
+        finished_at = None if state is JobState.RUNNING else self._log.now()
+        counts = {"items_scanned": self._scanned, "items_written": self._written}
+        return self.job.model_copy(update={**counts, "state": state, "finished_at": finished_at})
+
+    async def _save_periodically(self) -> None:
+        while True:
+            await self._adapters.clock.sleep(SAVE_EVERY_SECONDS)
+            await self._save(self.shown())
+
+    async def _save(self, job: Snapshot) -> None:
+        self.job = job
+        with contextlib.suppress(RetryableError):  # the next save has it
+            await self._log.save(job, self._place.saved())
+
+    async def _finish(self) -> None:
+        """The job's end is saved before the pipeline stops asking for a snapshot: a crash between repeats the end."""
+        self.job = self.shown(JobState.DONE)
+        await self._flow.requests.read(lambda: self._log.save(self.job, self._place.saved()), "control")
+        self._flow.checkpoints.snapshot_done()
+        await self._flow.requests.read(self._flow.checkpoints.save_once, "control")
+        text = f"{self._scanned} items scanned, {self._written} written"
+        self._observer.observe(JobChanged("snapshot", self.job.id, self.job.state, text))

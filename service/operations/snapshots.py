@@ -1,0 +1,110 @@
+"""Starts snapshots, goes on with one after a restart, and shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.errors import RetryableError
+from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.job_log import JobLog
+from service.operations.jobs import JobState, Snapshot
+from service.operations.pipeline import Pipeline
+from service.operations.snapshot import Place, SnapshotRun
+from service.operations.status import PipelineState
+from service.ports import Adapters
+from service.replication.replicator import Replicator
+from service.telemetry import JobChanged, Observer
+
+
+class Snapshots:
+    """One snapshot at a time; its document in the control table says that it runs, and where."""
+
+    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
+        self._pipeline = pipeline
+        self._observer = observer
+        self._log = JobLog("snapshot", Snapshot, adapters.control, adapters.clock)
+        self._run: SnapshotRun | None = None
+        pipeline.on_flow_started.append(self._go_on)
+
+    async def newest(self) -> list[Snapshot]:
+        return [self._current(job) for job in await self._log.newest()]
+
+    async def found(self, job_id: str) -> Snapshot:
+        return self._current(await self._log.found(job_id))
+
+    def _current(self, job: Snapshot) -> Snapshot:
+        """The running job as it is now, rather than as it was last saved."""
+        return self._run.shown() if self._run is not None and self._run.job.id == job.id else job
+
+    async def start(self, pipeline: Pipeline) -> Snapshot:
+        """A new snapshot, or the way out of the state `failed`. Raises ConflictError while one runs."""
+        if self._run is not None:
+            raise ConflictError(f"the snapshot {self._run.job.id} runs already")
+        flow = pipeline.replicator
+        if flow is None and pipeline.state is not PipelineState.FAILED:
+            raise ConflictError(f"this process does not replicate now (it is {pipeline.state}); ask the active one")
+        is_mending = flow is None
+        try:
+            job, place = await self._new(removes_extra=is_mending)
+        except RetryableError as error:
+            raise UnavailableNowError(f"{error}; try again") from error
+        if flow is None:
+            pipeline.mend()
+        else:
+            self._start(flow, job, place)
+        return job
+
+    async def _new(self, *, removes_extra: bool) -> tuple[Snapshot, dict[str, Any]]:
+        estimated = self._pipeline.outside.source.item_count
+        job = Snapshot(
+            id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now(), items_estimated=estimated
+        )
+        place = Place({"removes_extra": removes_extra}).saved()
+        await self._log.save(job, place)
+        return job, place
+
+    def _go_on(self, flow: Replicator) -> None:
+        """A new flow: a snapshot that the pipeline needs, or that was under way, runs beside it."""
+        self._run = None
+        flow.start_early(self._resume(flow), "snapshot")
+        if flow.checkpoints.record.needs_snapshot:
+            flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
+            self._pipeline.show_snapshotting(True)
+
+    async def _resume(self, flow: Replicator) -> None:
+        needed = flow.checkpoints.record.needs_snapshot
+        try:
+            unfinished = await flow.requests.read(self._log.unfinished, "control")
+            if unfinished is None and needed:
+                new = await flow.requests.read(lambda: self._new(removes_extra=bool(self._pipeline.gaps)), "control")
+                unfinished = new
+            if unfinished is not None:
+                self._start(flow, *unfinished)
+        finally:
+            if needed:
+                flow.window.release(self._log.now().timestamp())
+
+    def _start(self, flow: Replicator, job: Snapshot, place: dict[str, Any]) -> None:
+        run = SnapshotRun(
+            job=job,
+            place=place,
+            log=self._log,
+            flow=flow,
+            adapters=self._pipeline.outside.adapters,
+            observer=self._observer,
+        )
+        flow.window.hold()
+        if not flow.start_job(self._carry(flow, run), f"snapshot {job.id}"):
+            flow.window.release(self._log.now().timestamp())
+            return
+        self._run = run
+        self._pipeline.show_snapshotting(True)
+        self._observer.observe(JobChanged("snapshot", job.id, job.state, f"about {job.items_estimated} items"))
+
+    async def _carry(self, flow: Replicator, run: SnapshotRun) -> None:
+        try:
+            await run.run()
+        finally:
+            flow.window.release(self._log.now().timestamp())
+            self._run = None
+            self._pipeline.show_snapshotting(False)

@@ -1,0 +1,83 @@
+"""The bounded hand-over from the readers to the lanes (I4).
+
+The bound holds for everything that was read and is not settled: a change keeps its room until `release`, wherever it
+waits by then. A full queue stops the readers; nothing is dropped. `close` carries the stop through the flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from service.model import Change
+
+
+class ChangeQueue:
+    """Many readers put, one consumer gets. All state belongs to the event loop's thread."""
+
+    def __init__(self, max_records: int, max_bytes: int) -> None:
+        self.max_records = max_records
+        self.max_bytes = max_bytes
+        self.records = 0
+        self.bytes = 0
+        self._waiting: list[Change] = []
+        self._turn = asyncio.Lock()
+        self._has_changes = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._is_closed = False
+
+    async def put(self, changes: Sequence[Change]) -> None:
+        """Hand over all of them, in order, as room comes free. First come, first served: no reader starves."""
+        async with self._turn:
+            start = 0
+            while start < len(changes):
+                await self._has_room.wait()
+                start = self._admit(changes, start)
+
+    def _admit(self, changes: Sequence[Change], start: int) -> int:
+        """Take what fits from `start` on; returns where the rest begins. A change that fits nowhere goes alone."""
+        end = start
+        while end < len(changes) and (self.records == 0 or self._fits(changes[end].size)):
+            self.records += 1
+            self.bytes += changes[end].size
+            end += 1
+        if end < len(changes):
+            self._has_room.clear()
+        if end > start:
+            self._waiting.extend(changes[start:end])
+            self._has_changes.set()
+        return end
+
+    def _fits(self, size: int) -> bool:
+        return self.records < self.max_records and self.bytes + size <= self.max_bytes
+
+    async def wait_for_room(self) -> None:
+        """Until a further change could be taken: a reader waits here before it asks for a page."""
+        while self.is_full:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    @property
+    def is_full(self) -> bool:
+        return self.records >= self.max_records or self.bytes >= self.max_bytes
+
+    async def get(self) -> list[Change]:
+        """All that waits, in order; an empty list once the queue is closed and empty."""
+        while not self._waiting and not self._is_closed:
+            self._has_changes.clear()
+            await self._has_changes.wait()
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    def release(self, records: int, size: int) -> None:
+        """These changes are settled: their room is free."""
+        self.records -= records
+        self.bytes -= size
+        if not self.is_full:
+            self._has_room.set()
+
+    def close(self) -> None:
+        """No reader will put any more. May be repeated."""
+        self._is_closed = True
+        self._has_changes.set()

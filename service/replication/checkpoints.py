@@ -1,0 +1,96 @@
+"""Saves how far the pipeline is settled, and only that (I2): one write to the control table, fenced by the lease.
+
+A failed save costs nothing but repeated work after a crash; it is tried again with the next one, and its age shows in
+the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from service.control import Gap, Lease, PipelineRecord
+from service.errors import RetryableError
+from service.model import ShardId
+from service.ports import Clock, ProgressStore
+from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
+from service.replication.progress import Progress
+from service.telemetry import CheckpointSaved, Observer, Retried
+
+
+class Checkpoints:
+    """Owned by the replicator; `record` is what the pipeline remembers, but for the progress made since."""
+
+    def __init__(
+        self,
+        *,
+        store: ProgressStore,
+        lease: Lease,
+        record: PipelineRecord,
+        progress: Progress,
+        window: GuardWindow,
+        forgotten: Callable[[], set[ShardId]],
+        clock: Clock,
+        observer: Observer,
+        interval_seconds: float,
+    ) -> None:
+        """`forgotten` names the shards whose saved checkpoints nobody will ask for again."""
+        self._store = store
+        self._lease = lease
+        self._record = record
+        self._progress = progress
+        self._window = window
+        self._forgotten = forgotten
+        self._clock = clock
+        self._observer = observer
+        self._interval_seconds = interval_seconds
+        self._saved: PipelineRecord | None = None
+        self.unsaved_since: float | None = None
+        """Wall clock: since when settled work has been waiting to be saved; None while all of it is."""
+
+    @property
+    def record(self) -> PipelineRecord:
+        """What a save would save now."""
+        forgotten = self._forgotten()
+        kept = {shard_id: saved for shard_id, saved in self._record.checkpoints.items() if shard_id not in forgotten}
+        return replace(
+            self._record,
+            checkpoints=kept | self._progress.checkpoints(),
+            guarded_until=self._guarded_until(),
+        )
+
+    def _guarded_until(self) -> float:
+        """While the window is held (a snapshot runs), a successor must guard up to about now."""
+        if not self._window.is_held:
+            return self._window.until
+        now = self._clock.now()
+        return max(self._window.until, now - now % 10 + 10 + MARGIN_SECONDS)  # in steps: no write every second
+
+    async def save_once(self) -> None:
+        """Save if anything has changed. Raises LeaseLostError, RetryableError."""
+        record = self.record
+        if record == self._saved:
+            self.unsaved_since = None
+            return
+        if self.unsaved_since is None:
+            self.unsaved_since = self._clock.now()
+        await self._store.save_progress(self._lease, record)
+        self._saved = record
+        self.unsaved_since = None
+        self._observer.observe(CheckpointSaved(len(record.checkpoints)))
+
+    async def save_periodically(self) -> None:
+        """Until cancelled. Raises LeaseLostError."""
+        while True:
+            await self._clock.sleep(self._interval_seconds)
+            try:
+                await self.save_once()
+            except RetryableError as error:
+                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+
+    def snapshot_done(self) -> None:
+        """The replica is whole: nothing needs a snapshot any more."""
+        self._record = replace(self._record, needs_snapshot=False)
+
+    def note_gap(self, gap: Gap) -> None:
+        self._record = replace(self._record, gaps=(*self._record.gaps, gap))

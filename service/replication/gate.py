@@ -1,0 +1,110 @@
+"""The gate that every request to the replica passes: the one owner of pause, trust in the lease, and pressure.
+
+Pressure waits, nothing is dropped: throttling lowers the number of requests under way and raises it again slowly,
+`max_per_second` caps item writes, and a pause holds new requests back until it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from service.ports import Clock
+
+LOWER_AT_MOST_EVERY_SECONDS = 0.1
+"""The requests that are under way when throttling begins fail together; they count as one sign."""
+LOWERING = 0.7
+
+
+class WriteGate:
+    def __init__(
+        self, clock: Clock, *, writers: int, max_per_second: float = 0, check_trust: Callable[[], None] = lambda: None
+    ) -> None:
+        """`check_trust` raises LeaseLostError when the lease may be another's; asked right before each request."""
+        self._clock = clock
+        self._writers = writers
+        self._limit = float(writers)
+        self._max_per_second = max_per_second
+        self._free_at = 0.0
+        self._lowered_at = float("-inf")
+        self._check_trust = check_trust
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self.in_flight = 0
+        self.is_paused = False
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be under way now: between 1 and the number of writers."""
+        return int(self._limit)
+
+    @asynccontextmanager
+    async def request(self, items: int) -> AsyncIterator[None]:
+        """Around one request that writes so many items."""
+        await self._enter(items)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, items: int) -> None:
+        if self._max_per_second:
+            await self._wait_for_rate(items)
+        while self.is_paused or self.in_flight >= self.limit:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self._wake()  # this one's turn, if it had come, is another's
+                raise
+        self._check_trust()
+        self.in_flight += 1
+        self._is_idle.clear()
+
+    def _leave(self) -> None:
+        self.in_flight -= 1
+        if not self.in_flight:
+            self._is_idle.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let as many try again as there is room for; each looks for itself."""
+        room = 0 if self.is_paused else self.limit - self.in_flight
+        while self._waiters and room > 0:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                room -= 1
+
+    async def _wait_for_rate(self, items: int) -> None:
+        now = self._clock.monotonic()
+        start = max(now, self._free_at)
+        self._free_at = start + items / self._max_per_second
+        if start > now:
+            await self._clock.sleep(start - now)
+
+    async def pause(self) -> None:
+        """Returns when no request is under way any more; new ones wait. May be repeated."""
+        self.is_paused = True
+        await self._is_idle.wait()
+
+    def resume(self) -> None:
+        self.is_paused = False
+        self._wake()
+
+    def throttled(self) -> None:
+        """The replica asked for less."""
+        now = self._clock.monotonic()
+        if now - self._lowered_at >= LOWER_AT_MOST_EVERY_SECONDS:
+            self._lowered_at = now
+            self._limit = max(1.0, self._limit * LOWERING)
+
+    def succeeded(self) -> None:
+        """A request went through: one more at a time after about as many successes as are under way."""
+        if self._limit < self._writers:
+            self._limit = min(float(self._writers), self._limit + 1.0 / self._limit)
+            self._wake()

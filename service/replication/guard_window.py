@@ -1,0 +1,72 @@
+"""Which changes need the guard: those created before a moment up to which something else may have written too.
+
+Something else is a former process, a snapshot, a repair or a replay. Outside the window a change has never been
+applied, and batches need no conditions.
+
+Inside it, an item without a number (or none at all) is written only while the source holds exactly the change's
+image. A content can come twice (A, deleted, A again): the number that such a write carries may be too low, and the
+changes between would pass its condition. So those keys are remembered, and their next changes are judged by the
+source again. A process that dies in its window takes that memory with it; its successor judges everything that was
+made before by the source.
+"""
+
+from __future__ import annotations
+
+from service.model import Change, ItemKey
+
+MARGIN_SECONDS = 60.0
+"""For clocks that differ: ours, a former process's and DynamoDB's."""
+MAX_MATCHES = 100_000
+"""Some 20 MB; with more, items are written without a number, so that the source judges them anyway."""
+
+
+class GuardWindow:
+    """Owned by the replicator; extended by whoever writes besides the stream, before it writes."""
+
+    def __init__(self, *, guards_all: bool, until: float = 0.0, distrusted_until: float = 0.0) -> None:
+        """Times in seconds since the epoch, compared with changes' creation times."""
+        self._guards_all = guards_all
+        self._distrusted_until = distrusted_until
+        self._holders = 0
+        self._matches: set[ItemKey] = set()
+        self.until = until
+
+    def is_inside(self, change: Change) -> bool:
+        """Something else may have written this change's key since the change was made."""
+        return self._holders > 0 or change.created_at < self.until
+
+    def needs_guard(self, change: Change) -> bool:
+        return self._guards_all or self.is_inside(change)
+
+    def distrusts(self, change: Change) -> bool:
+        """The replica's number for this key may be lower than its content."""
+        return change.created_at < self._distrusted_until or change.key in self._matches
+
+    def note_match(self, change: Change) -> bool:
+        """The item is about to be written because the source holds it; False if it must go without a number."""
+        if not self.is_inside(change):
+            return True
+        if len(self._matches) < MAX_MATCHES:
+            self._matches.add(change.key)
+        return change.key in self._matches
+
+    def extend(self, now: float) -> None:
+        """Changes created up to now may meet writes that are not the stream's."""
+        self.until = max(self.until, now + MARGIN_SECONDS)
+
+    def hold(self) -> None:
+        """Guard everything until `release`."""
+        self._holders += 1
+
+    def release(self, now: float) -> None:
+        self._holders -= 1
+        self.extend(now)
+
+    @property
+    def is_held(self) -> bool:
+        return self._holders > 0
+
+    def forget_matches(self, settled_up_to: float) -> None:
+        """Every change made before that moment is settled: none that could be judged wrongly may be left."""
+        if not self._holders and settled_up_to > self.until:
+            self._matches.clear()

@@ -1,0 +1,145 @@
+"""Lanes keep a key's order (I1): a key has one lane, and a lane has one write under way at a time.
+
+A lane's writer takes what waits, keeps for each key only the newest state (coalescing), and hands up to 25 different
+keys at a time to the sink. Errands (a snapshot's item, a repair, a replayed change) go through the same lanes, each
+alone at its turn, so that nothing else touches its key meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+from zlib import crc32
+
+from service.errors import DynamirrorError, HaltError, LeaseLostError
+from service.model import Change, ItemKey
+from service.replication.change_queue import ChangeQueue
+from service.replication.sink import MAX_BATCH, Group
+
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+"""Of the newest images in a batch. BatchWriteItem takes 16 MB (API reference); JSON can be several times as long as
+what is stored, and a lane's memory is bounded by this."""
+
+
+class Applies(Protocol):
+    """The sink, as lanes see it."""
+
+    async def apply(self, groups: Sequence[Group]) -> None: ...
+
+
+class Errand:
+    """Work on one key that waits for its turn in the key's lane. `done` carries what the work returns or raises."""
+
+    __slots__ = ("done", "key", "work")
+
+    def __init__(self, key: ItemKey, work: Callable[[], Awaitable[object]]) -> None:
+        self.key = key
+        self.work = work
+        self.done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """An error of the work is its sender's, not the lane's, unless it ends the flow; a cancellation is both's."""
+        if self.done.cancelled():
+            return  # its sender has gone
+        try:
+            result = await self.work()
+        except asyncio.CancelledError:
+            self.done.cancel()
+            raise
+        except DynamirrorError as error:
+            if not self.done.done():
+                self.done.set_exception(error)
+            if isinstance(error, LeaseLostError | HaltError):
+                raise
+        else:
+            if not self.done.done():
+                self.done.set_result(result)
+
+
+class Lane:
+    """One key range's waiting line. Owned by `Lanes`; touched by the distributor and the lane's writer."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Change | Errand] = deque()
+        self.has_work = asyncio.Event()
+
+    def take(self) -> list[Group] | Errand | None:
+        """The next errand, or the next changes grouped by key; None when nothing waits."""
+        waiting = self.waiting
+        if not waiting:
+            self.has_work.clear()
+            return None
+        if isinstance(waiting[0], Errand):
+            return self._take_errand()
+        groups: dict[ItemKey, Group] = {}
+        size = 0
+        while waiting:
+            change = waiting[0]
+            if isinstance(change, Errand):
+                break
+            group = groups.get(change.key)
+            if group is None:
+                if len(groups) == MAX_BATCH or size > MAX_BATCH_BYTES:
+                    break
+                groups[change.key] = [change]
+                size += change.size
+            else:
+                group.append(change)
+            waiting.popleft()
+        return list(groups.values())
+
+    def _take_errand(self) -> Errand:
+        errand = self.waiting.popleft()
+        assert isinstance(errand, Errand)
+        return errand
+
+
+class Lanes:
+    def __init__(self, count: int, sink: Applies) -> None:
+        self._lanes = [Lane() for _ in range(count)]
+        self._sink = sink
+        self._is_draining = False
+
+    async def apply_all(self, queue: ChangeQueue) -> None:
+        """Apply what the queue brings; returns once it is closed, empty and everything taken is settled."""
+        async with asyncio.TaskGroup() as tasks:
+            for number, lane in enumerate(self._lanes):
+                tasks.create_task(self._write(lane), name=f"lane {number}")
+            while changes := await queue.get():
+                self._distribute(changes)
+            self._is_draining = True
+            for lane in self._lanes:
+                lane.has_work.set()
+
+    def _distribute(self, changes: Sequence[Change]) -> None:
+        lanes, count = self._lanes, len(self._lanes)
+        for change in changes:
+            lane = lanes[crc32(change.key) % count]
+            lane.waiting.append(change)
+            lane.has_work.set()
+
+    async def run(self, key: ItemKey, work: Callable[[], Awaitable[object]]) -> object:
+        """Do this at the key's next turn; returns what it returns, raises what it raises.
+
+        May be called only while `apply_all` runs.
+        """
+        errand = Errand(key, work)
+        lane = self._lanes[crc32(key) % len(self._lanes)]
+        lane.waiting.append(errand)
+        lane.has_work.set()
+        return await errand.done
+
+    async def _write(self, lane: Lane) -> None:
+        """The lane's writer: one batch or one errand at a time, until everything is drained."""
+        while True:
+            taken = lane.take()
+            if isinstance(taken, Errand):
+                await taken.run()
+            elif taken is not None:
+                await self._sink.apply(taken)
+            elif self._is_draining:
+                return
+            else:
+                await lane.has_work.wait()

@@ -1,0 +1,131 @@
+"""The right to write (I5): acquired, renewed, released; trusted only as long as the clock allows.
+
+Trust ends at the *start* of the last successful renewal plus the lease time less a margin, on the monotonic clock;
+requests time out within the margin, so that nothing of ours is on its way when another may take over. The generation
+fences the control table: a former owner's writes are refused there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from service.control import Lease, LeaseRecord
+from service.errors import LeaseLostError, RetryableError
+from service.ports import Clock, LeaseStore
+from service.telemetry import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
+
+MARGIN = 0.25
+"""Of the lease time: trust ends that much before another may take over. Requests to the replica time out within it."""
+CLOCKS_DIFFER_SECONDS = 60.0
+"""Two processes' wall clocks are taken to differ by less than that."""
+RENEWALS_PER_LEASE = 5
+LOOKS_PER_LEASE = 10
+"""How often a standby looks at the lease of the active process."""
+
+
+class LeaseHolder:
+    """One process's hold on the pipeline. Owned by the pipeline's task; `check_trust` is called by anyone."""
+
+    def __init__(
+        self, *, store: LeaseStore, owner: str, lease_seconds: float, clock: Clock, observer: Observer
+    ) -> None:
+        self._store = store
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._observer = observer
+        self._trusted_until = float("-inf")
+        self.on_renewed: Callable[[LeaseRecord], None] = lambda record: None
+        """Told of each renewal: a pause that another process asked for is in it."""
+        self.lease: Lease | None = None
+        self.record: LeaseRecord | None = None
+        """As last seen, ours or another's."""
+
+    async def stand_by(self) -> LeaseRecord | None:
+        """Wait until the lease is ours; returns the former owner's, None if there never was one.
+
+        A lease is taken when it was released, when its owner did not renew it for its whole time while we watched, or
+        when by its owner's own clock it ran out longer ago than clocks differ.
+        """
+        watched: LeaseRecord | None = None
+        watched_since = 0.0
+        while True:
+            try:
+                asked_at = self._clock.monotonic()
+                seen = await self._store.read_lease()
+                self.record = seen
+                if seen is None or watched is None or seen.renewals != watched.renewals:
+                    watched, watched_since = seen, self._clock.monotonic()
+                if self._is_free(seen, asked_at - watched_since):
+                    await self._acquire(seen)
+                    return seen if seen is not None and seen.generation else None
+            except LeaseLostError:
+                watched = None  # another standby was quicker
+            except RetryableError as error:
+                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+            await self._clock.sleep(self._look_again_seconds(watched, watched_since))
+
+    def _is_free(self, seen: LeaseRecord | None, watched_seconds: float) -> bool:
+        if seen is None or seen.is_released or not seen.generation:
+            return True
+        long_ago = seen.renewed_at + 2 * seen.lease_seconds + CLOCKS_DIFFER_SECONDS
+        return watched_seconds >= seen.lease_seconds or self._clock.now() > long_ago
+
+    def _look_again_seconds(self, watched: LeaseRecord | None, watched_since: float) -> float:
+        seconds = self._lease_seconds / LOOKS_PER_LEASE
+        if watched is None:
+            return seconds
+        left = watched_since + watched.lease_seconds - self._clock.monotonic()
+        return min(seconds, max(left, 0.01))
+
+    async def _acquire(self, seen: LeaseRecord | None) -> None:
+        started = self._clock.monotonic()
+        record = await self._store.acquire_lease(self._owner, seen, self._lease_seconds, self._clock.now())
+        self.record = record
+        self.lease = Lease(record.owner, record.generation)
+        self._trust_from(started)
+        self._observer.observe(LeaseAcquired(record.owner, record.generation))
+
+    async def renew_once(self) -> LeaseRecord:
+        """Extend trust. Raises LeaseLostError when the lease is another's, RetryableError when nobody can tell."""
+        assert self.lease is not None
+        started = self._clock.monotonic()
+        self.record = await self._store.renew_lease(self.lease, self._clock.now())
+        self._trust_from(started)
+        self.on_renewed(self.record)
+        return self.record
+
+    async def keep(self) -> None:
+        """Renew until cancelled. Raises LeaseLostError as soon as the lease can't be trusted any more."""
+        while True:
+            await self._clock.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
+            self.check_trust()
+            try:
+                await self.renew_once()
+            except RetryableError as error:
+                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+
+    def check_trust(self) -> None:
+        """Raises LeaseLostError unless the lease is surely ours at this moment."""
+        if self._clock.monotonic() >= self._trusted_until:
+            reason = "the lease could not be renewed in time; another process may own the pipeline"
+            self._observer.observe(LeaseLost(reason))
+            raise LeaseLostError(reason)
+
+    async def release(self, *, is_clean: bool) -> None:
+        """Let a standby in at once. `is_clean`: every applied change is behind its checkpoint."""
+        assert self.lease is not None
+        await self._store.release_lease(self.lease, is_clean, self._clock.now())
+        self._forget()
+        self._observer.observe(LeaseReleased(is_clean))
+
+    def lose(self) -> None:
+        """It is another's now."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self.lease = None
+        self._trusted_until = float("-inf")
+
+    def _trust_from(self, started: float) -> None:
+        self._trusted_until = started + self._lease_seconds * (1 - MARGIN)

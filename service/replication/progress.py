@@ -1,0 +1,110 @@
+"""How far each shard was read and settled, and when that is saved (I2).
+
+`read_through` ≥ `settled_through` ≥ checkpoint. Lanes finish out of order; only the unbroken run from the front of a
+shard counts, so a checkpoint never passes a change that is not settled. A crash here costs what was settled since
+the last save: it is read again, and the guard finds it applied.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from service.control import Checkpoint
+from service.model import Change, Position, SequenceNumber, ShardId
+
+
+@dataclass(slots=True)
+class ShardProgress:
+    """One shard. `order` holds what was read and lies beyond `settled_through`, settled or not."""
+
+    shard_id: ShardId
+    parent_id: ShardId | None
+    position: Position
+    """From where the shard is read again after a crash: advances with `settled_through`."""
+    is_ended: bool = False
+    """Read to its end: no further change will come."""
+    read_through: SequenceNumber | None = None
+    order: deque[tuple[SequenceNumber, float]] = field(default_factory=deque)
+    unsettled: set[SequenceNumber] = field(default_factory=set)
+    records_read: int = 0
+    records_settled: int = 0
+
+    def admit(self, changes: Sequence[Change]) -> None:
+        self.order.extend([(change.sequence, change.created_at) for change in changes])
+        self.unsettled.update([change.sequence for change in changes])
+        self.read_through = changes[-1].sequence
+        self.records_read += len(changes)
+
+    def advance(self) -> None:
+        """Move over the settled run at the front. Amortised constant time a change."""
+        order, unsettled = self.order, self.unsettled
+        last: SequenceNumber | None = None
+        while order and order[0][0] not in unsettled:
+            last = order.popleft()[0]
+        if last is not None:
+            self.position = Position(after=last)
+
+    @property
+    def is_closed(self) -> bool:
+        """Settled to the end of a shard that will bring no more (E56)."""
+        return self.is_ended and not self.unsettled
+
+    @property
+    def oldest_unsettled_at(self) -> float | None:
+        """Creation time of the oldest change that is not settled."""
+        self.advance()
+        return self.order[0][1] if self.order else None
+
+    def checkpoint(self) -> Checkpoint:
+        self.advance()
+        return Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed)
+
+
+class Progress:
+    """All shards of one reading of the stream. Owned by the replicator; readers admit, lanes settle."""
+
+    def __init__(self, release: Callable[[int, int], None] = lambda records, size: None) -> None:
+        """`release` is told how many changes, and how many bytes of them, were settled: their room is free."""
+        self.shards: dict[ShardId, ShardProgress] = {}
+        self._release = release
+
+    def start(self, shard_id: ShardId, parent_id: ShardId | None, position: Position) -> ShardProgress:
+        shard = ShardProgress(shard_id, parent_id, position)
+        self.shards[shard_id] = shard
+        return shard
+
+    def admit(self, shard_id: ShardId, changes: Sequence[Change]) -> None:
+        """These were read, in this order; called before any of them can be settled."""
+        if changes:
+            self.shards[shard_id].admit(changes)
+
+    def settle(self, changes: Sequence[Change]) -> None:
+        """These are applied, superseded, skipped or stored as dead letters. Each change is settled once."""
+        shards = self.shards
+        size = 0
+        for change in changes:
+            shard = shards[change.shard_id]
+            shard.unsettled.discard(change.sequence)
+            shard.records_settled += 1
+            size += change.size
+        self._release(len(changes), size)
+
+    def end(self, shard_id: ShardId) -> None:
+        """The shard was read to its end."""
+        self.shards[shard_id].is_ended = True
+
+    @property
+    def unsettled(self) -> int:
+        return sum(len(shard.unsettled) for shard in self.shards.values())
+
+    @property
+    def is_exact(self) -> bool:
+        """Nothing beyond a checkpoint was settled: a restart from the checkpoints repeats nothing."""
+        for shard in self.shards.values():
+            shard.advance()
+        return all(len(shard.order) == len(shard.unsettled) for shard in self.shards.values())
+
+    def checkpoints(self) -> dict[ShardId, Checkpoint]:
+        return {shard_id: shard.checkpoint() for shard_id, shard in self.shards.items()}

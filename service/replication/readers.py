@@ -1,0 +1,264 @@
+"""Finds the stream's shards and has each one read as soon as it may be: parents before children (I1).
+
+Discovery asks for the whole list at start, when a shard ends, and once in a while. A full queue or a pause stops the
+reading; a shard that can't be read holds back nobody but its children.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.control import Checkpoint
+from service.errors import GapError, PositionError, RetryableError, ShardGoneError, ThrottledError
+from service.model import Page, Position, Shard, ShardId, StreamDescription, StreamStatus
+from service.ports import Clock, Streams
+from service.replication.backoff import Backoff
+from service.replication.change_queue import ChangeQueue
+from service.replication.dead_letters import DeadLetters
+from service.replication.progress import Progress
+from service.replication.shard_reader import ShardReader
+from service.replication.shard_tree import forgettable_shards, readable_shards, vanished_shards
+from service.telemetry import Observer, PageRead, Retried, ShardEnded, ShardStarted
+
+DISCOVER_EVERY_SECONDS = 30.0
+DISCOVER_AT_MOST_EVERY_SECONDS = 0.5
+"""DescribeStream may be called 10 times a second (API reference, DescribeStream), and a list can have several pages."""
+LISTING_SECONDS = 10.0
+"""The children of a shard that ended may be listed one after the other: so long, what is listed is not taken for all."""
+PAGES_AT_ONCE = 8
+"""Pages that are asked for or wait for room at the same time: memory beyond the queue is bounded by this."""
+MENDS = "a snapshot mends it: POST /snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
+
+
+class Readers:
+    """One reading of the stream, from saved checkpoints on. All state belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        stream_arn: str,
+        checkpoints: dict[ShardId, Checkpoint],
+        progress: Progress,
+        queue: ChangeQueue,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        observer: Observer,
+        poll_seconds: float,
+        at_tip: dict[ShardId, ShardReader] | None = None,
+    ) -> None:
+        """`at_tip`: readers of a first start, whose iterators are fixed at their shards' tips already."""
+        self._streams = streams
+        self._stream_arn = stream_arn
+        self._saved = dict(checkpoints)
+        self._progress = progress
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._observer = observer
+        self._poll_seconds = poll_seconds
+        self._at_tip = at_tip or {}
+        self._forgotten: set[ShardId] = set()
+        self._permits = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._may_read = asyncio.Event()
+        self._may_read.set()
+        self._has_ended = asyncio.Event()
+        self.shards: dict[ShardId, Shard] = {}
+        self.readers: dict[ShardId, ShardReader] = {}
+        self.ended_at: dict[ShardId, float] = {}
+        """Shards that were read to their end, by this process or a former one, and when."""
+        self.started_at = clock.now()
+        self._discovered_at = float("-inf")
+        for saved in checkpoints.values():
+            if saved.is_closed:
+                self.ended_at[saved.shard_id] = clock.now()
+
+    async def read(self) -> None:
+        """Read until cancelled, or until history is found to be lost (GapError).
+
+        Cancelling is how reading stops: what was taken and not handed over stays behind the checkpoint.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            backoff = Backoff(self._clock)
+            while True:
+                self._has_ended.clear()
+                try:
+                    for shard in await self.discover_once():
+                        tasks.create_task(self._read_shard(shard), name=f"reader {shard.shard_id}")
+                    backoff.reset()
+                except RetryableError as error:
+                    self._note_retry(error)
+                    await backoff.wait()
+                    continue
+                await self._clock.sleep(DISCOVER_AT_MOST_EVERY_SECONDS)
+                await self._until_next_discovery()
+
+    async def _until_next_discovery(self) -> None:
+        """Until a shard ends, or for a while: short while children may be missing from the list (E19)."""
+        seconds = DISCOVER_AT_MOST_EVERY_SECONDS if self._lost_sight() else DISCOVER_EVERY_SECONDS
+        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
+        waiter = asyncio.ensure_future(self._has_ended.wait())
+        try:
+            await asyncio.wait((sleeper, waiter), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waiter.cancel()
+
+    def open_readers(self) -> list[ShardReader]:
+        """The readers of shards that may bring more, with those whose children may not be listed yet."""
+        lost_sight = self._lost_sight()
+        return [
+            reader
+            for shard_id, reader in self.readers.items()
+            if shard_id not in self.ended_at or shard_id in lost_sight
+        ]
+
+    def _lost_sight(self) -> set[ShardId]:
+        """Shards read to their end here, of which the list may not show all children yet."""
+        parents = {shard.parent_id for shard in self.shards.values()}
+        oldest = self._discovered_at - LISTING_SECONDS
+        return {
+            shard_id
+            for shard_id in self.readers
+            if shard_id in self.ended_at and (shard_id not in parents or self.ended_at[shard_id] > oldest)
+        }
+
+    async def discover_once(self) -> list[Shard]:
+        """Look at the list of shards; returns those to start reading now. Raises GapError."""
+        try:
+            stream = await self._streams.describe()
+        except ShardGoneError as error:
+            raise GapError(
+                f"the stream {self._stream_arn} does not exist any more (it was switched off, or its table deleted): "
+                f"changes made since are lost; switch the table's stream on; {MENDS}"
+            ) from error
+        self._discovered_at = self._clock.now()
+        self.shards = {shard.shard_id: shard for shard in stream.shards}
+        self._check_vanished()
+        self._check_switched_off(stream)
+        self._forget_old()
+        starting = [
+            shard
+            for shard in readable_shards(stream.shards, self.ended_at.keys())
+            if shard.shard_id not in self.readers
+        ]
+        for shard in starting:
+            self._start(shard)
+        return starting
+
+    def _check_vanished(self) -> None:
+        unread = {
+            shard_id: saved
+            for shard_id, saved in self._saved.items()
+            if shard_id not in self.ended_at and shard_id not in self.readers
+        }
+        for saved in vanished_shards(self.shards.values(), unread):
+            after = saved.position.after
+            raise GapError(
+                f"the shard {saved.shard_id} is gone from the stream before it was read to its end (read up to "
+                f"{after or 'its start'}): what followed is lost; {MENDS}",
+                saved.shard_id,
+                str(after) if after else None,
+            )
+
+    def _check_switched_off(self, stream: StreamDescription) -> None:
+        """A stream that is off stays readable for 24 hours; once all of it is read, nothing more will come (E24)."""
+        if stream.status is not StreamStatus.DISABLED:
+            return
+        if all(shard_id in self.ended_at for shard_id in self.shards):
+            raise GapError(
+                f"the stream {stream.arn} was switched off: changes made since are lost; switch the table's stream on "
+                f"again; {MENDS}"
+            )
+
+    def _forget_old(self) -> None:
+        for shard_id in forgettable_shards(self.shards.values(), self.ended_at.keys()):
+            shard = self._progress.shards.get(shard_id)
+            if shard is None or shard.is_closed:
+                del self.ended_at[shard_id]
+                self._progress.shards.pop(shard_id, None)
+                self.readers.pop(shard_id, None)
+                self._saved.pop(shard_id, None)
+                self._forgotten.add(shard_id)
+
+    def _start(self, shard: Shard) -> None:
+        saved = self._saved.get(shard.shard_id)
+        position = saved.position if saved else Position()
+        reader = self._at_tip.pop(shard.shard_id, None) or ShardReader(
+            shard,
+            position,
+            self._streams,
+            self._clock,
+            poll_seconds=self._poll_seconds,
+            limit=self._queue.max_records,
+        )
+        self.readers[shard.shard_id] = reader
+        self._progress.start(shard.shard_id, shard.parent_id, position)
+        self._observer.observe(ShardStarted(shard.shard_id, str(position.after or position.start)))
+
+    async def _read_shard(self, shard: Shard) -> None:
+        reader = self.readers[shard.shard_id]
+        backoff = Backoff(self._clock)
+        while True:
+            await self._may_read.wait()
+            await self._queue.wait_for_room()
+            try:
+                async with self._permits:
+                    page = await reader.read_once()
+                    if page is not None:
+                        await self._hand_over(shard, page)
+            except RetryableError as error:
+                self._note_retry(error)
+                await backoff.wait()
+                continue
+            except PositionError as error:
+                if self._is_over(shard, reader):
+                    return self._end(shard)
+                raise self._gap(shard, reader, error) from error
+            backoff.reset()
+            if page is None:
+                continue
+            if page.next_iterator is None:
+                return self._end(shard)
+            await self._clock.sleep(reader.wait_seconds)
+
+    async def _hand_over(self, shard: Shard, page: Page) -> None:
+        for record in page.unreadable:
+            await self._dead_letters.park_unreadable(record)
+        self._progress.admit(shard.shard_id, page.changes)
+        self._observer.observe(PageRead(shard.shard_id, len(page.changes) + len(page.unreadable), page.size))
+        if page.changes:
+            await self._queue.put(page.changes)
+
+    def _is_over(self, shard: Shard, reader: ShardReader) -> bool:
+        """A closed shard whose last record was read can be trimmed, or gone, without any loss."""
+        after = reader.position.after
+        return shard.ending is not None and after is not None and after >= shard.ending
+
+    def _end(self, shard: Shard) -> None:
+        self.ended_at[shard.shard_id] = self._clock.now()
+        self._progress.end(shard.shard_id)
+        self._observer.observe(ShardEnded(shard.shard_id))
+        self._has_ended.set()
+
+    def _gap(self, shard: Shard, reader: ShardReader, error: PositionError) -> GapError:
+        after = reader.position.after
+        return GapError(
+            f"the shard {shard.shard_id} can't be read on after {after or 'its start'} ({error}): the history between "
+            f"there and now is partly lost; {MENDS}",
+            shard.shard_id,
+            str(after) if after else None,
+        )
+
+    def _note_retry(self, error: RetryableError) -> None:
+        self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
+
+    def forgotten(self) -> set[ShardId]:
+        """Shards that have left the list after they were settled to their end: nobody will ask for them again."""
+        return self._forgotten
+
+    def pause(self) -> None:
+        self._may_read.clear()
+
+    def resume(self) -> None:
+        self._may_read.set()

@@ -1,0 +1,90 @@
+"""One request to a table, made again until it is answered: the only retry loop around the replica and the source.
+
+Throttling and unavailability are waited out without end; a cause that concerns one change only is given a few tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from service.errors import AmbiguousError, RefusedError, RetryableError, ThrottledError, TransientChangeError
+from service.ports import Clock
+from service.replication.backoff import Backoff
+from service.replication.gate import WriteGate
+from service.telemetry import Observer, Retried
+
+Answer = TypeVar("Answer")
+
+
+class Requests:
+    """Shared by all lanes. `refusal` says why the replica or the source takes nothing at all, while that is so."""
+
+    def __init__(self, clock: Clock, gate: WriteGate, observer: Observer, max_attempts: int) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._observer = observer
+        self.max_attempts = max_attempts
+        self.refusal: str | None = None
+        self.failing_since: float | None = None
+        """Wall clock: since when no request to the replica has succeeded although some were made."""
+
+    def backoff(self) -> Backoff:
+        return Backoff(self._clock)
+
+    async def write(self, call: Callable[[], Awaitable[Answer]], items: int = 1) -> Answer:
+        """One request to the replica, conditional or idempotent, so that it may be made again after a lost answer.
+
+        Raises ChangeError when the change itself is refused.
+        """
+        backoff = self.backoff()
+        refusals = 0
+        while True:
+            try:
+                return await self.attempt(call, items)
+            except TransientChangeError as error:
+                refusals += 1
+                if refusals >= self.max_attempts:
+                    raise
+                self._observer.observe(Retried("replica", str(error), is_throttle=False))
+            except RetryableError:
+                pass  # noted by attempt
+            await backoff.wait()
+
+    async def attempt(self, call: Callable[[], Awaitable[Answer]], items: int) -> Answer:
+        """Once, through the gate, noting what came of it."""
+        try:
+            async with self._gate.request(items):
+                answer = await call()
+        except RetryableError as error:
+            self._failed(error)
+            raise
+        self._gate.succeeded()
+        self.refusal = None
+        self.failing_since = None
+        return answer
+
+    def _failed(self, error: RetryableError) -> None:
+        is_throttle = isinstance(error, ThrottledError)
+        if is_throttle:
+            self._gate.throttled()
+        if isinstance(error, RefusedError):
+            self.refusal = str(error)
+        if not isinstance(error, ThrottledError | AmbiguousError) and self.failing_since is None:
+            self.failing_since = self._clock.now()
+        self._observer.observe(Retried("replica", error.cause, is_throttle))
+
+    def left_unprocessed(self) -> None:
+        """The replica took only a part of a batch: it asks for less."""
+        self._gate.throttled()
+        self._observer.observe(Retried("replica", "UnprocessedItems", is_throttle=True))
+
+    async def read(self, call: Callable[[], Awaitable[Answer]], target: str = "source") -> Answer:
+        """One read of the source or the replica, made again until it is answered."""
+        backoff = self.backoff()
+        while True:
+            try:
+                return await call()
+            except RetryableError as error:
+                self._observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
+            await backoff.wait()

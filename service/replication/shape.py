@@ -1,0 +1,163 @@
+"""What the replica's item looks like: the source's image, projected, transformed and stamped.
+
+One place for stream, snapshot, verification, replay and Lambda. An image that nothing is configured to change is
+never decoded: stamping is a splice of bytes, and every attribute value stays exactly what it was on the wire (I6).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from service import items
+from service.errors import ChangeError
+from service.model import Image, ItemKey, SequenceNumber
+from service.ports import Clock
+from service.telemetry import Observer, Warned
+
+_GLOBAL_TABLE_PREFIX = "aws:rep:"
+"""Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""
+
+
+class Dressing(enum.Enum):
+    """Which metadata attributes an item gets: fewer, when it would be over DynamoDB's size limit with all (E43)."""
+
+    FULL = "full"
+    UNSTAMPED = "without the stamp"
+    BARE = "without the stamp and the sequence number"
+
+
+class Shape:
+    def __init__(
+        self,
+        *,
+        key_names: tuple[str, ...],
+        clock: Clock,
+        observer: Observer,
+        stamp_attribute: str,
+        sequence_attribute: str,
+        include: tuple[str, ...] = (),
+        exclude: tuple[str, ...] = (),
+        transform: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
+    ) -> None:
+        self._key_names = key_names
+        self._clock = clock
+        self._observer = observer
+        self.stamp_attribute = stamp_attribute
+        self.sequence_attribute = sequence_attribute
+        self.metadata = frozenset(name for name in (stamp_attribute, sequence_attribute) if name)
+        self._include = frozenset((*include, *key_names)) if include else None
+        self._exclude = frozenset(exclude) - frozenset(key_names)
+        self._transform = transform
+        self._stamped_millisecond = -1
+        self._stamp_prefix = b""
+        self.kept_stamps = 0
+        """Items whose own attribute has the stamp's name; they keep it."""
+
+    @property
+    def may_skip(self) -> bool:
+        """A change may come to nothing, so that an older one of the same key must not be dropped in its favour."""
+        return self._transform is not None
+
+    def project(self, image: Image) -> Image | None:
+        """What the replica should hold of this item, without metadata; None when the transform leaves it out.
+
+        Raises ChangeError when the transform raises, returns no item, or changes the key.
+        """
+        if not self._must_look_inside(image):
+            return image
+        attributes = items.attributes(image)
+        kept = {name: value for name, value in attributes.items() if self._is_wanted(name)}
+        if self.sequence_attribute in kept:
+            del kept[self.sequence_attribute]
+            self._observer.observe(
+                Warned(
+                    "sequence attribute",
+                    f"the source's items have an attribute {self.sequence_attribute!r} of their own, which does not go "
+                    "to the replica; set DYNAMIRROR_SEQUENCE_ATTRIBUTE to another name",
+                )
+            )
+        if self._transform is None:
+            return image if len(kept) == len(attributes) else items.join(kept)
+        return self._transformed(items.join(kept))
+
+    def _must_look_inside(self, image: Image) -> bool:
+        return (
+            self._transform is not None
+            or self._include is not None
+            or bool(self._exclude)
+            or image.find(b'"aws:rep:') >= 0
+            or (bool(self.sequence_attribute) and items.may_have_attribute(image, self.sequence_attribute))
+        )
+
+    def _is_wanted(self, name: str) -> bool:
+        if name.startswith(_GLOBAL_TABLE_PREFIX) or name in self._exclude:
+            return False
+        return self._include is None or name in self._include
+
+    def _transformed(self, image: Image) -> Image | None:
+        assert self._transform is not None
+        before = msgspec.json.decode(image)
+        keys = {name: before[name] for name in self._key_names}
+        try:
+            after = self._transform(before)
+        except Exception as error:  # the user's code: whatever it raises is this change's fault, and only its
+            # The error's own text may hold the item's values, which go into no log.
+            raise ChangeError(f"the transform raised {type(error).__name__}") from error
+        if after is None:
+            return None
+        if not isinstance(after, dict):
+            raise ChangeError(f"the transform returned {type(after).__name__}, not an item (a dict) or None")
+        if {name: after.get(name) for name in self._key_names} != keys:
+            raise ChangeError("the transform changed the item's key, which must stay as it is")
+        try:
+            return Image(msgspec.json.encode(after))
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise ChangeError(
+                "the transform returned values that are not DynamoDB JSON, such as {'S': 'text'}"
+            ) from error
+
+    def dress(self, image: Image, sequence: SequenceNumber | None, dressing: Dressing = Dressing.FULL) -> Image:
+        """The item as it is written: a projected image with its metadata attributes in front."""
+        prefix = b"{"
+        if dressing is Dressing.FULL and self.stamp_attribute:
+            if self._has_own_stamp(image):
+                self._keep_stamp()
+            else:
+                prefix += self._stamp()
+        if dressing is not Dressing.BARE and sequence is not None and self.sequence_attribute:
+            prefix += b'%b:{"S":"%b"},' % (msgspec.json.encode(self.sequence_attribute), sequence.guard.encode())
+        return Image(prefix + image[1:]) if len(prefix) > 1 else image
+
+    def _has_own_stamp(self, image: Image) -> bool:
+        return items.may_have_attribute(image, self.stamp_attribute) and self.stamp_attribute in items.attributes(image)
+
+    def _keep_stamp(self) -> None:
+        self.kept_stamps += 1
+        if self.kept_stamps == 1:
+            self._observer.observe(
+                Warned(
+                    "stamp attribute",
+                    f"the source's items have an attribute {self.stamp_attribute!r} of their own: it is kept, and no "
+                    "stamp is written there; set DYNAMIRROR_STAMP_ATTRIBUTE to another name",
+                )
+            )
+
+    def _stamp(self) -> bytes:
+        """Milliseconds are enough for people; the text is made once a millisecond."""
+        millisecond = int(self._clock.now() * 1000)
+        if millisecond != self._stamped_millisecond:
+            self._stamped_millisecond = millisecond
+            moment = datetime.fromtimestamp(millisecond / 1000, UTC).isoformat(timespec="milliseconds")
+            text = moment.replace("+00:00", "Z").encode()
+            self._stamp_prefix = b'%b:{"S":"%b"},' % (msgspec.json.encode(self.stamp_attribute), text)
+        return self._stamp_prefix
+
+    def key_of(self, image: Image) -> ItemKey:
+        """The key attributes of an image, in key-schema order, as they stand there."""
+        attributes = items.attributes(image)
+        return ItemKey(items.join({name: attributes[name] for name in self._key_names}))

@@ -1,0 +1,140 @@
+"""Reads one shard: from a position to its end, in order. Iterators live and die here; they are never stored.
+
+Promises that every change after the position is handed over exactly once and in order, across expired iterators and
+failed reads. A crash here costs nothing: what was read and not settled is behind the checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from service.errors import IteratorExpiredError
+from service.model import Change, Page, Position, Shard, StartAt
+from service.ports import Clock, Streams
+
+MAX_RECORDS = 1000
+"""Records in one page (botocore, dynamodbstreams 2012-08-10: shape PositiveIntegerObject of GetRecords' Limit; the API
+reference gives the maximum of 1000)."""
+TIP_PAGES = 3
+"""So many empty pages in a row are taken for the tip: one is not (E4), the service sends them in midst of a shard."""
+QUIET_POLL_SECONDS = 1.0
+"""A shard that stays quiet is read about once a second (E79)."""
+QUIET_AFTER_PAGES = 20
+FULL_PAGE_RECORDS = 100
+FULL_PAGE_BYTES = 128 * 1024
+"""A page of this size or more is followed by the next at once; a smaller one by a part of the poll interval."""
+START_MARGIN_SECONDS = 120.0
+"""A creation time is rounded down by up to a minute (DynamoDB Local), and clocks differ: what a `latest` start skips
+must be older than its moment by more than that."""
+
+
+class ShardReader:
+    """Steps of reading; `readers` decides when. Owned by one task."""
+
+    def __init__(
+        self, shard: Shard, position: Position, streams: Streams, clock: Clock, *, poll_seconds: float, limit: int
+    ) -> None:
+        """`position` LATEST is asked for as the tip only through `start_at_tip`."""
+        self.shard = shard
+        self.position = position
+        self._streams = streams
+        self._clock = clock
+        self._base_poll_seconds = poll_seconds
+        self._limit = max(1, min(limit, MAX_RECORDS))
+        self._iterator: str | None = None
+        self._empty_pages = 0
+        self._wait_seconds = 0.0
+        self.started_at = clock.now()
+        self._last_tip_at: float | None = None
+        self._last_created_at: float | None = None
+        self.tip_seen_at: float | None = None
+        """When the tip was found, while nothing has come since."""
+        self.last_read_at: float | None = None
+        """Wall clock of the last successful read."""
+
+    @property
+    def poll_seconds(self) -> float:
+        """The present wait between two empty pages: it grows on a shard that stays quiet."""
+        quiet_pages = max(0, self._empty_pages - QUIET_AFTER_PAGES)
+        ceiling = max(self._base_poll_seconds, QUIET_POLL_SECONDS)
+        return min(ceiling, self._base_poll_seconds * 1.2 ** min(quiet_pages, 40))
+
+    @property
+    def read_up_to(self) -> float:
+        """Everything made before this moment was read (seconds since the epoch).
+
+        That is when the tip was last found, or the last record's creation; before there was either, it is the moment
+        when reading began, so that lag grows from there if the shard can't be read.
+        """
+        known = [moment for moment in (self._last_tip_at, self._last_created_at) if moment is not None]
+        return max(known, default=self.started_at)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long to wait before the next page: nothing after a big one, a poll interval after an empty one."""
+        return self._wait_seconds
+
+    async def start_at_tip(self) -> None:
+        """Fix the shard's tip as the position of a first start; changes made from now on are read.
+
+        Called once, when nothing of the shard was ever read; later iterators go by `position.since` (E6).
+        """
+        self._iterator = await self._streams.iterator(self.shard.shard_id, self.position)
+
+    async def read_once(self) -> Page | None:
+        """The next page; None when the iterator had to be renewed instead.
+
+        A page's `next_iterator` of None means that the shard is read to its end. May be repeated after a
+        RetryableError: the iterator stays (E14). Raises TrimmedError, ShardGoneError.
+        """
+        if self._iterator is None:
+            self._iterator = await self._streams.iterator(self.shard.shard_id, self._stored_position())
+        asked_at = self._clock.now()
+        try:
+            page = await self._streams.read(self.shard.shard_id, self._iterator, self._limit)
+        except IteratorExpiredError:
+            self._iterator = None
+            return None
+        self._iterator = page.next_iterator
+        self.last_read_at = self._clock.now()
+        page = self._without_old(page)
+        self._note(page, asked_at)
+        return page
+
+    def _stored_position(self) -> Position:
+        """What a new iterator is asked for: never LATEST again, which would skip what came meanwhile."""
+        if self.position.after is None and self.position.start is StartAt.LATEST:
+            return Position(start=StartAt.TRIM_HORIZON)
+        return self.position
+
+    def _without_old(self, page: Page) -> Page:
+        """Leave out what is not after the position: before a `latest` start, or read already."""
+        after = self.position.after
+        changes = page.changes
+        if after is not None:
+            if changes and changes[0].sequence <= after:
+                changes = [change for change in changes if change.sequence > after]
+        elif self.position.start is StartAt.LATEST:
+            oldest = self.position.since - START_MARGIN_SECONDS
+            changes = [change for change in changes if change.created_at >= oldest]
+        if len(changes) == len(page.changes):
+            return page
+        return Page(changes, page.unreadable, page.next_iterator, page.size)
+
+    def _note(self, page: Page, asked_at: float) -> None:
+        if page.changes:
+            self._advance(page.changes)
+        if page.changes or page.unreadable:
+            self._empty_pages = 0
+            self.tip_seen_at = None
+            fullness = max(len(page.changes) / FULL_PAGE_RECORDS, page.size / FULL_PAGE_BYTES)
+            self._wait_seconds = self._base_poll_seconds * max(0.0, 1.0 - fullness)
+            return
+        self._empty_pages += 1
+        self._wait_seconds = self.poll_seconds
+        if self._empty_pages >= TIP_PAGES:
+            self.tip_seen_at = self._last_tip_at = asked_at
+
+    def _advance(self, changes: list[Change]) -> None:
+        self.position = replace(self.position, after=changes[-1].sequence)
+        self._last_created_at = min(changes[-1].created_at, self._clock.now())

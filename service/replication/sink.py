@@ -1,0 +1,229 @@
+"""Turns changes into item writes and sees each of them settled: batches, guarded writes, poison set apart (I7).
+
+Takes groups of changes, one group a key. Every image is the whole item, so only a group's newest change that can be
+written is written, and the older ones are superseded by it. A change that can't be written becomes a dead letter,
+and the next older one of its group is tried. A crash here costs nothing: nothing is settled before it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from service.errors import AmbiguousError, BatchRefusedError, ChangeError, RetryableError, TransientChangeError
+from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
+from service.ports import Clock, ReplicaTable, Table
+from service.replication.dead_letters import DeadLetters
+from service.replication.guard import Guard, Outcome
+from service.replication.guard_window import GuardWindow
+from service.replication.requests import Requests
+from service.replication.shape import Shape
+from service.telemetry import ChangesSettled, Observer
+
+MAX_BATCH = 25
+"""Items in one BatchWriteItem (botocore, dynamodb 2012-08-10: shape WriteRequests, max 25)."""
+
+Settle = Callable[[Sequence[Change]], None]
+Group = list[Change]
+"""Changes of one key, oldest first."""
+
+
+class Pending:
+    """One key's group on its way: the write of its newest change, and all changes that the write settles."""
+
+    __slots__ = ("change", "group", "raw", "write")
+
+    def __init__(self, group: Group, change: Change, write: ItemWrite, raw: Image | None) -> None:
+        self.group = group
+        self.change = change
+        self.write = write
+        self.raw = raw
+
+
+class Sink:
+    """Shared by all lanes; holds no state of a change between calls."""
+
+    def __init__(
+        self,
+        *,
+        source: Table,
+        replica: ReplicaTable,
+        shape: Shape,
+        guard: Guard,
+        window: GuardWindow,
+        requests: Requests,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        observer: Observer,
+        settle: Settle,
+        skips_ttl_deletes: bool = False,
+    ) -> None:
+        self._source = source
+        self._replica = replica
+        self._shape = shape
+        self._guard = guard
+        self._window = window
+        self._requests = requests
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._observer = observer
+        self._settle = settle
+        self._skips_ttl_deletes = skips_ttl_deletes
+
+    async def apply(self, groups: Sequence[Group]) -> None:
+        """Returns when every change is settled. At most 25 groups, each of another key.
+
+        Raises LeaseLostError or HaltError; what was settled by then stays settled.
+        """
+        images = await self._look_up(groups)
+        batch: dict[ItemKey, Pending] = {}
+        for group in groups:
+            pending = await self._prepare(group, images)
+            if pending is None:
+                continue
+            if self._window.needs_guard(pending.change):
+                await self._write_guarded(pending, images)
+            else:
+                batch[pending.change.key] = pending
+        if batch:
+            await self._write_batch(batch, images)
+
+    async def _look_up(self, groups: Sequence[Group]) -> dict[ItemKey, Image]:
+        """The source's present items for records that carry none (KEYS_ONLY, OLD_IMAGE)."""
+        keys = [group[-1].key for group in groups if group[-1].effect is Effect.LOOK_UP]
+        if not keys:
+            return {}
+        return await self._requests.read(lambda: self._source.get_many(keys))
+
+    async def _prepare(self, group: Group, images: dict[ItemKey, Image]) -> Pending | None:
+        """The newest change of the group that can be written; None when none is left. Newer ones are settled."""
+        while group:
+            change = group[-1]
+            try:
+                pending = self._pending(group, images)
+            except ChangeError as error:
+                await self._park(change, error, 1)
+                group.pop()
+                continue
+            if pending is not None:
+                return pending
+            group.pop()
+            self._note([change], ChangesSettled(records=1, skipped=1))
+        return None
+
+    def _pending(self, group: Group, images: dict[ItemKey, Image]) -> Pending | None:
+        """The write of the group's newest change; None if a filter leaves it out. Raises ChangeError."""
+        change = group[-1]
+        if change.is_ttl_delete and self._skips_ttl_deletes:
+            return None
+        raw = images.get(change.key) if change.effect is Effect.LOOK_UP else change.image
+        if raw is None:
+            return Pending(group, change, Delete(change.key), None)
+        projected = self._shape.project(raw)
+        if projected is None:
+            return None
+        return Pending(group, change, Put(change.key, projected), raw)
+
+    async def _write_batch(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
+        backoff = self._requests.backoff()
+        while batch:
+            writes = [self._dressed(pending) for pending in batch.values()]
+            try:
+                unprocessed = await self._requests.attempt(self._writing(writes), len(writes))
+            except BatchRefusedError:
+                for pending in batch.values():
+                    await self._write_alone(pending, images)
+                return
+            except AmbiguousError:
+                # Written or not: from here on each is written only where it still has to be.
+                for pending in batch.values():
+                    await self._write_guarded(pending, images)
+                return
+            except (RetryableError, TransientChangeError):
+                await backoff.wait()
+                continue
+            left = set(unprocessed)
+            self._settle_written([pending for key, pending in batch.items() if key not in left])
+            batch = {key: pending for key, pending in batch.items() if key in left}
+            if batch:
+                self._requests.left_unprocessed()
+                await backoff.wait()
+
+    def _dressed(self, pending: Pending) -> ItemWrite:
+        write = pending.write
+        if isinstance(write, Delete):
+            return write
+        return Put(write.key, self._shape.dress(write.item, pending.change.sequence))
+
+    def _writing(self, writes: list[ItemWrite]) -> Callable[[], Awaitable[list[ItemKey]]]:
+        return lambda: self._replica.write_batch(writes)
+
+    async def _write_alone(self, pending: Pending, images: dict[ItemKey, Image]) -> None:
+        """One item of a refused batch: without a condition, since nothing of that batch was written."""
+        write, change = pending.write, pending.change
+        try:
+            if isinstance(write, Put):
+                await self._guard.write_dressed(change.key, write.item, change.sequence, None)
+            else:
+                await self._requests.write(lambda: self._replica.delete(Delete(change.key), None))
+        except ChangeError as error:
+            await self._replace(pending, error, images)
+        else:
+            self._settle_written([pending])
+
+    async def _write_guarded(self, pending: Pending, images: dict[ItemKey, Image]) -> None:
+        change, write = pending.change, pending.write
+        try:
+            if isinstance(write, Put):
+                assert pending.raw is not None
+                outcome = await self._guard.put(change, pending.raw, write.item)
+            else:
+                outcome = await self._guard.delete(change)
+        except ChangeError as error:
+            await self._replace(pending, error, images)
+            return
+        if outcome.took_effect:
+            self._settle_written([pending], guarded=1)
+            return
+        settled = ChangesSettled(
+            records=len(pending.group),
+            stale=int(outcome is Outcome.STALE),
+            unchanged=int(outcome is Outcome.UNCHANGED),
+            coalesced=len(pending.group) - 1,
+            guarded=1,
+        )
+        self._note(pending.group, settled)
+
+    async def _replace(self, pending: Pending, error: ChangeError, images: dict[ItemKey, Image]) -> None:
+        """The change is poison: keep it as a dead letter, and bring the next older state of its key instead."""
+        attempts = self._requests.max_attempts if isinstance(error, TransientChangeError) else 1
+        await self._park(pending.change, error, attempts)
+        group = pending.group
+        group.pop()
+        older = await self._prepare(group, images)
+        if older is not None:
+            # Guarded, although nothing newer was written: a lost answer may have been a success after all.
+            await self._write_guarded(older, images)
+
+    async def _park(self, change: Change, error: ChangeError, attempts: int) -> None:
+        await self._dead_letters.park(change, error, attempts)
+        self._note([change], ChangesSettled(records=1, dead_lettered=1))
+
+    def _settle_written(self, written: list[Pending], guarded: int = 0) -> None:
+        now = self._clock.now()
+        records = 0
+        for pending in written:
+            records += len(pending.group)
+            self._settle(pending.group)
+        settled = ChangesSettled(
+            records=records,
+            applied=len(written),
+            coalesced=records - len(written),
+            items_written=len(written),
+            guarded=guarded,
+            latencies=[now - pending.change.created_at for pending in written],
+        )
+        self._observer.observe(settled)
+
+    def _note(self, changes: Sequence[Change], settled: ChangesSettled) -> None:
+        self._settle(changes)
+        self._observer.observe(settled)

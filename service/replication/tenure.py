@@ -1,0 +1,261 @@
+"""Builds the flow for one tenure of the lease: from what the control table remembers, or as a first start.
+
+What the former owner left decides what needs the guard: nothing after a clean stop; otherwise every change made
+before that process surely stopped writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from service.config import Settings, StartFrom, WriteMode, load_transform
+from service.control import Gap, LeaseRecord, PipelineRecord
+from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
+from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
+from service.ports import Adapters
+from service.records import record_of
+from service.replication.backoff import Backoff
+from service.replication.change_queue import ChangeQueue
+from service.replication.checkpoints import Checkpoints
+from service.replication.dead_letters import DeadLetters
+from service.replication.gate import WriteGate
+from service.replication.guard import Guard
+from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
+from service.replication.lanes import Lanes
+from service.replication.lease import LeaseHolder
+from service.replication.progress import Progress
+from service.replication.readers import MENDS, Readers
+from service.replication.replicator import Replicator
+from service.replication.requests import Requests
+from service.replication.shape import Shape
+from service.replication.shard_reader import ShardReader
+from service.replication.shard_tree import first_checkpoints
+from service.replication.sink import Sink
+from service.telemetry import Observer, Retried
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a tenure starts from."""
+
+    record: PipelineRecord
+    at_tip: dict[ShardId, ShardReader]
+    """Readers whose iterators are fixed at the tip already: a first start at `latest` or with a snapshot."""
+    guarded_until: float
+    distrusted_until: float = 0.0
+
+
+class Tenure:
+    """One process's way from holding the lease to a running flow; each request on it is made until it is answered."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        adapters: Adapters,
+        source: TableDescription,
+        lease: LeaseHolder,
+        former: LeaseRecord | None,
+        observer: Observer,
+    ) -> None:
+        self._settings = settings
+        self._adapters = adapters
+        self._source = source
+        self._lease = lease
+        self._former = former
+        self._observer = observer
+        self.waits_for: str | None = None
+        """Why the start takes its time."""
+
+    async def begin(self, *, heal: bool = False) -> Beginning:
+        """Fence former owners off and find the place to go on from; a first start's place is saved at once.
+
+        With `heal`, a gap's way out: a new start that needs a snapshot. Raises GapError when the stream is not the one
+        that was read so far, LeaseLostError.
+        """
+        lease = self._lease.lease
+        assert lease is not None
+        saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
+        if saved is None:
+            return await self._first_start(StartFrom(self._settings.start_at), ())
+        if heal:
+            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps)
+        if saved.stream_arn != self._source.stream_arn:
+            raise GapError(
+                f"the stream of {self._source.name} was re-created: it was {saved.stream_arn} and is "
+                f"{self._source.stream_arn} now; changes made between them are lost; {MENDS}"
+            )
+        guarded, distrusted = self._guarded_until(saved)
+        return Beginning(saved, {}, guarded, distrusted)
+
+    def _guarded_until(self, saved: PipelineRecord) -> tuple[float, float]:
+        """Changes made before the first moment need the guard, before the second the guard trusts no number."""
+        former, now = self._former, self._adapters.clock.now()
+        if former is not None and former.is_released and former.is_clean:
+            return saved.guarded_until, saved.guarded_until  # what it knew of its window's keys went with it
+        if former is None:  # somebody removed the lease by hand
+            return max(saved.guarded_until, now + MARGIN_SECONDS), now + MARGIN_SECONDS
+        stopped_at = former.renewed_at + former.lease_seconds
+        guarded = max(saved.guarded_until, stopped_at + MARGIN_SECONDS)
+        was_in_window = saved.guarded_until > former.renewed_at - MARGIN_SECONDS or saved.needs_snapshot
+        return guarded, (guarded if was_in_window else 0.0)
+
+    async def _first_start(self, start: StartFrom, gaps: tuple[Gap, ...]) -> Beginning:
+        """Fix every shard's position before anything else is done (E65), and save it."""
+        lease = self._lease.lease
+        assert lease is not None
+        stream = await self._described()
+        now = self._adapters.clock.now()
+        at = StartAt.TRIM_HORIZON if start is StartFrom.TRIM_HORIZON else StartAt.LATEST
+        checkpoints = first_checkpoints(stream.shards, at, now)
+        at_tip: dict[ShardId, ShardReader] = {}
+        for shard in stream.shards:
+            saved = checkpoints.get(shard.shard_id)
+            if saved is not None and not saved.is_closed:
+                reader = ShardReader(
+                    shard,
+                    Position(start=StartAt.LATEST, since=now),
+                    self._adapters.streams,
+                    self._adapters.clock,
+                    poll_seconds=self._settings.poll_interval_seconds,
+                    limit=self._settings.queue_max_records,
+                )
+                await self._answer(reader.start_at_tip, "stream")
+                at_tip[shard.shard_id] = reader
+        guarded = now + MARGIN_SECONDS if await self._replica_has_items() else 0.0
+        record = PipelineRecord(
+            stream_arn=stream.arn,
+            checkpoints=checkpoints,
+            guarded_until=guarded,
+            gaps=gaps,
+            needs_snapshot=start is StartFrom.SNAPSHOT,
+        )
+        await self._answer(lambda: self._adapters.control.save_progress(lease, record), "control")
+        return Beginning(record, at_tip, guarded)
+
+    async def _described(self) -> StreamDescription:
+        """The stream, once it is there: a stream that was just switched on has no shards for a while (E24)."""
+        backoff = Backoff(self._adapters.clock)
+        while True:
+            try:
+                stream = await self._answer(self._adapters.streams.describe, "stream")
+            except ShardGoneError as error:
+                raise GapError(f"the stream {self._source.stream_arn} does not exist; {MENDS}") from error
+            if stream.status is not StreamStatus.ENABLING and stream.shards:
+                return stream
+            await backoff.wait()
+
+    async def _replica_has_items(self) -> bool:
+        """Whether anything was ever written there: on an empty replica no change can have been applied before."""
+        page = await self._answer(lambda: self._adapters.replica.scan(0, 1, None, limit=1), "replica")
+        return bool(page.items) or page.next_key is not None
+
+    async def _answer(self, ask: Callable[[], Awaitable[Answer]], target: str) -> Answer:
+        backoff = Backoff(self._adapters.clock)
+        while True:
+            try:
+                return await ask()
+            except RetryableError as error:
+                self._observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
+                self.waits_for = str(error)
+            await backoff.wait()
+
+    def build(self, beginning: Beginning) -> Replicator:
+        """Wire the flow's parts."""
+        settings, adapters, observer, clock = self._settings, self._adapters, self._observer, self._adapters.clock
+        assert self._lease.lease is not None
+        gate = WriteGate(
+            clock,
+            writers=settings.writers,
+            max_per_second=settings.max_writes_per_second,
+            check_trust=self._lease.check_trust,
+        )
+        requests = Requests(clock, gate, observer, settings.max_attempts)
+        shape = shape_of(settings, self._source, adapters, observer)
+        window = GuardWindow(
+            guards_all=settings.write_mode is WriteMode.STRICT,
+            until=beginning.guarded_until,
+            distrusted_until=beginning.distrusted_until,
+        )
+        guard = Guard(
+            source=adapters.source,
+            replica=adapters.replica,
+            shape=shape,
+            window=window,
+            requests=requests,
+            observer=observer,
+        )
+        dead_letters = DeadLetters(
+            store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
+        )
+        queue = ChangeQueue(settings.queue_max_records, settings.queue_max_bytes)
+        progress = Progress(queue.release)
+        sink = Sink(
+            source=adapters.source,
+            replica=adapters.replica,
+            shape=shape,
+            guard=guard,
+            window=window,
+            requests=requests,
+            dead_letters=dead_letters,
+            clock=clock,
+            observer=observer,
+            settle=progress.settle,
+            skips_ttl_deletes=settings.skip_ttl_deletes,
+        )
+        readers = Readers(
+            streams=adapters.streams,
+            stream_arn=beginning.record.stream_arn,
+            checkpoints=beginning.record.checkpoints,
+            progress=progress,
+            queue=queue,
+            dead_letters=dead_letters,
+            clock=clock,
+            observer=observer,
+            poll_seconds=settings.poll_interval_seconds,
+            at_tip=beginning.at_tip,
+        )
+        checkpoints = Checkpoints(
+            store=adapters.control,
+            lease=self._lease.lease,
+            record=beginning.record,
+            progress=progress,
+            window=window,
+            forgotten=readers.forgotten,
+            clock=clock,
+            observer=observer,
+            interval_seconds=settings.checkpoint_interval_seconds,
+        )
+        return Replicator(
+            clock=clock,
+            lease=self._lease,
+            readers=readers,
+            queue=queue,
+            lanes=Lanes(settings.writers, sink),
+            sink=sink,
+            guard=guard,
+            gate=gate,
+            window=window,
+            requests=requests,
+            progress=progress,
+            checkpoints=checkpoints,
+            dead_letters=dead_letters,
+        )
+
+
+def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer) -> Shape:
+    """The shape of the replica's items, as configured."""
+    return Shape(
+        key_names=tuple(key.name for key in source.keys),
+        clock=adapters.clock,
+        observer=observer,
+        stamp_attribute=settings.stamp_attribute,
+        sequence_attribute=settings.sequence_attribute,
+        include=settings.include_attributes,
+        exclude=settings.exclude_attributes,
+        transform=load_transform(settings.transform) if settings.transform else None,
+    )

@@ -1,0 +1,26 @@
+"""What must be true of both tables before anything is read: pure checks, each with one clear line."""
+
+from __future__ import annotations
+
+from service.errors import ConfigurationError, HaltError
+from service.model import TableDescription
+
+
+def check_tables(source: TableDescription, replica: TableDescription, *, is_one_endpoint: bool) -> None:
+    """Raises ConfigurationError or HaltError. `is_one_endpoint`: both tables are reached at the same address."""
+    if is_one_endpoint and source.arn == replica.arn and source.region == replica.region:
+        raise ConfigurationError(f"DYNAMIRROR_REPLICA_TABLE: {replica.name} is the source itself; name another table")
+    check_stream(source)
+    if source.keys != replica.keys:
+        raise HaltError(
+            f"the key schemas differ: {source.name} has {source.key_text}, {replica.name} has {replica.key_text}; "
+            "create the replica anew with the source's keys (or let DYNAMIRROR_CREATE_REPLICA=true do it)"
+        )
+
+
+def check_stream(source: TableDescription) -> None:
+    if source.stream_arn is None:
+        raise HaltError(
+            f"the table {source.name} has no stream; switch it on: aws dynamodb update-table --table-name {source.name} "
+            "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+        )

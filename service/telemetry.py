@@ -1,0 +1,169 @@
+"""What happened, as typed events; logs, metrics and the status document's counters are observers of them.
+
+Events are made a page or a batch at a time, never a record at a time, except where a single record is news
+(a dead letter). None carries an item's value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.model import ItemKey, SequenceNumber, ShardId
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page of a shard was read and taken into the queue (an empty one too)."""
+
+    shard_id: ShardId
+    records: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesSettled:
+    """A batch of changes is settled. The counts add up to `records`, but for `items_written`.
+
+    `latencies`: seconds from creation at the source to now, of the changes whose write took effect.
+    """
+
+    records: int
+    applied: int = 0
+    coalesced: int = 0
+    skipped: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    dead_lettered: int = 0
+    items_written: int = 0
+    guarded: int = 0
+    latencies: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A request to `target` (`source`, `replica`, `stream`, `control`) is going to be made again."""
+
+    target: str
+    cause: str
+    is_throttle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A change could not be written and was stored."""
+
+    letter_id: str
+    shard_id: ShardId
+    sequence: SequenceNumber | None
+    key: ItemKey | None
+    error: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStarted:
+    shard_id: ShardId
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEnded:
+    """Read to its end."""
+
+    shard_id: ShardId
+
+
+@dataclass(frozen=True, slots=True)
+class GapFound:
+    shard_id: ShardId | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseAcquired:
+    owner: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReleased:
+    is_clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved:
+    shards: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """A replay, snapshot or verification started, went on or ended."""
+
+    kind: str
+    job_id: str
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that a person should know, once. `topic` names it: the same topic replaces its earlier text."""
+
+    topic: str
+    text: str
+
+
+Event = (
+    PageRead
+    | ChangesSettled
+    | Retried
+    | DeadLettered
+    | ShardStarted
+    | ShardEnded
+    | GapFound
+    | LeaseAcquired
+    | LeaseLost
+    | LeaseReleased
+    | CheckpointSaved
+    | Paused
+    | JobChanged
+    | Warned
+)
+
+
+class Observer(Protocol):
+    """Must be quick and must not raise: it is called from inside the flow."""
+
+    def observe(self, event: Event) -> None: ...
+
+
+class Observers:
+    """Passes each event on to all of them, in order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = list(observers)
+
+    def add(self, observer: Observer) -> None:
+        self._observers.append(observer)
+
+    def observe(self, event: Event) -> None:
+        for observer in self._observers:
+            observer.observe(event)
+
+
+def key_digest(key: ItemKey | None) -> str | None:
+    """What stands for a key in logs: keys can be personal, so only their digest is shown above DEBUG."""
+    return None if key is None else hashlib.sha256(key).hexdigest()[:16]
