@@ -1,0 +1,197 @@
+"""service.aws.error_codes and service.aws.faults: which reaction each failure asks for."""
+
+import json
+import socket
+
+import aiohttp
+import pytest
+from botocore import exceptions as sdk
+
+from service.aws.error_codes import Call, ConditionFailedError, fault
+from service.aws.faults import fault_of_answer, translate, translated
+from service.errors import (
+    AmbiguousError,
+    BatchRefusedError,
+    ChangeError,
+    HaltError,
+    ItemTooLargeError,
+    IteratorExpiredError,
+    PositionError,
+    RefusedError,
+    RetryableError,
+    ShardGoneError,
+    ThrottledError,
+    TransientChangeError,
+    TrimmedError,
+    UnavailableError,
+)
+
+PUT = Call("PutItem", "the replica table orders", carries_change=True)
+BATCH = Call("BatchWriteItem", "the replica table orders", carries_change=True)
+GET = Call("GetItem", "the source table orders")
+RECORDS = Call("GetRecords", "the shard s")
+ITERATOR = Call("GetShardIterator", "the shard s")
+DESCRIBE_STREAM = Call("DescribeStream", "the stream s")
+UPDATE_CONTROL = Call("UpdateItem", "the control table")
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "expected"),
+    [
+        (PUT, "ProvisionedThroughputExceededException", ThrottledError),
+        (PUT, "ThrottlingException", ThrottledError),
+        (BATCH, "RequestLimitExceeded", ThrottledError),
+        (RECORDS, "LimitExceededException", ThrottledError),
+        (GET, "InternalServerError", UnavailableError),
+        (PUT, "InternalServerError", AmbiguousError),
+        (BATCH, "ServiceUnavailable", AmbiguousError),
+        (PUT, "ResourceNotFoundException", RefusedError),
+        (GET, "AccessDeniedException", RefusedError),
+        (RECORDS, "ExpiredTokenException", RefusedError),
+        (PUT, "UnrecognizedClientException", RefusedError),
+        (PUT, "InvalidSignatureException", RefusedError),
+        (PUT, "MissingAuthenticationToken", RefusedError),
+        (PUT, "IncompleteSignature", RefusedError),
+        (PUT, "ValidationException", ChangeError),
+        (BATCH, "ValidationException", BatchRefusedError),
+        (GET, "ValidationException", HaltError),
+        (PUT, "ItemCollectionSizeLimitExceededException", ChangeError),
+        (BATCH, "ItemCollectionSizeLimitExceededException", BatchRefusedError),
+        (PUT, "TransactionConflictException", TransientChangeError),
+        (PUT, "ReplicatedWriteConflictException", TransientChangeError),
+        (BATCH, "ReplicatedWriteConflictException", BatchRefusedError),
+        (GET, "TransactionConflictException", UnavailableError),
+        (UPDATE_CONTROL, "TransactionConflictException", UnavailableError),
+        (UPDATE_CONTROL, "ValidationException", HaltError),
+        (RECORDS, "ExpiredIteratorException", IteratorExpiredError),
+        (RECORDS, "ValidationException", IteratorExpiredError),
+        (RECORDS, "TrimmedDataAccessException", TrimmedError),
+        (ITERATOR, "TrimmedDataAccessException", TrimmedError),
+        (ITERATOR, "ValidationException", PositionError),
+        (RECORDS, "ResourceNotFoundException", ShardGoneError),
+        (DESCRIBE_STREAM, "ResourceNotFoundException", ShardGoneError),
+        (PUT, "SomethingNewException", HaltError),
+        (RECORDS, "SomethingNewException", HaltError),
+    ],
+)
+def test_a_code_asks_for_its_reaction(call, code, expected):
+    found = fault(call, code, "Sorry.", 500 if "Server" in code else 400)
+
+    assert type(found) is expected
+    assert call.resource in str(found)
+    if isinstance(found, RetryableError):
+        assert found.cause == code
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_failure_of_the_service_leaves_a_write_in_doubt_and_no_read(status):
+    body = b"<html>sorry</html>"
+
+    assert type(fault_of_answer(PUT, status, body)) is AmbiguousError
+    assert type(fault_of_answer(GET, status, body)) is UnavailableError
+
+
+def test_an_item_over_the_limit_is_told_from_other_invalid_items():
+    message = "Item size has exceeded the maximum allowed size"
+
+    assert type(fault(PUT, "ValidationException", message, 400)) is ItemTooLargeError
+    assert type(fault(PUT, "", "", 413)) is ItemTooLargeError
+    assert type(fault(BATCH, "ValidationException", message, 400)) is BatchRefusedError
+
+
+def test_a_refusal_names_the_action_the_table_and_what_to_do():
+    text = str(fault(PUT, "AccessDeniedException", "User: x is not authorized", 400))
+
+    assert "the replica table orders" in text
+    assert "allow dynamodb:PutItem" in text
+
+
+def test_a_failed_condition_brings_the_item_that_it_met():
+    body = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Message": "no"}
+
+    absent = fault_of_answer(PUT, 400, json.dumps(body).encode())
+    present = fault_of_answer(PUT, 400, json.dumps(body | {"Item": {"k": {"S": "1"}}}).encode())
+
+    assert isinstance(absent, ConditionFailedError)
+    assert absent.item is None
+    assert isinstance(present, ConditionFailedError)
+    assert json.loads(present.item) == {"k": {"S": "1"}}
+
+
+def test_both_spellings_of_a_message_are_read():
+    for name in ("message", "Message"):
+        body = json.dumps({"__type": "x#ValidationException", name: "One was wrong."}).encode()
+        assert "ValidationException: One was wrong" in str(fault_of_answer(PUT, 400, body))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The parameter cannot be converted to a numeric value: secret",
+        "Input collection [secret, secret] contains duplicates.",
+        "1 validation error detected: Value 'a 'secret' b' at 'item' failed to satisfy constraint",
+        "x" * 400 + "secret",
+    ],
+)
+def test_a_message_never_carries_an_items_values(message):
+    text = str(fault(PUT, "ValidationException", message, 400))
+
+    assert "secret" not in text
+    assert len(text) < 400
+
+
+REQUEST = {"endpoint_url": "http://h"}
+
+
+@pytest.mark.parametrize(
+    ("error", "of_a_write", "of_a_read"),
+    [
+        (sdk.ConnectTimeoutError(**REQUEST), UnavailableError, UnavailableError),
+        (sdk.SSLError(**REQUEST, error="x"), UnavailableError, UnavailableError),
+        (sdk.ReadTimeoutError(**REQUEST), AmbiguousError, UnavailableError),
+        (sdk.ConnectionClosedError(**REQUEST), AmbiguousError, UnavailableError),
+        (sdk.HTTPClientError(error="x"), AmbiguousError, UnavailableError),
+        (sdk.EndpointConnectionError(**REQUEST, error=socket.gaierror()), UnavailableError, UnavailableError),
+        (
+            sdk.EndpointConnectionError(**REQUEST, error=aiohttp.ClientOSError(104, "reset by peer")),
+            AmbiguousError,
+            UnavailableError,
+        ),
+        (TimeoutError(), AmbiguousError, UnavailableError),
+        (sdk.NoCredentialsError(), HaltError, HaltError),
+        (sdk.CredentialRetrievalError(provider="x", error_msg="y"), RefusedError, RefusedError),
+        (sdk.ParamValidationError(report="Item: secret"), HaltError, HaltError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
+)
+def test_what_the_sdk_raises_asks_for_the_same_reactions(error, of_a_write, of_a_read):
+    for call, expected in ((UPDATE_CONTROL, of_a_write), (DESCRIBE_STREAM, of_a_read)):
+        with pytest.raises(expected) as raised, translated(call):
+            raise error
+        assert type(raised.value) is expected
+        assert raised.value.__cause__ is error
+        assert "secret" not in str(raised.value)
+
+
+def test_a_code_that_the_sdk_brings_is_looked_up_in_the_same_table():
+    response = {"Error": {"Code": "ThrottlingException", "Message": "slower"}}
+
+    assert isinstance(translate(sdk.ClientError(response, "Query")), ThrottledError)
+
+
+def test_a_role_that_may_not_be_assumed_is_told_as_such():
+    response = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    error = sdk.ClientError(response, "AssumeRole")
+
+    found = translate(error, PUT)
+
+    assert isinstance(found, RefusedError)
+    assert "sts:AssumeRole" in str(found)
+
+
+def test_what_is_not_of_the_sdk_passes_untouched():
+    error = KeyError("x")
+
+    assert translate(error) is error
+    with pytest.raises(KeyError), translated(PUT):
+        raise error

@@ -1,0 +1,117 @@
+"""service.aws.wire on a scripted HTTP."""
+
+import asyncio
+import zlib
+
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+
+from service.aws.error_codes import Call
+from service.aws.http import Answer, AnswerLostError, NotSentError
+from service.aws.signing import Signer
+from service.aws.wire import STREAMS, Wire
+from service.errors import AmbiguousError, RefusedError, ThrottledError, UnavailableError
+from tests.unit.aws.scripted import ScriptedHttp, StaticCredentials, wire_on
+
+PUT = Call("PutItem", "the replica table orders", carries_change=True)
+GET = Call("GetItem", "the source table orders")
+
+
+async def test_a_call_is_one_signed_post_and_its_body_comes_back():
+    http = ScriptedHttp(b'{"Item":{}}')
+
+    assert await wire_on(http).call(GET, b'{"Key":1}') == b'{"Item":{}}'
+
+    ((body, headers, is_write),) = http.requests
+    assert body == b'{"Key":1}'
+    assert headers["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
+    assert "Signature=" in headers["Authorization"]
+    assert not is_write
+
+
+async def test_streams_have_a_target_of_their_own():
+    http = ScriptedHttp(b"{}")
+    wire = Wire(http, Signer("http://h/", "us-west-2"), StaticCredentials(), STREAMS)
+
+    await wire.call(Call("GetRecords", "the shard s"), b"{}")
+
+    assert http.requests[0][1]["X-Amz-Target"] == "DynamoDBStreams_20120810.GetRecords"
+
+
+async def test_the_checksum_of_an_answer_is_checked():
+    good = Answer(200, {"x-amz-crc32": str(zlib.crc32(b"{}"))}, b"{}")
+    bad = Answer(200, {"x-amz-crc32": "1"}, b"{}")
+
+    assert await wire_on(ScriptedHttp(good)).call(PUT, b"") == b"{}"
+    with pytest.raises(AmbiguousError, match="checksum"):
+        await wire_on(ScriptedHttp(bad)).call(PUT, b"")
+    with pytest.raises(UnavailableError, match="checksum"):
+        await wire_on(ScriptedHttp(bad)).call(GET, b"")
+
+
+async def test_what_was_not_sent_is_not_in_doubt():
+    with pytest.raises(UnavailableError):
+        await wire_on(ScriptedHttp(NotSentError("refused"))).call(PUT, b"")
+
+
+async def test_a_lost_answer_leaves_a_write_in_doubt_but_no_read():
+    with pytest.raises(AmbiguousError):
+        await wire_on(ScriptedHttp(AnswerLostError("reset"))).call(PUT, b"")
+    with pytest.raises(UnavailableError):
+        await wire_on(ScriptedHttp(AnswerLostError("reset"))).call(GET, b"")
+
+
+async def test_an_error_is_never_tried_again_here():
+    http = ScriptedHttp(Answer(400, {}, b'{"__type":"x#ThrottlingException","message":"slower"}'), b"{}")
+
+    with pytest.raises(ThrottledError):
+        await wire_on(http).call(PUT, b"")
+
+    assert len(http.requests) == 1
+
+
+async def test_an_answer_that_can_not_be_read_counts_as_lost():
+    def read(body: bytes) -> None:
+        raise ValueError("not JSON")
+
+    with pytest.raises(AmbiguousError):
+        await wire_on(ScriptedHttp(b"<html>")).ask(PUT, b"", read)
+    with pytest.raises(UnavailableError):
+        await wire_on(ScriptedHttp(b"<html>")).ask(GET, b"", read)
+
+
+class SlowCredentials:
+    """They take two seconds of a refresh to come."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        await asyncio.sleep(0)
+        self.time += 2.0
+        return ReadOnlyCredentials("id", "secret", "token")
+
+
+async def test_a_refresh_of_credentials_does_not_make_a_write_late():
+    credentials = SlowCredentials()
+    http = ScriptedHttp(b"{}", b"{}")
+    wire = Wire(http, Signer("http://h/", "us-west-2"), credentials, now=lambda: credentials.time)
+
+    with pytest.raises(UnavailableError):
+        await wire.call(PUT, b"")
+    assert http.requests == []
+
+    await wire.call(GET, b"")
+    assert len(http.requests) == 1
+
+
+class ExpiredCredentials:
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        raise RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired.")
+
+
+async def test_credentials_that_stay_expired_refuse():
+    wire = Wire(ScriptedHttp(), Signer("http://h/", "us-west-2"), ExpiredCredentials())
+
+    with pytest.raises(RefusedError, match="still expired"):
+        await wire.call(PUT, b"")

@@ -1,0 +1,179 @@
+"""service.records: stream records in JSON, whole and broken."""
+
+import json
+
+import pytest
+
+from service.model import Change, Effect, KeyAttribute, SequenceNumber, ShardId, Unreadable, ViewType
+from service.records import RecordReader, record_of
+
+SCHEMA = (KeyAttribute("k", "S"),)
+SHARD = ShardId("shardId-1")
+READER = RecordReader(SCHEMA)
+
+
+def record(name="MODIFY", *, without=(), outside=None, **inside):
+    stream = {
+        "ApproximateCreationDateTime": 1_700_000_000,
+        "Keys": {"k": {"S": "a"}},
+        "NewImage": {"k": {"S": "a"}, "v": {"N": "1.0"}},
+        "OldImage": {"k": {"S": "a"}},
+        "SequenceNumber": "800000000003126276362",
+        "SizeBytes": 40,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    } | inside
+    kept = {field: value for field, value in stream.items() if field not in without}
+    return {"eventID": "1", "eventName": name, "eventVersion": "1.1", "dynamodb": kept} | (outside or {})
+
+
+def page_of(*records, **more):
+    return READER.page(SHARD, json.dumps({"Records": list(records)} | more).encode())
+
+
+def read(found, reader=READER):
+    return reader.read(SHARD, json.dumps(found).encode())
+
+
+def test_a_record_becomes_a_change_and_its_images_stay_bytes():
+    page = page_of(record(), NextShardIterator="next")
+
+    (change,) = page.changes
+    assert change.sequence == SequenceNumber(800000000003126276362)
+    assert change.key == b'{"k":{"S":"a"}}'
+    assert change.effect is Effect.PUT
+    assert change.image == b'{"k": {"S": "a"}, "v": {"N": "1.0"}}'
+    assert change.old_image == b'{"k": {"S": "a"}}'
+    assert change.created_at == 1_700_000_000
+    assert change.size == len(change.key) + len(change.image) + len(change.old_image)
+    assert page.next_iterator == "next"
+    assert page.size > change.size
+
+
+@pytest.mark.parametrize(
+    ("name", "view_type", "expected"),
+    [
+        ("INSERT", "NEW_IMAGE", Effect.PUT),
+        ("MODIFY", "NEW_AND_OLD_IMAGES", Effect.PUT),
+        ("REMOVE", "NEW_IMAGE", Effect.DELETE),
+        ("REMOVE", "NEW_AND_OLD_IMAGES", Effect.DELETE),
+        ("INSERT", "KEYS_ONLY", Effect.LOOK_UP),
+        ("REMOVE", "KEYS_ONLY", Effect.LOOK_UP),
+        ("MODIFY", "OLD_IMAGE", Effect.LOOK_UP),
+        ("REMOVE", "OLD_IMAGE", Effect.LOOK_UP),
+    ],
+)
+def test_the_view_type_decides_what_a_change_does(name, view_type, expected):
+    carries_item = ViewType(view_type).carries_item and name != "REMOVE"
+    found = read(record(name, without=() if carries_item else ("NewImage",), StreamViewType=view_type))
+
+    assert isinstance(found, Change)
+    assert found.effect is expected
+
+
+def test_a_record_that_does_not_name_its_view_type_has_the_streams():
+    reader = RecordReader(SCHEMA, ViewType.KEYS_ONLY)
+
+    found = read(record("REMOVE", without=("StreamViewType", "NewImage", "OldImage")), reader)
+
+    assert found.effect is Effect.LOOK_UP
+
+
+def test_unknown_fields_and_versions_do_no_harm():  # E33
+    found = read(record(NewField=1) | {"eventVersion": "9.9", "other": {"a": [1]}})
+
+    assert isinstance(found, Change)
+
+
+BROKEN = {
+    "an unknown event name": record("TRUNCATE"),
+    "no event name": {field: value for field, value in record().items() if field != "eventName"},
+    "an event name of another type": record(3),
+    "no keys": record(without=("Keys",)),
+    "keys of another type": record(Keys={"k": {"N": "1"}}),
+    "keys that are none": record(Keys=7),
+    "no image": record(without=("NewImage",)),
+    "no sequence number": record(without=("SequenceNumber",)),
+    "a sequence number that is none": record(SequenceNumber="x1"),
+    "a sequence number of another type": record(SequenceNumber=1),
+    "no content": {"eventName": "INSERT"},
+    "nothing": {},
+    "a word": "record",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_record_never_spoils_its_page(broken):
+    first, last = record(SequenceNumber="1".zfill(21)), record(SequenceNumber="3".zfill(21))
+
+    page = page_of(first, broken, last, NextShardIterator="next")
+
+    assert [int(change.sequence) for change in page.changes] == [1, 3]
+    (unreadable,) = page.unreadable
+    assert json.loads(unreadable.record) == broken
+    assert unreadable.error
+    assert page.next_iterator == "next"
+
+
+def test_a_broken_record_tells_what_can_be_told():
+    found = read(record("TRUNCATE"))
+
+    assert isinstance(found, Unreadable)
+    assert found.event_name == "TRUNCATE"
+    assert found.sequence == SequenceNumber(800000000003126276362)
+    assert found.key == b'{"k":{"S":"a"}}'
+    assert "TRUNCATE" in found.error
+
+
+def test_an_answer_that_is_no_page_is_an_error():
+    with pytest.raises(ValueError, match=r".+"):
+        READER.page(SHARD, b"<html>")
+
+
+@pytest.mark.parametrize(
+    ("identity", "expected"),
+    [
+        ({"type": "Service", "principalId": "dynamodb.amazonaws.com"}, True),
+        ({"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}, True),
+        ({"type": "Service", "principalId": "other.amazonaws.com"}, False),
+        ({"type": "User", "principalId": "dynamodb.amazonaws.com"}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_a_delete_by_time_to_live_is_known_by_its_identity(identity, expected):  # E48
+    assert read(record("REMOVE", outside={"userIdentity": identity})).is_ttl_delete is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (1_700_000_000, 1_700_000_000.0),
+        (1_700_000_000.5, 1_700_000_000.5),
+        (1_700_000_000_500, 1_700_000_000.5),
+        ("2023-11-14T22:13:20Z", 1_700_000_000.0),
+        ("2023-11-14T22:13:20", 1_700_000_000.0),
+        ("yesterday", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_the_time_of_a_change_is_read_in_every_form(written, expected):
+    assert read(record(ApproximateCreationDateTime=written)).created_at == expected
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        record(),
+        record("INSERT", without=("OldImage",)),
+        record("REMOVE", without=("NewImage",)),
+        record("REMOVE", without=("NewImage", "OldImage"), StreamViewType="NEW_IMAGE"),
+        record("REMOVE", without=("NewImage",), StreamViewType="OLD_IMAGE"),
+        record("MODIFY", without=("NewImage", "OldImage"), StreamViewType="KEYS_ONLY"),
+        record("REMOVE", outside={"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}}),
+        record(without=("ApproximateCreationDateTime",)),
+    ],
+)
+def test_a_change_comes_back_from_its_record_as_it_was(original):
+    change = read(original)
+
+    assert READER.read(SHARD, record_of(change)) == change
