@@ -34,6 +34,7 @@ def create_app(
     `metrics` gives Prometheus text; `audit` is told of every call that changes something, `observe` of every call.
     Both are called in the event loop and must not block.
     """
+    tokens = Tokens.of(admin_token, read_token)
     app = FastAPI(
         title="dynamirror",
         version=version,
@@ -49,12 +50,13 @@ def create_app(
     app.include_router(snapshots.build(console))
     app.include_router(verifications.build(console))
     app.include_router(dead_letters.build(console))
-    app.openapi = openapi.document(app)  # type: ignore[method-assign]  # FastAPI documents this as the way to extend it
+    # FastAPI's own way to extend the document, whatever its types say.
+    app.openapi = openapi.document(app, needs_token=not tokens.is_open)  # type: ignore[method-assign]  # see above
     app.include_router(reference.build(app.openapi))
     refusals.install(app)
     app.add_middleware(
         Front,
-        tokens=Tokens.of(admin_token, read_token),
+        tokens=tokens,
         limits=limits or Limits(),
         write_audit=audit,
         observe=observe,

@@ -43,6 +43,23 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
         raise BodyTooSlowError from error
 
 
+async def discard_body(receive: Receive, limits: Limits) -> None:
+    """Read what a refused request still sends, and keep none of it; up to a size and within a time.
+
+    A connection that is closed over unread bytes is reset, and the client loses the answer that says why.
+    """
+    remaining = limits.max_discarded_bytes
+    try:
+        async with asyncio.timeout(limits.discard_seconds):
+            while remaining > 0:
+                message = await receive()
+                remaining -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
 def replayed(body: bytes, receive: Receive) -> Receive:
     """A `receive` that hands out the body that was read, then whatever comes after it."""
     is_handed_out = False

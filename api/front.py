@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import audit, browsers
 from api.answers import Answer
 from api.auth import Caller, Tokens, Verdict, changes_something
-from api.bodies import BodyTooLargeError, BodyTooSlowError, ClientGoneError, read_body, replayed
+from api.bodies import BodyTooLargeError, BodyTooSlowError, ClientGoneError, discard_body, read_body, replayed
 from api.limits import Limits, Pace
 from api.problems import problem
 from api.refusals import RETRY_AFTER
@@ -86,12 +86,14 @@ class Front:
         else:
             refusal = self._refusal(scope, caller)
         if refusal is not None:
+            await discard_body(receive, self._limits)
             await refusal(scope, receive, answer)
             return
         try:
             body = await read_body(scope, receive, self._limits)
         except BodyTooLargeError:
             text = f"A request's body may have {self._limits.max_body_bytes} bytes at most."
+            await discard_body(receive, self._limits)
             await problem(413, text, _CLOSE)(scope, receive, answer)
         except BodyTooSlowError:
             text = f"The request's body was not here within {self._limits.body_seconds:g} seconds."

@@ -16,6 +16,9 @@ class Limits:
     head_seconds: float = 10
     """From the opening of a connection to its first whole request head."""
     body_seconds: float = 10
+    max_discarded_bytes: int = 1024 * 1024
+    """How much of a refused request's body is read away before it is answered."""
+    discard_seconds: float = 1
     request_seconds: float = 60
     """How long the work for a request may take; then it is interrupted."""
     answer_seconds: float = 30

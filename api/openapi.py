@@ -35,8 +35,8 @@ _TEXTS = {
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
 
 
-def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """A function that makes the document once, for the app's `openapi`."""
+def document(app: FastAPI, needs_token: bool) -> Callable[[], dict[str, Any]]:
+    """A function that makes the document once, for the app's `openapi`. It asks for a token only where one is set."""
 
     def make() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -47,33 +47,34 @@ def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
                     summary="The admin API of dynamirror.",
                     description=_DESCRIPTION,
                     routes=app.routes,
-                )
+                ),
+                needs_token,
             )
         return app.openapi_schema
 
     return make
 
 
-def _completed(found: dict[str, Any]) -> dict[str, Any]:
+def _completed(found: dict[str, Any], needs_token: bool) -> dict[str, Any]:
     _, definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
     components = found.setdefault("components", {})
     components.setdefault("schemas", {}).update(definitions["$defs"])
-    components["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "DYNAMIRROR_ADMIN_TOKEN's or _READ_TOKEN's value."}
-    }
+    if needs_token:
+        text = "The value of DYNAMIRROR_ADMIN_TOKEN or, for reading, of DYNAMIRROR_READ_TOKEN."
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": text}}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            _complete(path, method.upper(), operation)
+            _complete(path, method.upper(), operation, needs_token)
     return found
 
 
-def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bool) -> None:
     is_open = path in OPEN_PATHS
-    if not is_open:
+    if needs_token and not is_open:
         operation["security"] = [{"token": []}]
     answers = operation["responses"]
     for status, text in _TEXTS.items():
-        if status in ("401", "409") and is_open:
+        if (status == "409" and is_open) or (status == "401" and (is_open or not needs_token)):
             continue
         if status in ("408", "413") and method in READING_METHODS:
             continue

@@ -159,7 +159,7 @@ def _only_true(value: bool) -> bool:
 class RedriveSome(Request):
     """Write these dead letters again."""
 
-    ids: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=1000)
+    ids: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=100)
 
 
 class RedriveAll(Request):

@@ -1,0 +1,46 @@
+"""schemathesis, which nobody here wrote, asks the served API whatever its OpenAPI document allows, and what it doesn't.
+
+All of its checks are on: no answer of 5xx, none that the document does not tell of, no wrong shape, no refused valid
+request, no accepted invalid one, no call that forgets to ask for the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.limits import Limits
+from tests.fakes.api import ADMIN, READ, FakeApi
+from tests.fakes.served_api import Serve
+
+EXAMPLES = "10"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("admin_token", "read_token", "given"),
+    [(None, None, None), (ADMIN, READ, ADMIN), (ADMIN, READ, READ), (ADMIN, READ, None)],
+    ids=["without tokens", "as admin", "as reader", "as a stranger"],
+)
+async def test_schemathesis_finds_nothing(serve: Serve, tmp_path: Path, admin_token, read_token, given):
+    page = tmp_path / "index.html"
+    page.write_text("<!doctype html><title>lag</title>")
+    limits = Limits(requests_per_second=100_000)
+    api = FakeApi(admin_token=admin_token, read_token=read_token, limits=limits, dashboard_page=page)
+    for letter_id in ("a", "b"):
+        api.console.add_letter(letter_id)
+    server = await serve(api)
+    arguments = [f"{server.url}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES]
+    arguments += ["--seed", "1", "--generation-deterministic", "--no-color"]
+    if given is not None:
+        arguments += ["--header", f"Authorization: Bearer {given}"]
+    script = Path(sys.executable).with_name("schemathesis")
+    process = await asyncio.create_subprocess_exec(
+        script, "run", *arguments, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    assert {seen.status for seen in api.seen if seen.status >= 500} == set()
