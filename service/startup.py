@@ -21,6 +21,6 @@ def check_tables(source: TableDescription, replica: TableDescription, *, is_one_
 def check_stream(source: TableDescription) -> None:
     if source.stream_arn is None:
         raise HaltError(
-            f"the table {source.name} has no stream; switch it on: aws dynamodb update-table --table-name {source.name} "
-            "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+            f"the table {source.name} has no stream; switch it on: aws dynamodb update-table "
+            f"--table-name {source.name} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
         )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import aiohttp
 import msgspec
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from service.aws.error_codes import Call, fault, lost, sentence
 from service.errors import AmbiguousError, DynamirrorError, HaltError, RefusedError, UnavailableError
@@ -55,9 +56,12 @@ _LOST = (
     sdk.ConnectionClosedError,
     sdk.HTTPClientError,
     sdk.IncompleteReadError,
+    ResponseParserError,
     TimeoutError,
     aiohttp.ClientError,
 )
+SDK_ERRORS = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError, TimeoutError, aiohttp.ClientError)
+"""What calls of the SDK raise; `translate` knows them all."""
 _NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError)
 _CREDENTIALS_FAIL = (
     sdk.CredentialRetrievalError,
@@ -73,7 +77,7 @@ def translated(call: Call) -> Iterator[None]:
     """Whatever the SDK raises inside becomes a DynamirrorError; other exceptions pass."""
     try:
         yield
-    except (sdk.ClientError, sdk.BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
+    except SDK_ERRORS as error:
         raise translate(error, call) from error
 
 
@@ -82,7 +86,7 @@ def translate(error: Exception, call: Call | None = None) -> Exception:
 
     Without `call`, the operation is the one that the exception names.
     """
-    if not isinstance(error, sdk.ClientError | sdk.BotoCoreError | aiohttp.ClientError | TimeoutError):
+    if not isinstance(error, SDK_ERRORS):
         return error
     if isinstance(error, sdk.ClientError):
         return _answered(call or Call(error.operation_name, "DynamoDB"), error)

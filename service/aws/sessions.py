@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError
 
 from service.aws.error_codes import Call
 from service.aws.faults import translated
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, HaltError
 
 _SESSION_NAME = "dynamirror"  # what CloudTrail shows of an assumed role
 _NO_CREDENTIALS = (
@@ -36,14 +36,18 @@ async def open_session(variable: str, region: str | None, role_arn: str | None, 
     """
     try:
         session = get_session()
+        session.get_scoped_config()  # raises for a profile that does not exist
         region = region or session.get_config_variable("region")
-    except BotoCoreError as error:  # such as a profile that does not exist
+    except BotoCoreError as error:
         raise ConfigurationError(f"{variable}_TABLE: the SDK's settings can't be used: {error}") from error
     if not region:
         raise ConfigurationError(f"{variable}_REGION: no region for {variable}_TABLE; set it, or AWS_DEFAULT_REGION")
     session.set_config_variable("region", region)
-    with translated(Call("AssumeRole", f"the credentials for {variable}_TABLE")):
-        credentials = await session.get_credentials()
+    try:
+        with translated(Call("AssumeRole", f"the credentials for {variable}_TABLE")):
+            credentials = await session.get_credentials()
+    except HaltError as error:  # such as a key without its secret
+        raise ConfigurationError(str(error)) from error
     if credentials is None:
         raise ConfigurationError(f"{variable}_TABLE: {_NO_CREDENTIALS}")
     return session if role_arn is None else _session_of_role(session, credentials, role_arn, config)

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from botocore.credentials import ReadOnlyCredentials
 
 from service.aws.error_codes import Call
-from service.aws.faults import answer_lost, fault_of_answer, not_sent, translated
+from service.aws.faults import SDK_ERRORS, answer_lost, fault_of_answer, not_sent, translate
 from service.aws.http import AnswerLostError, Http, NotSentError
 from service.aws.signing import Signer
 from service.errors import RefusedError
@@ -79,8 +79,9 @@ class Wire:
     async def _frozen_credentials(self, call: Call) -> ReadOnlyCredentials:
         asked_at = self._now()
         try:
-            with translated(call):
-                credentials = await self._credentials.get_frozen_credentials()
+            credentials = await self._credentials.get_frozen_credentials()
+        except SDK_ERRORS as error:  # of STS, for example; the call itself is not in doubt
+            raise translate(error, Call("AssumeRole", f"the credentials for {call.resource}")) from error
         except RuntimeError as error:  # aiobotocore: "refreshed, but the refreshed credentials are still expired"
             raise RefusedError(f"{call.operation} on {call.resource} can't be signed: {error}", "Expired") from error
         if call.is_write and self._now() - asked_at > _LONGEST_WRITE_DELAY_SECONDS:

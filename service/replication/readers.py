@@ -24,7 +24,7 @@ DISCOVER_EVERY_SECONDS = 30.0
 DISCOVER_AT_MOST_EVERY_SECONDS = 0.5
 """DescribeStream may be called 10 times a second (API reference, DescribeStream), and a list can have several pages."""
 LISTING_SECONDS = 10.0
-"""The children of a shard that ended may be listed one after the other: so long, what is listed is not taken for all."""
+"""The children of a shard that ended may be listed one after the other: so long, the list is not taken for whole."""
 PAGES_AT_ONCE = 8
 """Pages that are asked for or wait for room at the same time: memory beyond the queue is bounded by this."""
 MENDS = "a snapshot mends it: POST /snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
