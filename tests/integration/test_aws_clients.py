@@ -1,0 +1,150 @@
+"""service.aws.clients: regions, endpoints, credentials and roles, as the settings and the environment name them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from service.aws.clients import open_connections
+from service.aws.tables import DynamoTable, describe_table
+from service.config import load_settings
+from service.errors import ConfigurationError, UnavailableError
+from service.model import Image, ItemKey, KeyAttribute, Put, Written
+from tests.servers import create_streamed_table, environment
+
+TABLES = {"DYNAMIRROR_SOURCE_TABLE": "the-source", "DYNAMIRROR_REPLICA_TABLE": "the-replica"}
+ROLE = "arn:aws:iam::123456789012:role/writer"
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """A machine with static credentials and no region; a test sets or unsets more."""
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def settings(**more):
+    return load_settings(TABLES | {f"DYNAMIRROR_{name.upper()}": value for name, value in more.items()})
+
+
+REGIONS = {"source_region": "us-west-2", "replica_region": "eu-central-1"}
+
+
+async def test_each_side_has_its_region_and_the_endpoint_of_its_service():
+    async with open_connections(settings(**REGIONS)) as connections:
+        urls = {name: getattr(connections, name).client.meta.endpoint_url for name in ("source", "streams", "replica")}
+        assert connections.replica.region == "eu-central-1"
+
+    assert urls == {
+        "source": "https://dynamodb.us-west-2.amazonaws.com",
+        "streams": "https://streams.dynamodb.us-west-2.amazonaws.com",
+        "replica": "https://dynamodb.eu-central-1.amazonaws.com",
+    }
+
+
+async def test_a_tables_arn_names_its_region():
+    arn = "arn:aws:dynamodb:ap-south-1:123456789012:table/the-source"
+
+    async with open_connections(settings(source_table=arn, replica_region="us-west-2")) as connections:
+        assert connections.source.region == "ap-south-1"
+        assert connections.streams.region == "ap-south-1"
+
+
+async def test_the_sdks_region_is_the_last_resort(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
+
+    async with open_connections(settings(source_region="us-west-2")) as connections:
+        assert (connections.source.region, connections.replica.region) == ("us-west-2", "sa-east-1")
+
+
+async def test_the_streams_endpoint_is_the_sources_unless_it_is_set():
+    source = {"source_endpoint_url": "http://localhost:1111", **REGIONS}
+
+    async with open_connections(settings(**source)) as connections:
+        assert connections.streams.client.meta.endpoint_url == "http://localhost:1111"
+        assert "amazonaws" in connections.replica.client.meta.endpoint_url
+    async with open_connections(settings(**source, streams_endpoint_url="http://localhost:2222")) as connections:
+        assert connections.streams.client.meta.endpoint_url == "http://localhost:2222"
+
+
+async def test_without_a_region_one_line_says_what_to_set():
+    with pytest.raises(ConfigurationError, match="DYNAMIRROR_REPLICA_REGION.*AWS_DEFAULT_REGION"):
+        async with open_connections(settings(source_region="us-west-2")):
+            pass
+
+
+async def test_without_credentials_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(ConfigurationError, match="DYNAMIRROR_SOURCE_TABLE.*AWS_ACCESS_KEY_ID") as raised:
+        async with open_connections(settings(**REGIONS)):
+            pass
+    assert "\n" not in str(raised.value)
+
+
+async def test_a_profile_that_does_not_exist_is_a_configuration_error(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+
+    with pytest.raises(ConfigurationError, match="no-such-profile"):
+        async with open_connections(settings(**REGIONS)):
+            pass
+
+
+KEY = ItemKey(b'{"key":{"S":"a"}}')
+
+
+async def write_through(connection, name):
+    table = DynamoTable(connection.client, connection.wire, name, (KeyAttribute("key", "S"),), "", "replica")
+    return await table.put(Put(KEY, Image(KEY)), None)
+
+
+async def test_a_role_is_assumed_for_the_client_and_for_the_wire(moto, unique_name, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
+    endpoints = {"source_endpoint_url": moto.endpoint_url, "replica_endpoint_url": moto.endpoint_url}
+    name = unique_name("replica")
+
+    async with open_connections(settings(replica_role_arn=ROLE, **endpoints, **REGIONS), 10) as connections:
+        replica = connections.replica
+        await create_streamed_table(replica.client, name, view_type=None)
+
+        assert (await describe_table(replica.client, name, "replica")).name == name
+        assert await write_through(replica, name) is Written.YES
+        role = await replica.wire._credentials.get_frozen_credentials()
+        own = await connections.source.wire._credentials.get_frozen_credentials()
+
+    assert own.access_key == "dynamirror"
+    assert role.access_key.startswith("ASIA")
+    assert role.token
+
+
+async def test_a_roles_credentials_are_refreshed_by_themselves(moto, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
+
+    async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), 10) as connections:
+        credentials = connections.replica.wire._credentials
+        first = await credentials.get_frozen_credentials()
+        again = await credentials.get_frozen_credentials()
+        # moto's credentials hold an hour
+        credentials._time_fetcher = lambda: datetime.now(UTC) + timedelta(minutes=59)
+        later = await credentials.get_frozen_credentials()
+
+    assert again == first
+    assert later.token
+
+
+async def test_a_role_that_can_not_be_assumed_leaves_no_write_in_doubt(dynamodb_local, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", dynamodb_local.endpoint_url)  # no STS lives there
+
+    async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), 10) as connections:
+        with pytest.raises(UnavailableError, match="the replica table the-replica"):
+            await write_through(connections.replica, "the-replica")
+
+
+async def test_a_key_without_its_secret_is_a_configuration_error(monkeypatch):
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(ConfigurationError, match="AWS_SECRET_ACCESS_KEY"):
+        async with open_connections(settings(**REGIONS)):
+            pass

@@ -1,0 +1,150 @@
+"""service.aws.http against a server that misbehaves on purpose: what was sent, and what was lost."""
+
+import asyncio
+import contextlib
+import ssl
+
+import pytest
+
+from service.aws.http import AiohttpEndpoint, AnswerLostError, NotSentError, http_session, tls_context
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Amz-Crc32: 7\r\n\r\n{}"
+
+
+class Misbehaving:
+    """An HTTP server that reads a request and then does what it is told, for each connection anew."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.answer = OK
+        self.ends = False
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-len"))
+                self.requests.append(head + await reader.readexactly(length))
+                writer.write(self.answer)
+                await writer.drain()
+                if self.ends:
+                    break
+        writer.close()
+
+
+@pytest.fixture
+async def server():
+    misbehaving = Misbehaving()
+    listening = await asyncio.start_server(misbehaving.serve, "127.0.0.1", 0)
+    misbehaving.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+    yield misbehaving
+    listening.close()
+
+
+@pytest.fixture
+async def session():
+    async with http_session() as opened:
+        yield opened
+
+
+def endpoint_on(session, url, request_timeout_seconds=5.0):
+    return AiohttpEndpoint(session, url, tls_context(None), request_timeout_seconds)
+
+
+async def test_requests_follow_each_other_on_one_connection(server, session):
+    endpoint = endpoint_on(session, server.url)
+
+    answers = [await endpoint.post(b"body", {"X-Amz-Target": "T"}, is_write=True) for _ in range(3)]
+
+    assert {(answer.status, answer.body, answer.headers["x-amz-crc32"]) for answer in answers} == {(200, b"{}", "7")}
+    assert server.connections == 1
+    assert all(request.endswith(b"\r\n\r\nbody") for request in server.requests)
+    assert all(b"Accept-Encoding: identity" in request for request in server.requests)
+
+
+async def test_an_error_answer_is_an_answer(server, session):
+    server.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad"
+
+    answer = await endpoint_on(session, server.url).post(b"", {}, is_write=True)
+
+    assert (answer.status, answer.body) == (400, b"bad")
+
+
+async def test_a_redirect_is_not_followed(server, session):
+    server.answer = b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+
+    assert (await endpoint_on(session, server.url).post(b"", {}, is_write=True)).status == 307
+
+
+async def test_a_refused_connection_sent_nothing(server, session):
+    with pytest.raises(NotSentError):
+        await endpoint_on(session, "http://127.0.0.1:1/").post(b"", {}, is_write=True)
+
+
+async def test_a_name_that_is_not_known_sent_nothing(session):
+    with pytest.raises(NotSentError):
+        await endpoint_on(session, "http://no-such-host.invalid/").post(b"", {}, is_write=True)
+
+
+async def test_a_server_without_tls_is_sent_nothing(server, session):
+    with pytest.raises(NotSentError):
+        await endpoint_on(session, server.url.replace("http:", "https:")).post(b"", {}, is_write=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", id="half a head"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", id="half a body"),
+        pytest.param(b"what is this\r\n\r\n", id="no HTTP"),
+    ],
+)
+async def test_an_answer_that_is_cut_is_lost_and_not_asked_for_again(server, session, answer):
+    server.answer, server.ends = answer, True
+
+    with pytest.raises(AnswerLostError):
+        await endpoint_on(session, server.url).post(b"", {}, is_write=True)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("is_write", [True, False])
+async def test_an_answer_that_never_comes_is_lost(server, session, is_write):
+    server.answer = b""
+
+    with pytest.raises(AnswerLostError):
+        await endpoint_on(session, server.url, 0.05).post(b"", {}, is_write=is_write)
+
+
+async def test_a_proxy_of_the_environment_is_used(server, session, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    await endpoint_on(session, "http://dynamodb.example/").post(b"", {}, is_write=True)
+
+    assert server.requests[0].startswith(b"POST http://dynamodb.example/ ")
+
+
+async def test_a_host_of_no_proxy_is_asked_directly(server, session, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    await endpoint_on(session, server.url).post(b"", {}, is_write=True)
+
+    assert server.requests[0].startswith(b"POST / ")
+
+
+def test_the_bundle_that_is_set_is_the_one_that_is_trusted(tmp_path, monkeypatch):
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("nothing")
+
+    assert tls_context(None).verify_mode is ssl.CERT_REQUIRED
+    with pytest.raises(ssl.SSLError):
+        tls_context(str(bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(ssl.SSLError):
+        tls_context(None)
