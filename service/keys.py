@@ -87,7 +87,9 @@ class KeyReader:
         key = self._decoder.decode(item)
         for field, kind, canonical in self._spelled:
             value = getattr(key, field)
-            setattr(value, kind, canonical(getattr(value, kind)))
+            came = getattr(value, kind)
+            if (spelled := canonical(came)) is not came:
+                setattr(value, kind, spelled)
         return ItemKey(_encode(key))
 
     def _read_odd_names(self, item: bytes | msgspec.Raw) -> ItemKey:

@@ -121,12 +121,12 @@ class RecordReader:
         stream = record.dynamodb
         key, new, old = self._keys.read(stream.Keys), bytes(stream.NewImage), bytes(stream.OldImage)
         return Change(
-            shard_id=shard_id,
-            sequence=SequenceNumber.parse(stream.SequenceNumber),
-            effect=self._effect(record, bool(new)),
-            key=key,
-            image=Image(new) if new else None,
-            created_at=_seconds(stream.ApproximateCreationDateTime),
+            shard_id,
+            SequenceNumber.parse(stream.SequenceNumber),
+            self._effect(record, bool(new)),
+            key,
+            Image(new) if new else None,
+            _seconds(stream.ApproximateCreationDateTime),
             size=len(key) + len(new) + len(old),
             event_name=record.eventName,
             is_ttl_delete=record.userIdentity is not None and _is_ttl(record.userIdentity),

@@ -58,7 +58,8 @@ class LiveConsole:
 
     def not_ready_reason(self) -> str | None:
         age = self._clock.monotonic() - self._started_at
-        return not_ready_reason(self._pipeline.state, self._report.reason(), self._report.vital(), age)
+        report = self._report
+        return not_ready_reason(self._pipeline.state, report.reason(), report.vital(), age, report.control_age())
 
     async def pause(self) -> Status:
         await self._pausing.pause()

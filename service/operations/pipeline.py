@@ -6,6 +6,7 @@ A crash anywhere here costs a lease time; what the control table remembers is en
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -20,9 +21,10 @@ from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
-from service.telemetry import GapFound, Observer, Paused, Retried
+from service.telemetry import GapFound, Observer, Paused, Retried, Warned
 
 Answer = TypeVar("Answer")
+START_ANEW_AFTER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class Pipeline:
             except LeaseLostError as error:
                 self._stand_back(str(error))
             except HaltError as error:
-                is_mending = await self._halt(error)
+                is_mending = await self._halt(error, is_mending)
+            except Exception as error:  # a defect of ours: the place where nothing may be lost by giving up
+                await self._start_anew(error)
         await self._release(is_clean=False)
         self.state = PipelineState.STOPPING
 
@@ -200,14 +204,25 @@ class Pipeline:
                 self._observer.observe(Retried("control", error.cause, is_throttle=False))
             await backoff.wait()
 
-    async def _halt(self, error: HaltError) -> bool:
+    async def _start_anew(self, error: Exception) -> None:
+        """Forget the flow and compute it again from what the control table remembers, after a while."""
+        self.replicator = None
+        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {error!r:.300}"
+        self._observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
+        with contextlib.suppress(LeaseLostError):
+            await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
+
+    async def _halt(self, error: HaltError, was_mending: bool) -> bool:
         """Nothing goes on until a person acts, or a snapshot may mend it; True if a mending start comes next."""
         self.replicator = None
         if isinstance(error, GapError):
             await self._record_gap(error)
-            if self.settings.on_gap is OnGap.SNAPSHOT:
-                return True
         self.state, self.reason = PipelineState.FAILED, str(error)
+        if self.settings.on_gap is OnGap.SNAPSHOT and (was_mending or isinstance(error, GapError)):
+            if was_mending:  # the world is not ready for it, such as a stream that is still off
+                with contextlib.suppress(LeaseLostError):
+                    await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
+            return True
         self._must_mend.clear()
         try:
             return bool(await self._with_lease_kept(self._must_mend.wait()))
@@ -216,17 +231,20 @@ class Pipeline:
             return False
 
     async def _record_gap(self, error: GapError) -> None:
+        """Kept with the pipeline's place, once, however often a restart finds it again."""
         shard_id = ShardId(error.shard_id) if error.shard_id else None
         after = SequenceNumber.parse(error.after) if error.after else None
         gap = Gap(shard_id, after, self._clock.now(), str(error))
         self._observer.observe(GapFound(shard_id, str(error)))
-        self.gaps = (*self.gaps, gap)
 
         async def save() -> None:
             assert self.holder.lease is not None
             saved = await self.outside.adapters.control.adopt_progress(self.holder.lease)
-            if saved is not None:
-                record = replace(saved, gaps=(*saved.gaps, gap))
+            known = saved.gaps if saved is not None else self.gaps
+            is_known = any((old.shard_id, old.after, old.reason) == (shard_id, after, gap.reason) for old in known)
+            self.gaps = known if is_known else (*known, gap)
+            if saved is not None and not is_known:
+                record = replace(saved, gaps=self.gaps)
                 await self.outside.adapters.control.save_progress(self.holder.lease, record)
 
         try:

@@ -22,12 +22,18 @@ class Vital:
     refused_age: float | None
     """Since when no request to the replica has succeeded although some were made."""
     refusal: str | None
+    trouble: str | None = None
+    """What the stream's last failed request was told."""
 
 
-def not_ready_reason(state: PipelineState, reason: str | None, vital: Vital | None, starting_age: float) -> str | None:
-    """None when ready; otherwise a sentence for a person."""
+def not_ready_reason(
+    state: PipelineState, reason: str | None, vital: Vital | None, starting_age: float, control_age: float | None
+) -> str | None:
+    """None when ready; otherwise a sentence for a person. `control_age`: since when the control table is silent."""
     if state is PipelineState.FAILED:
         return reason or "failed"
+    if _is_late(control_age):
+        return f"the control table has not answered for {control_age:.0f} s" + (f": {reason}" if reason else "")
     if state is PipelineState.STANDBY:
         return None
     if vital is None:
@@ -39,7 +45,8 @@ def not_ready_reason(state: PipelineState, reason: str | None, vital: Vital | No
     if _is_late(vital.refused_age):
         return f"no write to the replica has succeeded for {vital.refused_age:.0f} s"
     if _is_late(vital.oldest_read_age):
-        return f"the shard {vital.oldest_read_shard} was not read successfully for {vital.oldest_read_age:.0f} s"
+        why = f": {vital.trouble}" if vital.trouble else ""
+        return f"the shard {vital.oldest_read_shard} was not read successfully for {vital.oldest_read_age:.0f} s{why}"
     if _is_late(vital.unsaved_age):
         return f"settled work was not checkpointed for {vital.unsaved_age:.0f} s: the control table can't be written"
     return None

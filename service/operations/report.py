@@ -74,7 +74,7 @@ class Report:
         flow = self._pipeline.replicator
         if self._pipeline.reason is None and flow is not None and flow.requests.refusal is not None:
             return f"the replica refuses all writes: {flow.requests.refusal}"
-        return self._pipeline.reason
+        return self._pipeline.reason or self._pipeline.holder.failure
 
     def _source(self) -> SourceStatus:
         source = self._pipeline.outside.source
@@ -150,6 +150,11 @@ class Report:
             )
         return found
 
+    def control_age(self) -> float | None:
+        """Seconds since the control table last answered, if it has not since."""
+        since = self._pipeline.holder.failing_since
+        return self._clock.now() - since if since is not None else None
+
     def vital(self) -> Vital | None:
         """What readiness looks at; None while no flow runs."""
         flow = self._pipeline.replicator
@@ -164,6 +169,7 @@ class Report:
             unsaved_age=now - unsaved if unsaved is not None else None,
             refused_age=now - failing if failing is not None else None,
             refusal=flow.requests.refusal,
+            trouble=flow.readers.trouble,
         )
 
     def _oldest_read(self, flow: Replicator, now: float) -> tuple[float | None, str | None]:

@@ -104,6 +104,7 @@ class Snapshots:
     async def _carry(self, flow: Replicator, run: SnapshotRun) -> None:
         try:
             await run.run()
+            self._pipeline.gaps = flow.checkpoints.record.gaps
         finally:
             flow.window.release(self._log.now().timestamp())
             self._run = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.control import Gap, Lease, PipelineRecord
+from service.control import Lease, PipelineRecord
 from service.errors import RetryableError
 from service.model import ShardId
 from service.ports import Clock, ProgressStore
@@ -89,8 +89,5 @@ class Checkpoints:
                 self._observer.observe(Retried("control", error.cause, is_throttle=False))
 
     def snapshot_done(self) -> None:
-        """The replica is whole: nothing needs a snapshot any more."""
-        self._record = replace(self._record, needs_snapshot=False)
-
-    def note_gap(self, gap: Gap) -> None:
-        self._record = replace(self._record, gaps=(*self._record.gaps, gap))
+        """The replica is whole: nothing needs a snapshot any more, and every gap is mended."""
+        self._record = replace(self._record, needs_snapshot=False, gaps=())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from service.control import Lease, LeaseRecord
-from service.errors import LeaseLostError, RetryableError
+from service.errors import LeaseLostError, RetryableError, ThrottledError
 from service.ports import Clock, LeaseStore
 from service.telemetry import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
 
@@ -40,6 +40,9 @@ class LeaseHolder:
         self.lease: Lease | None = None
         self.record: LeaseRecord | None = None
         """As last seen, ours or another's."""
+        self.failing_since: float | None = None
+        """Wall clock: since when the control table has not answered."""
+        self.failure: str | None = None
 
     async def stand_by(self) -> LeaseRecord | None:
         """Wait until the lease is ours; returns the former owner's, None if there never was one.
@@ -54,6 +57,7 @@ class LeaseHolder:
                 asked_at = self._clock.monotonic()
                 seen = await self._store.read_lease()
                 self.record = seen
+                self.failing_since = self.failure = None
                 if seen is None or watched is None or seen.renewals != watched.renewals:
                     watched, watched_since = seen, self._clock.monotonic()
                 if self._is_free(seen, asked_at - watched_since):
@@ -62,7 +66,7 @@ class LeaseHolder:
             except LeaseLostError:
                 watched = None  # another standby was quicker
             except RetryableError as error:
-                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+                self._failed(error)
             await self._clock.sleep(self._look_again_seconds(watched, watched_since))
 
     def _is_free(self, seen: LeaseRecord | None, watched_seconds: float) -> bool:
@@ -92,6 +96,7 @@ class LeaseHolder:
         started = self._clock.monotonic()
         self.record = await self._store.renew_lease(self.lease, self._clock.now())
         self._trust_from(started)
+        self.failing_since = self.failure = None
         self.on_renewed(self.record)
         return self.record
 
@@ -103,7 +108,13 @@ class LeaseHolder:
             try:
                 await self.renew_once()
             except RetryableError as error:
-                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+                self._failed(error)
+
+    def _failed(self, error: RetryableError) -> None:
+        self.failure = str(error)
+        if self.failing_since is None:
+            self.failing_since = self._clock.now()
+        self._observer.observe(Retried("control", error.cause, isinstance(error, ThrottledError)))
 
     def check_trust(self) -> None:
         """Raises LeaseLostError unless the lease is surely ours at this moment."""

@@ -68,6 +68,8 @@ class Readers:
         self.ended_at: dict[ShardId, float] = {}
         """Shards that were read to their end, by this process or a former one, and when."""
         self.started_at = clock.now()
+        self.trouble: str | None = None
+        """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
         for saved in checkpoints.values():
             if saved.is_closed:
@@ -216,6 +218,7 @@ class Readers:
                     return self._end(shard)
                 raise self._gap(shard, reader, error) from error
             backoff.reset()
+            self.trouble = None
             if page is None:
                 continue
             if page.next_iterator is None:
@@ -251,6 +254,7 @@ class Readers:
         )
 
     def _note_retry(self, error: RetryableError) -> None:
+        self.trouble = str(error)
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
     def forgotten(self) -> set[ShardId]:

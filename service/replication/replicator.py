@@ -97,6 +97,9 @@ class Replicator:
                     task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
+        finally:
+            for job, _ in self._early_jobs:
+                job.close()  # the flow ended before it could start
         await self._save_last()
 
     async def _save_last(self) -> None:

@@ -8,22 +8,56 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from service.errors import AmbiguousError, RefusedError, RetryableError, ThrottledError, TransientChangeError
-from service.ports import Clock
+from service.errors import (
+    AmbiguousError,
+    ChangeError,
+    ItemTooLargeError,
+    RefusedError,
+    RetryableError,
+    ThrottledError,
+    TransientChangeError,
+)
+from service.model import KeyAttribute
+from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.gate import WriteGate
 from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
+LOOK_AT_REPLICA_EVERY_SECONDS = 10.0
+
+
+class ReplicaFitness:
+    """Whether the replica could take any item of the source: a table that can't makes no change a dead letter (E52)."""
+
+    def __init__(self, replica: Table, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
+        self._replica = replica
+        self._keys = keys
+        self._clock = clock
+        self._looked_at = float("-inf")
+
+    async def look(self) -> str | None:
+        """None if it could; otherwise why not. A good answer counts for some seconds."""
+        if self._clock.monotonic() - self._looked_at < LOOK_AT_REPLICA_EVERY_SECONDS:
+            return None
+        found = await self._replica.describe()
+        if found.keys == self._keys:
+            self._looked_at = self._clock.monotonic()
+            return None
+        expected = ", ".join(f"{key.name} ({key.type})" for key in self._keys)
+        return f"{found.name} has the key {found.key_text}, the source has {expected}: create it anew with that key"
 
 
 class Requests:
     """Shared by all lanes. `refusal` says why the replica or the source takes nothing at all, while that is so."""
 
-    def __init__(self, clock: Clock, gate: WriteGate, observer: Observer, max_attempts: int) -> None:
+    def __init__(
+        self, *, clock: Clock, gate: WriteGate, observer: Observer, max_attempts: int, fitness: ReplicaFitness
+    ) -> None:
         self._clock = clock
         self._gate = gate
         self._observer = observer
+        self._fitness = fitness
         self.max_attempts = max_attempts
         self.refusal: str | None = None
         self.failing_since: float | None = None
@@ -42,11 +76,18 @@ class Requests:
         while True:
             try:
                 return await self.attempt(call, items)
-            except TransientChangeError as error:
+            except TransientChangeError:
                 refusals += 1
                 if refusals >= self.max_attempts:
                     raise
-                self._observer.observe(Retried("replica", str(error), is_throttle=False))
+                self._observer.observe(Retried("replica", "TransientChangeError", is_throttle=False))
+            except ItemTooLargeError:
+                raise
+            except ChangeError:
+                unfit = await self.read(self._fitness.look, "replica")
+                if unfit is None:
+                    raise
+                self._failed(RefusedError(unfit, "KeySchemaDiffers"))
             except RetryableError:
                 pass  # noted by attempt
             await backoff.wait()

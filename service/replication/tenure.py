@@ -28,7 +28,7 @@ from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
 from service.replication.readers import MENDS, Readers
 from service.replication.replicator import Replicator
-from service.replication.requests import Requests
+from service.replication.requests import ReplicaFitness, Requests
 from service.replication.shape import Shape
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
@@ -174,7 +174,13 @@ class Tenure:
             max_per_second=settings.max_writes_per_second,
             check_trust=self._lease.check_trust,
         )
-        requests = Requests(clock, gate, observer, settings.max_attempts)
+        requests = Requests(
+            clock=clock,
+            gate=gate,
+            observer=observer,
+            max_attempts=settings.max_attempts,
+            fitness=ReplicaFitness(adapters.replica, self._source.keys, clock),
+        )
         shape = shape_of(settings, self._source, adapters, observer)
         window = GuardWindow(
             guards_all=settings.write_mode is WriteMode.STRICT,
