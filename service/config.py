@@ -19,13 +19,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.errors import ConfigurationError
+from service.table_names import is_table, table_name, table_region
 
 PREFIX = "DYNAMIRROR_"
 ENV_FILE = ".env"
 
-# botocore, dynamodb 2012-08-10: shape TableName (3 to 255 of these characters); TableArn also takes an ARN.
-_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
-_TABLE_ARN = re.compile(r"arn:[a-z-]+:dynamodb:(?P<region>[a-z0-9-]+):\d{12}:table/(?P<name>[a-zA-Z0-9_.-]{3,255})")
 _PIPELINE_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,255}")
 
 
@@ -61,7 +59,7 @@ def _names(value: object) -> object:
 
 
 def _table(value: str) -> str:
-    if not _TABLE_NAME.fullmatch(value) and not _TABLE_ARN.fullmatch(value):
+    if not is_table(value):
         raise ValueError("expected a table name (3 to 255 letters, digits, '_', '.', '-') or a table's ARN")
     return value
 
@@ -169,11 +167,11 @@ class Settings(BaseSettings):
     def _table_problems(self) -> list[str]:
         found = []
         for side in ("source", "replica"):
-            arn = _TABLE_ARN.fullmatch(getattr(self, f"{side}_table"))
+            in_arn = table_region(getattr(self, f"{side}_table"))
             region = getattr(self, f"{side}_region")
-            if arn and region and arn["region"] != region:
+            if in_arn and region and in_arn != region:
                 name = f"{PREFIX}{side.upper()}"
-                found.append(f"{name}_REGION: {region} is not the region of {name}_TABLE ({arn['region']})")
+                found.append(f"{name}_REGION: {region} is not the region of {name}_TABLE ({in_arn})")
         source = (self.source_table, self.source_region, self.source_endpoint_url, self.source_role_arn)
         replica = (self.replica_table, self.replica_region, self.replica_endpoint_url, self.replica_role_arn)
         if source == replica:
@@ -213,18 +211,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def table_name(name_or_arn: str) -> str:
-    """The bare name of a table that was given by name or by ARN."""
-    arn = _TABLE_ARN.fullmatch(name_or_arn)
-    return arn["name"] if arn else name_or_arn
-
-
-def table_region(name_or_arn: str) -> str | None:
-    """The region that a table's ARN names; None for a bare name."""
-    arn = _TABLE_ARN.fullmatch(name_or_arn)
-    return arn["region"] if arn else None
 
 
 def load_transform(reference: str) -> Callable[[dict[str, Any]], dict[str, Any] | None]:

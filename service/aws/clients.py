@@ -21,8 +21,9 @@ from service.aws.http import CONNECT_SECONDS, AiohttpEndpoint, http_session, tls
 from service.aws.sessions import open_session
 from service.aws.signing import Signer
 from service.aws.wire import STREAMS, TABLES, Wire
-from service.config import PREFIX, Settings, table_region
+from service.config import PREFIX, Settings
 from service.errors import ConfigurationError
+from service.table_names import table_region
 
 # One shared client serves the control table, shard iterators and descriptions of all shards at once.
 _MAX_SDK_CONNECTIONS = 64

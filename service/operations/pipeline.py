@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from service.config import OnGap, Settings
 from service.control import Gap, LeaseRecord
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError
-from service.model import SequenceNumber, ShardId, TableDescription
+from service.model import TableDescription
+from service.operations.gaps import gap_of, record_gap
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
@@ -231,24 +232,15 @@ class Pipeline:
             return False
 
     async def _record_gap(self, error: GapError) -> None:
-        """Kept with the pipeline's place, once, however often a restart finds it again."""
-        shard_id = ShardId(error.shard_id) if error.shard_id else None
-        after = SequenceNumber.parse(error.after) if error.after else None
-        gap = Gap(shard_id, after, self._clock.now(), str(error))
-        self._observer.observe(GapFound(shard_id, str(error)))
+        self.gaps = (*self.gaps, gap_of(error, self._clock.now()))
+        self._observer.observe(GapFound(self.gaps[-1].shard_id, str(error)))
 
-        async def save() -> None:
+        async def record() -> None:
             assert self.holder.lease is not None
-            saved = await self.outside.adapters.control.adopt_progress(self.holder.lease)
-            known = saved.gaps if saved is not None else self.gaps
-            is_known = any((old.shard_id, old.after, old.reason) == (shard_id, after, gap.reason) for old in known)
-            self.gaps = known if is_known else (*known, gap)
-            if saved is not None and not is_known:
-                record = replace(saved, gaps=self.gaps)
-                await self.outside.adapters.control.save_progress(self.holder.lease, record)
+            self.gaps = await record_gap(self.outside.adapters.control, self.holder.lease, self.gaps[-1])
 
         try:
-            await self._with_lease_kept(self._retrying(save))
+            await self._with_lease_kept(self._retrying(record))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
 

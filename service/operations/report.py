@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.config import Settings, table_name, table_region
+from service.config import Settings
 from service.control import Gap
 from service.model import ShardId
 from service.operations.jobs import Verification
@@ -26,6 +26,7 @@ from service.operations.totals import Totals
 from service.ports import Clock
 from service.replication.lag import Lag, ShardView, lag_of, shard_lag
 from service.replication.replicator import Replicator
+from service.table_names import table_name, table_region
 
 RETENTION_HOURS = 24
 """DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
