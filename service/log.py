@@ -1,0 +1,192 @@
+"""The log's observer: which events are news, how loud each is, and what a line of it says."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from service.log_setup import logger, unfiltered_logger
+from service.telemetry import (
+    ChangesSettled,
+    CheckpointSaved,
+    DeadLettered,
+    Event,
+    GapFound,
+    JobChanged,
+    LeaseAcquired,
+    LeaseLost,
+    LeaseReleased,
+    PageRead,
+    Paused,
+    Retried,
+    ShardEnded,
+    ShardStarted,
+    Warned,
+    key_digest,
+)
+
+SUMMARY_SECONDS = 10.0
+"""Retries of one cause are a line when they begin, then one line for so long."""
+
+
+class AuditedCall(Protocol):
+    """A call to the admin API that would change something, as the API tells it; without item values."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+    @property
+    def outcome(self) -> str: ...
+
+
+@dataclass(slots=True)
+class _Streak:
+    """Retries of one target and cause since the last line about them."""
+
+    reported_at: float
+    count: int = 0
+
+
+class LogObserver:
+    """Implements telemetry.Observer. `audit` takes the admin API's calls."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._streaks: dict[tuple[str, str], _Streak] = {}
+        self._look_at = float("inf")
+
+    def observe(self, event: Event) -> None:
+        if isinstance(event, Retried):
+            self._retried(event)
+        elif isinstance(event, PageRead | ChangesSettled | CheckpointSaved):
+            _log_counts(event)
+        else:
+            _log_news(event)
+        if self._streaks and self._monotonic() >= self._look_at:
+            self._sum_up()
+
+    def audit(self, call: AuditedCall) -> None:
+        """Written at every level: who changed what, when, is never left out."""
+        unfiltered_logger().info(
+            "audit",
+            outcome=call.outcome,
+            who=call.who,
+            client=call.client,
+            call=f"{call.method} {call.path}",
+            status=call.status,
+            at=call.at.isoformat(),
+            **({"asked": dict(call.details)} if call.details else {}),
+        )
+
+    def _retried(self, event: Retried) -> None:
+        streak = self._streaks.get((event.target, event.cause))
+        if streak is not None:
+            streak.count += 1
+            return
+        now = self._monotonic()
+        self._streaks[event.target, event.cause] = _Streak(now)
+        self._look_at = min(self._look_at, now + SUMMARY_SECONDS)
+        logger().warning("retrying", target=event.target, cause=event.cause, is_throttle=event.is_throttle)
+
+    def _sum_up(self) -> None:
+        """One line for each cause that went on; one that did not is forgotten, and news again when it returns."""
+        now = self._monotonic()
+        for (target, cause), streak in list(self._streaks.items()):
+            if now < streak.reported_at + SUMMARY_SECONDS:
+                continue
+            if not streak.count:
+                del self._streaks[target, cause]
+                continue
+            seconds = round(now - streak.reported_at, 1)
+            logger().warning("still retrying", target=target, cause=cause, retries=streak.count, seconds=seconds)
+            streak.reported_at, streak.count = now, 0
+        ends = [streak.reported_at + SUMMARY_SECONDS for streak in self._streaks.values()]
+        self._look_at = min(ends, default=float("inf"))
+
+
+def _log_counts(event: PageRead | ChangesSettled | CheckpointSaved) -> None:
+    if not logger().is_enabled_for(logging.DEBUG):
+        return
+    if isinstance(event, PageRead):
+        if event.records:
+            logger().debug("page read", shard_id=event.shard_id, records=event.records, bytes=event.size)
+    elif isinstance(event, ChangesSettled):
+        logger().debug(
+            "changes settled",
+            records=event.records,
+            items_written=event.items_written,
+            coalesced=event.coalesced,
+            skipped=event.skipped,
+            unchanged=event.unchanged,
+            stale=event.stale,
+            dead_lettered=event.dead_lettered,
+        )
+    else:
+        logger().debug("checkpoint saved", shards=event.shards)
+
+
+def _log_news(
+    event: DeadLettered
+    | ShardStarted
+    | ShardEnded
+    | GapFound
+    | LeaseAcquired
+    | LeaseLost
+    | LeaseReleased
+    | Paused
+    | JobChanged
+    | Warned,
+) -> None:
+    log = logger()
+    match event:
+        case DeadLettered():
+            _log_dead_letter(event)
+        case ShardStarted():
+            log.info("shard started", shard_id=event.shard_id, position=event.position)
+        case ShardEnded():
+            log.info("shard read to its end", shard_id=event.shard_id)
+        case GapFound():
+            log.error("gap", shard_id=event.shard_id, reason=event.reason)
+        case LeaseAcquired():
+            log.info("lease acquired", owner=event.owner, generation=event.generation)
+        case LeaseLost():
+            log.info("lease lost", reason=event.reason)
+        case LeaseReleased():
+            log.info("lease released", is_clean=event.is_clean)
+        case Paused():
+            log.info("paused" if event.is_paused else "resumed")
+        case JobChanged():
+            level = logging.ERROR if event.state == "failed" else logging.INFO
+            log.log(level, f"{event.kind} {event.state}", job_id=event.job_id, text=event.text)
+        case Warned():
+            log.warning(event.text, topic=event.topic)
+
+
+def _log_dead_letter(event: DeadLettered) -> None:
+    log = logger()
+    shows_key = log.is_enabled_for(logging.DEBUG) and event.key is not None
+    log.warning(
+        "dead letter",
+        id=event.letter_id,
+        shard_id=event.shard_id,
+        sequence_number=str(event.sequence) if event.sequence is not None else None,
+        key_digest=key_digest(event.key),
+        error=event.error,
+        attempts=event.attempts,
+        **({"key": event.key.decode(errors="backslashreplace")} if shows_key and event.key is not None else {}),
+    )
