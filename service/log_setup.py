@@ -90,7 +90,7 @@ class _StandardErrorLines(logging.Handler):
 
 def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
-    return orjson.dumps(first | event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _failure(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -1,0 +1,284 @@
+"""What `/metrics` shows, and that whatever is built on it names only what is there."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.front import RequestSeen
+from service import series
+from service.metrics import MAX_CAUSES, Metrics
+from service.model import ItemKey, SequenceNumber, ShardId
+from service.operations.jobs import JobState, Verification
+from service.operations.readiness import Vital
+from service.operations.status import LagStatus, Role, ShardState, Status
+from service.telemetry import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried
+from tests.fakes.console import NOW, FakeConsole
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+SHARD = ShardId("shardId-00000001541626099285-f35f62ef")
+LABELS_OF_PROMETHEUS = {"job", "instance", "le"}
+
+
+class Pipeline:
+    """A status that a test changes, and the metrics on it."""
+
+    def __init__(self) -> None:
+        self.console = FakeConsole()
+        self.changed: dict[str, object] = {}
+        self.vital: Vital | None = None
+        self.metrics = Metrics(self.status, self.console.not_ready_reason, lambda: self.vital)
+
+    def status(self) -> Status:
+        return self.console.status().model_copy(update=self.changed)
+
+    def samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
+        for family in text_string_to_metric_families(self.metrics.render().decode()):
+            for sample in family.samples:
+                yield sample.name, sample.labels, sample.value
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Of the one sample with this name and these labels; None if there is none."""
+        found = [value for each, of, value in self.samples() if each == name and of == labels]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline()
+
+
+def test_counters_add_up_what_was_read_and_settled(pipeline: Pipeline) -> None:
+    pipeline.metrics.observe(PageRead(SHARD, 7, 700))
+    pipeline.metrics.observe(PageRead(SHARD, 3, 300))
+    pipeline.metrics.observe(
+        ChangesSettled(records=6, applied=3, coalesced=2, unchanged=1, items_written=3, guarded=1, latencies=[1, 2, 3])
+    )
+    pipeline.metrics.observe(ChangesSettled(records=4, stale=1, skipped=2, dead_lettered=1, guarded=1))
+
+    counted = {name.removeprefix("dynamirror_records_"): value for name, _, value in pipeline.samples()}
+    assert counted["read_total"] == 10
+    assert counted["applied_total"] == 7
+    assert counted["coalesced_total"] == 2
+    assert counted["unchanged_total"] == 1
+    assert counted["stale_total"] == 1
+    assert counted["skipped_total"] == 2
+    assert pipeline.value("dynamirror_items_written_total") == 3
+    assert pipeline.value("dynamirror_guarded_writes_total") == 2
+
+
+def test_a_dead_letter_is_counted_once_whether_its_record_was_readable_or_not(pipeline: Pipeline) -> None:
+    number = SequenceNumber.parse("1100000000017454423009")
+    pipeline.metrics.observe(DeadLettered("a", SHARD, number, ItemKey(b'{"key":{"S":"1"}}'), "too large", 1))
+    pipeline.metrics.observe(ChangesSettled(records=1, dead_lettered=1))
+    pipeline.metrics.observe(DeadLettered("b", SHARD, None, None, "unknown eventName", 1))
+
+    assert pipeline.value("dynamirror_records_dead_lettered_total") == 2
+    assert pipeline.value("dynamirror_records_applied_total") == 0
+
+
+def test_latencies_fall_into_the_bucket_that_their_bound_names(pipeline: Pipeline) -> None:
+    pipeline.metrics.observe(ChangesSettled(records=4, applied=4, latencies=[0.1, 0.25, 0.3, 1e6]))
+
+    name = "dynamirror_replication_latency_seconds"
+    assert pipeline.value(f"{name}_bucket", le="0.25") == 2
+    assert pipeline.value(f"{name}_bucket", le="0.5") == 3
+    assert pipeline.value(f"{name}_bucket", le="86400.0") == 3
+    assert pipeline.value(f"{name}_bucket", le="+Inf") == 4
+    assert pipeline.value(f"{name}_count") == 4
+    assert pipeline.value(f"{name}_sum") == pytest.approx(1e6 + 0.65)
+
+
+def test_retries_are_counted_by_target_and_cause_and_throttles_among_them(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_throttles_total", target="replica") == 0
+    pipeline.metrics.observe(Retried("replica", "ThrottlingException", is_throttle=True))
+    pipeline.metrics.observe(Retried("replica", "ThrottlingException", is_throttle=True))
+    pipeline.metrics.observe(Retried("stream", "InternalServerError", is_throttle=False))
+
+    assert pipeline.value("dynamirror_retries_total", target="replica", cause="ThrottlingException") == 2
+    assert pipeline.value("dynamirror_retries_total", target="stream", cause="InternalServerError") == 1
+    assert pipeline.value("dynamirror_throttles_total", target="replica") == 2
+    assert pipeline.value("dynamirror_throttles_total", target="stream") == 0
+
+
+def test_a_cause_that_is_a_text_and_ever_new_causes_make_no_series_of_their_own(pipeline: Pipeline) -> None:
+    pipeline.metrics.observe(Retried("replica", "the item key1 is in a transaction", is_throttle=False))
+    for number in range(3 * MAX_CAUSES):
+        pipeline.metrics.observe(Retried("replica", f"Cause{number}", is_throttle=False))
+
+    retries = [value for name, _, value in pipeline.samples() if name == "dynamirror_retries_total"]
+    assert len(retries) <= MAX_CAUSES + 1
+    assert sum(retries) == 3 * MAX_CAUSES + 1
+    assert b"key1" not in pipeline.metrics.render()
+
+
+def test_gauges_are_the_status_as_it_is_at_the_scrape(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_lag_seconds") == 1.5
+    assert pipeline.value("dynamirror_shard_lag_seconds", shard_id=SHARD) == 1.5
+    assert pipeline.value("dynamirror_unapplied_records") == 3
+    assert pipeline.value("dynamirror_queue_records") == 3
+    assert pipeline.value("dynamirror_queue_bytes") == 900
+    assert pipeline.value("dynamirror_state", state="running") == 1
+    assert pipeline.value("dynamirror_state", state="paused") == 0
+    assert pipeline.value("dynamirror_lease_held") == 1
+    assert pipeline.value("dynamirror_ready") == 1
+    assert pipeline.value("dynamirror_dead_letters") == 0
+    assert pipeline.value("dynamirror_pipeline_info", pipeline="master-table--replica-table", version="0.1.0") == 1
+
+    pipeline.console.add_letter("one")
+    pipeline.console.reason = "the replica refuses all writes"
+    pipeline.changed = {"role": Role.STANDBY}
+    assert pipeline.value("dynamirror_dead_letters") == 1
+    assert pipeline.value("dynamirror_ready") == 0
+    assert pipeline.value("dynamirror_lease_held") == 0
+
+
+def test_a_lag_that_is_not_known_is_absent_and_never_zero(pipeline: Pipeline) -> None:
+    unknown = LagStatus(seconds=None, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
+    pipeline.changed = {"lag": unknown, "shards": []}
+
+    assert pipeline.value("dynamirror_lag_seconds") is None
+
+
+def test_the_series_of_a_shard_ends_when_the_shard_is_closed_or_gone(pipeline: Pipeline) -> None:
+    shard = pipeline.console.status().shards[0]
+    assert pipeline.value("dynamirror_shard_lag_seconds", shard_id=SHARD) is not None
+
+    pipeline.changed = {"shards": [shard.model_copy(update={"state": ShardState.CLOSED})]}
+    assert pipeline.value("dynamirror_shard_lag_seconds", shard_id=SHARD) is None
+    pipeline.changed = {"shards": []}
+    assert pipeline.value("dynamirror_shard_lag_seconds", shard_id=SHARD) is None
+
+
+def test_the_checkpoint_age_is_zero_while_all_is_saved_and_absent_without_a_flow(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_checkpoint_age_seconds") is None
+    pipeline.vital = Vital(
+        oldest_read_age=0.1, oldest_read_shard=SHARD, unsaved_age=None, refused_age=None, refusal=None
+    )
+    assert pipeline.value("dynamirror_checkpoint_age_seconds") == 0
+    pipeline.vital = Vital(
+        oldest_read_age=0.1, oldest_read_shard=SHARD, unsaved_age=42.5, refused_age=None, refusal=None
+    )
+    assert pipeline.value("dynamirror_checkpoint_age_seconds") == 42.5
+
+
+def test_gaps_and_checkpoints_are_counted(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_gaps_total") == 0
+    pipeline.metrics.observe(GapFound(SHARD, "trimmed"))
+    pipeline.metrics.observe(CheckpointSaved(3))
+    pipeline.metrics.observe(CheckpointSaved(3))
+
+    assert pipeline.value("dynamirror_gaps_total") == 1
+    assert pipeline.value("dynamirror_checkpoints_total") == 2
+
+
+def test_the_last_verification_shows_its_time_and_what_it_found(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_last_verification_timestamp_seconds") is None
+    ended: datetime = NOW + timedelta(minutes=1)
+    pipeline.changed = {
+        "last_verification": Verification(
+            id="v",
+            state=JobState.DONE,
+            started_at=NOW,
+            finished_at=ended,
+            items_compared=100,
+            missing=1,
+            extra=2,
+            different=3,
+            repaired=4,
+        )  # fmt: skip
+    }
+
+    assert pipeline.value("dynamirror_last_verification_timestamp_seconds") == ended.timestamp()
+    assert pipeline.value("dynamirror_last_verification_items") == 100
+    assert pipeline.value("dynamirror_last_verification_differences", kind="missing") == 1
+    assert pipeline.value("dynamirror_last_verification_differences", kind="extra") == 2
+    assert pipeline.value("dynamirror_last_verification_differences", kind="different") == 3
+    assert pipeline.value("dynamirror_last_verification_repaired") == 4
+
+
+def test_requests_are_counted_and_timed_by_method_and_route(pipeline: Pipeline) -> None:
+    pipeline.metrics.request_seen(RequestSeen(method="GET", route="/replays/{replay_id}", status=404, seconds=0.02))
+    pipeline.metrics.request_seen(RequestSeen(method="GET", route="/replays/{replay_id}", status=200, seconds=0.2))
+
+    where = {"method": "GET", "route": "/replays/{replay_id}"}
+    assert pipeline.value("dynamirror_http_requests_total", status="404", **where) == 1
+    assert pipeline.value("dynamirror_http_requests_total", status="200", **where) == 1
+    assert pipeline.value("dynamirror_http_request_duration_seconds_bucket", le="0.025", **where) == 1
+    assert pipeline.value("dynamirror_http_request_duration_seconds_count", **where) == 2
+
+
+def test_every_series_that_is_shown_is_documented_and_every_documented_one_is_shown(pipeline: Pipeline) -> None:
+    rendered = re.findall(r"^# TYPE (\S+) (\S+)$", pipeline.metrics.render().decode(), re.MULTILINE)
+    shown = {name: kind for name, kind in rendered if not name.startswith("process_")}
+
+    assert shown == {each.name: each.kind for each in series.ALL}
+    assert all(f"| `{each.name}` | {each.kind} |" in series.documentation() for each in series.ALL)
+
+
+def test_names_follow_the_conventions() -> None:
+    for each in series.ALL:
+        assert re.fullmatch(r"dynamirror_[a-z_]+", each.name)
+        assert each.name.endswith("_total") == isinstance(each, series.Counter)
+        assert each.meaning.endswith(".")
+
+
+def _sample_names() -> set[str]:
+    names = {each.name for each in series.ALL}
+    for each in series.ALL:
+        if isinstance(each, series.Histogram):
+            names |= {f"{each.name}_{part}" for part in ("bucket", "sum", "count")}
+    return names
+
+
+def _expressions(file_name: str) -> list[str]:
+    text = (DEPLOY / file_name).read_text()
+    if file_name.endswith(".json"):
+        return [target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"]]
+    return [rule["expr"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("file_name", ["grafana-dashboard.json", "prometheus-alerts.yml"])
+def test_dashboard_and_alerts_name_only_series_and_labels_that_exist(file_name: str) -> None:
+    labels = {label for each in series.ALL for label in each.labels} | LABELS_OF_PROMETHEUS
+    expressions = _expressions(file_name)
+    assert expressions
+    for expression in expressions:
+        assert set(re.findall(r"dynamirror_\w+", expression)) <= _sample_names(), expression
+        assert set(re.findall(r"(\w+)\s*=~?\s*\"", expression)) <= labels, expression
+        for group in re.findall(r"by \(([^)]*)\)", expression):
+            assert {label.strip() for label in group.split(",")} <= labels, expression
+        assert expression.count("(") == expression.count(")")
+
+
+def test_the_dashboard_shows_every_series() -> None:
+    text = " ".join(_expressions("grafana-dashboard.json"))
+
+    assert [each.name for each in series.ALL if each.name not in text] == []
+
+
+@pytest.mark.parametrize("states", [re.findall(r'state="(\w+)"', (DEPLOY / "prometheus-alerts.yml").read_text())])
+def test_alerts_ask_for_states_that_exist(states: list[str], pipeline: Pipeline) -> None:
+    assert states
+    for state in states:
+        assert pipeline.value("dynamirror_state", state=state) is not None
+
+
+def test_there_is_an_alert_for_all_that_needs_a_person() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus-alerts.yml").read_text())["groups"][0]["rules"]
+    names = {rule["alert"] for rule in rules}
+
+    assert {
+        "DynamirrorLagging",
+        "DynamirrorNotReady",
+        "DynamirrorDeadLetters",
+        "DynamirrorGap",
+        "DynamirrorRetentionRunningOut",
+    } <= names
+    assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in rules)
