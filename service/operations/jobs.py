@@ -54,7 +54,11 @@ class Snapshot(Job):
 class Verification(Job):
     repair: bool = Field(default=False, description="True: differences are mended in the replica.")
     sample: float | None = Field(default=None, description="The fraction of the keys that is looked at.")
-    items_compared: int = 0
+    items_compared: int = Field(default=0, description="The source's items that were looked at, and the extra ones.")
+    items_read: int = Field(default=0, description="Items that were scanned in both tables, one after the other.")
+    items_estimated: int = Field(
+        default=0, description="About how many `items_read` will come to; by DynamoDB's own count, up to six hours old."
+    )
     missing: int = Field(default=0, description="In the source only.")
     extra: int = Field(default=0, description="In the replica only.")
     different: int = Field(default=0, description="In both, with different content.")

@@ -73,6 +73,11 @@ class Guard:
         self._observer = observer
         self.brought = Brought()
 
+    @property
+    def shape(self) -> Shape:
+        """What the replica's items look like."""
+        return self._shape
+
     async def put(self, change: Change, raw: Image, projected: Image, *, is_live: bool = True) -> Outcome:
         """Bring this state, unless the replica or the source is further on. Raises ChangeError.
 

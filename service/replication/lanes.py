@@ -101,6 +101,8 @@ class Lanes:
         self._lanes = [Lane() for _ in range(count)]
         self._sink = sink
         self._is_draining = False
+        self.watchers: list[Callable[[Sequence[Change]], None]] = []
+        """Told of all changes that enter the lanes, before any of them is applied."""
 
     async def apply_all(self, queue: ChangeQueue) -> None:
         """Apply what the queue brings; returns once it is closed, empty and everything taken is settled."""
@@ -114,6 +116,8 @@ class Lanes:
                 lane.has_work.set()
 
     def _distribute(self, changes: Sequence[Change]) -> None:
+        for tell in self.watchers:
+            tell(changes)
         lanes, count = self._lanes, len(self._lanes)
         for change in changes:
             lane = lanes[crc32(change.key) % count]

@@ -121,7 +121,7 @@ class Replicator:
     @property
     def settled_up_to(self) -> float:
         """Every change that the source made before this moment was read and is settled (seconds since the epoch)."""
-        moments = [reader.read_up_to for reader in self.readers.open_readers()]
+        moments = [reader.surely_read_up_to for reader in self.readers.open_readers()]
         moments += [
             at for at in (shard.oldest_unsettled_at for shard in self.progress.shards.values()) if at is not None
         ]

@@ -66,8 +66,16 @@ class ShardReader:
         That is when the tip was last found, or the last record's creation; before there was either, it is the moment
         when reading began, so that lag grows from there if the shard can't be read.
         """
+        return self._known_up_to(self.started_at)
+
+    @property
+    def surely_read_up_to(self) -> float:
+        """The same, but 0.0 before anything was read: a shard that was just begun may hold older changes."""
+        return self._known_up_to(0.0)
+
+    def _known_up_to(self, before: float) -> float:
         known = [moment for moment in (self._last_tip_at, self._last_created_at) if moment is not None]
-        return max(known, default=self.started_at)
+        return max(known, default=before)
 
     @property
     def wait_seconds(self) -> float:

@@ -1,0 +1,77 @@
+"""What counts as a difference between the two tables: pure, the same for every kind of verification."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import zlib
+
+from service.errors import ChangeError
+from service.items import attributes, same_item
+from service.model import Image, ItemKey
+from service.replication.shape import Shape
+
+
+class Kind(enum.StrEnum):
+    MISSING = "missing"
+    """In the source only."""
+    EXTRA = "extra"
+    """In the replica only."""
+    DIFFERENT = "different"
+    """In both, with different content."""
+
+
+class Comparison:
+    """Judges one key's two items. Metadata attributes do not count; `aws:rep:*` and what is filtered neither.
+
+    An item that the transform leaves out is not judged: the replica may hold it or not. One that the transform can't
+    take differs, as its dead letter says.
+    """
+
+    def __init__(self, shape: Shape, *, keeps_extra: bool) -> None:
+        """`keeps_extra`: the replica keeps items that the source's TTL removed, so that having more is right."""
+        self._shape = shape
+        self.keeps_extra = keeps_extra
+
+    def difference(self, source: Image | None, replica: Image | None) -> Kind | None:
+        """None when the replica has what it should."""
+        if source is None:
+            return None if replica is None or self.keeps_extra else Kind.EXTRA
+        try:
+            expected = self._shape.project(source)
+        except ChangeError:
+            return Kind.MISSING if replica is None else Kind.DIFFERENT
+        if expected is None:
+            return None
+        if replica is None:
+            return Kind.MISSING
+        return None if self._is_same(expected, replica) else Kind.DIFFERENT
+
+    def _is_same(self, expected: Image, replica: Image) -> bool:
+        """Nearly all items are the same to the byte, attribute by attribute: only the others' values are decoded."""
+        left, right = attributes(expected), attributes(replica)
+        for name in self._shape.metadata:
+            left.pop(name, None)
+            right.pop(name, None)
+        if left == right:
+            return True
+        try:
+            return same_item(expected, replica, self._shape.metadata)
+        except ValueError:  # a transform made what is no value of DynamoDB's; it can't be in the replica
+            return False
+
+
+def is_in_sample(key: ItemKey, fraction: float) -> bool:
+    """The same keys for the same fraction, in both tables and in every process."""
+    return zlib.crc32(key) < fraction * 2**32
+
+
+def fingerprint(image: Image | None) -> bytes:
+    """Equal for equal images, whatever the order of their attributes."""
+    if image is None:
+        return b""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(attributes(image).items()):
+        digest.update(name.encode())
+        digest.update(value)
+    return digest.digest()

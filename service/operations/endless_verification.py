@@ -1,0 +1,128 @@
+"""The slow verification without end, so that the replica's health is always known.
+
+`DYNAMIRROR_VERIFY_ITEMS_PER_SECOND` starts it. One pass follows the other, at that rate. Where a pass stands, and what
+the last one found, are kept in the control table: a restart goes on with the pass, and shows the last result at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from service.errors import HaltError, RetryableError
+from service.operations.comparison import Comparison
+from service.operations.job_log import JobLog
+from service.operations.jobs import JobState, Verification
+from service.operations.looks import FlowLooks
+from service.operations.pipeline import Pipeline
+from service.operations.report import Report
+from service.operations.verification import VerificationRun
+from service.ports import Adapters
+from service.replication.replicator import Replicator
+from service.telemetry import Observer, Warned
+
+KIND = "endless-verification"
+CURRENT, LAST = "current", "last"
+PASS_AT_LEAST_SECONDS = 10.0
+"""A pass over a small table ends at once; so often, at the most, a new one begins."""
+SAVE_EVERY_SECONDS = 10.0
+LOOK_FOR_SNAPSHOT_EVERY_SECONDS = 1.0
+
+
+def show_last(report: Report, job: Verification) -> None:
+    """A verification of all keys is the status's last one, unless it has a later one already."""
+    if job.state is not JobState.DONE or job.sample is not None or job.finished_at is None:
+        return
+    shown = report.last_verification
+    if shown is None or shown.finished_at is None or shown.finished_at < job.finished_at:
+        report.last_verification = job
+
+
+async def until_whole(pipeline: Pipeline, adapters: Adapters) -> None:
+    """Until no snapshot runs: before, the replica is not supposed to be equal."""
+    while pipeline.is_snapshotting:
+        await adapters.clock.sleep(LOOK_FOR_SNAPSHOT_EVERY_SECONDS)
+
+
+class EndlessVerification:
+    """Runs with each flow, for as long as the flow does."""
+
+    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Report) -> None:
+        self._pipeline = pipeline
+        self._control = adapters.control
+        self._clock = adapters.clock
+        self._observer = observer
+        self._report = report
+        self._log = JobLog(KIND, Verification, adapters.control, adapters.clock)
+        pipeline.on_flow_started.append(self._begin)
+
+    def _begin(self, flow: Replicator) -> None:
+        flow.start_early(self._verify_without_end(flow), "endless verification")
+
+    async def _verify_without_end(self, flow: Replicator) -> None:
+        last = await self._stored(flow, LAST)
+        if last is not None:
+            show_last(self._report, last[0])
+        current = await self._stored(flow, CURRENT)
+        while True:
+            started = self._clock.monotonic()
+            job, place = current or self._new()
+            current = None
+            try:
+                await self._pass(flow, job, place)
+            except HaltError as error:
+                self._observer.observe(Warned("endless verification", f"a pass was given up: {error}"))
+            await self._clock.sleep(max(0.0, started + PASS_AT_LEAST_SECONDS - self._clock.monotonic()))
+
+    def _new(self) -> tuple[Verification, dict[str, Any]]:
+        estimated = items_estimated(self._pipeline)
+        job = Verification(
+            id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now(), items_estimated=estimated
+        )
+        return job, {"segments": 1}
+
+    async def _pass(self, flow: Replicator, job: Verification, place: dict[str, Any]) -> None:
+        adapters = self._pipeline.outside.adapters
+        await until_whole(self._pipeline, adapters)
+        with FlowLooks(flow, self._clock) as looks:
+            run = VerificationRun(
+                job=job,
+                place=place,
+                adapters=adapters,
+                looks=looks,
+                comparison=comparison(self._pipeline, flow),
+                items_per_second=self._pipeline.settings.verify_items_per_second,
+            )
+
+            async def save() -> None:
+                with contextlib.suppress(RetryableError):  # the next save has it
+                    await self._put(CURRENT, *run.saved())
+
+            ended = await run.run(save, SAVE_EVERY_SECONDS)
+        show_last(self._report, ended)
+        # The result before the pass's end: a crash between them repeats the pass.
+        await flow.requests.read(lambda: self._put(LAST, ended, {}), "control")
+        await flow.requests.read(lambda: self._put(CURRENT, ended, {}), "control")
+
+    async def _put(self, name: str, job: Verification, place: dict[str, Any]) -> None:
+        await self._control.put_job(KIND, name, {"document": job.model_dump(mode="json"), "place": place})
+
+    async def _stored(self, flow: Replicator, name: str) -> tuple[Verification, dict[str, Any]] | None:
+        """What was saved under that name; None if there is none, or it is a pass that has ended."""
+        stored = await flow.requests.read(lambda: self._control.get_job(KIND, name), "control")
+        if stored is None:
+            return None
+        job = Verification.model_validate(stored["document"])
+        if name == CURRENT and job.state is not JobState.RUNNING:
+            return None
+        return job, stored["place"]
+
+
+def comparison(pipeline: Pipeline, flow: Replicator) -> Comparison:
+    """As the pipeline's settings want its replica."""
+    return Comparison(flow.guard.shape, keeps_extra=pipeline.settings.skip_ttl_deletes)
+
+
+def items_estimated(pipeline: Pipeline) -> int:
+    """Both tables have about as many items as the source; the second pass is not always made."""
+    return pipeline.outside.source.item_count * (1 if pipeline.settings.skip_ttl_deletes else 2)

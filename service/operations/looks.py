@@ -1,0 +1,96 @@
+"""How a verification looks at the tables, and mends: inside the running flow, or from a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from service.errors import ChangeError
+from service.model import Change, ItemKey
+from service.ports import Clock
+from service.replication.guard import Outcome
+from service.replication.replicator import Replicator
+
+Answer = TypeVar("Answer")
+
+STREAM_BEHIND_SECONDS = 5.0
+"""A change is taken to be in the stream so long after it was made, by whichever clock. DynamoDB calls that "near real
+time" (Developer Guide, "Change data capture for DynamoDB Streams"), and gives no number."""
+
+
+class Looks(Protocol):
+    @property
+    def settled_up_to(self) -> float:
+        """Every change made before that moment has reached the replica, as far as it ever will (epoch seconds)."""
+
+    early_look_seconds: float
+    """From when on it is worth looking at a suspicion before it is settled; infinite: never."""
+
+    def watch(self, keys: Sequence[ItemKey]) -> None:
+        """Count, from now on, what the stream brings for these keys."""
+
+    def forget(self, key: ItemKey) -> None: ...
+
+    def brought(self, key: ItemKey) -> int:
+        """How many changes of a watched key the stream has brought; 0 where nobody can tell."""
+
+    async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
+        """One read of a table, waiting out what passes."""
+
+    async def mend(self, key: ItemKey) -> bool:
+        """Bring the source's present state of the item; False if that changed nothing, or can't be done."""
+
+
+class FlowLooks:
+    """From inside the running service. A context: the stream is watched while it is entered."""
+
+    early_look_seconds = float("inf")
+
+    def __init__(self, flow: Replicator, clock: Clock) -> None:
+        self._flow = flow
+        self._clock = clock
+        self._brought: dict[ItemKey, int] = {}
+
+    def __enter__(self) -> FlowLooks:
+        self._flow.lanes.watchers.append(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flow.lanes.watchers.remove(self._note)
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        brought = self._brought
+        if not brought:
+            return
+        for change in changes:
+            if change.key in brought:
+                brought[change.key] += 1
+
+    @property
+    def settled_up_to(self) -> float:
+        return self._flow.settled_up_to - STREAM_BEHIND_SECONDS
+
+    def watch(self, keys: Sequence[ItemKey]) -> None:
+        self._brought.update(dict.fromkeys(keys, 0))
+
+    def forget(self, key: ItemKey) -> None:
+        del self._brought[key]
+
+    def brought(self, key: ItemKey) -> int:
+        return self._brought[key]
+
+    async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
+        return await self._flow.requests.read(call, target)
+
+    async def mend(self, key: ItemKey) -> bool:
+        """At the key's turn in its lane. Everything is guarded until it is done: it may take long, in a pause."""
+        window, guard = self._flow.window, self._flow.guard
+        window.hold()
+        try:
+            outcome = await self._flow.lanes.run(key, lambda: guard.refresh(key))
+        except ChangeError:
+            return False
+        finally:
+            window.release(self._clock.now())
+        assert isinstance(outcome, Outcome)
+        return outcome.took_effect

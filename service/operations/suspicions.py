@@ -1,0 +1,150 @@
+"""Suspicious keys, from the first look to a verdict: what is merely on its way is no difference (E71).
+
+A key that differed is looked at once more, and then again when the stream has been settled past that moment. It
+counts if it differs still, if the source holds the same as before, and if the stream brought nothing for the key from
+before the one look until after the other. Then the replica stood where the last change up to the first look had put
+it, and that change is what the source held. Otherwise the later look is the new first one.
+
+Both looks read the replica before the source: who writes besides the stream writes what the source held before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from service.model import Image, ItemKey
+from service.operations.comparison import Comparison, Kind, fingerprint
+from service.operations.looks import Looks
+from service.operations.tally import OpenPage
+from service.ports import Clock, Table
+
+MAX_WAITING = 10_000
+"""Suspicions at a time, some 5 MB; with more, the scan waits."""
+LOOK_EVERY_SECONDS = 0.5
+GET_AT_ONCE = 100
+"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
+MAX_ROUNDS = 5
+"""A key that changes all the time is written anew by each change: after so many looks it is let go."""
+
+Evidence = tuple[bytes, int]
+"""The source's item, and how many changes of the key the stream had brought."""
+
+
+class Suspicion:
+    __slots__ = ("evidence", "key", "look_early_at", "page", "rounds", "seen_at")
+
+    def __init__(self, key: ItemKey, page: OpenPage) -> None:
+        self.key = key
+        self.page = page
+        self.evidence: Evidence | None = None
+        self.seen_at = 0.0
+        self.look_early_at = 0.0
+        self.rounds = 0
+
+
+class Suspicions:
+    """Owned by one verification; scans bring keys, `judge` settles them."""
+
+    def __init__(
+        self,
+        *,
+        source: Table,
+        replica: Table,
+        looks: Looks,
+        comparison: Comparison,
+        clock: Clock,
+        settle: Callable[[OpenPage], None],
+        repairs: bool,
+    ) -> None:
+        """`settle` is told of each page one of whose suspicions has its verdict."""
+        self._source = source
+        self._replica = replica
+        self._looks = looks
+        self._comparison = comparison
+        self._clock = clock
+        self._settle = settle
+        self._repairs = repairs
+        self._open: set[ItemKey] = set()
+        self._waiting: list[Suspicion] = []
+        self._has_room = asyncio.Event()
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+
+    async def add(self, keys: Sequence[ItemKey], page: OpenPage) -> None:
+        """Take these keys of a page in; waits while too many are open. At most 100 keys."""
+        while len(self._open) >= MAX_WAITING:
+            self._has_room.clear()
+            await self._has_room.wait()
+        new = [key for key in keys if key not in self._open]  # the other table's scan may have brought one already
+        if not new:
+            return
+        self._open.update(new)
+        self._is_empty.clear()
+        page.unsettled += len(new)
+        self._looks.watch(new)
+        await self._look([Suspicion(key, page) for key in new], settled_up_to=float("-inf"))
+
+    async def judge(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            await self.judge_once()
+
+    async def judge_once(self) -> None:
+        """Look again at those for which it is time."""
+        settled, now = self._looks.settled_up_to, self._clock.now()
+        due = [one for one in self._waiting if one.seen_at < settled or one.look_early_at <= now]
+        if not due:
+            return
+        chosen = set(map(id, due))
+        self._waiting = [one for one in self._waiting if id(one) not in chosen]
+        for start in range(0, len(due), GET_AT_ONCE):
+            await self._look(due[start : start + GET_AT_ONCE], settled)
+
+    async def until_none(self) -> None:
+        await self._is_empty.wait()
+
+    async def _look(self, suspicions: Sequence[Suspicion], settled_up_to: float) -> None:
+        """One look at both tables; `settled_up_to` is from before it."""
+        keys = [one.key for one in suspicions]
+        before = {key: self._looks.brought(key) for key in keys}
+        replica = await self._looks.read(lambda: self._replica.get_many(keys), "replica")
+        source = await self._looks.read(lambda: self._source.get_many(keys), "source")
+        confirmed: list[tuple[Suspicion, Kind]] = []
+        for one in suspicions:
+            held = source.get(one.key)
+            kind = self._comparison.difference(held, replica.get(one.key))
+            if kind is None:
+                self._end(one)
+            elif one.evidence != (fingerprint(held), self._looks.brought(one.key)):
+                self._begin_again(one, held, before[one.key])
+            elif one.seen_at < settled_up_to:
+                confirmed.append((one, kind))
+            else:
+                one.look_early_at = self._clock.now() + 2 * (self._clock.now() - one.seen_at)
+                self._waiting.append(one)
+        await asyncio.gather(*[self._confirm(one, kind) for one, kind in confirmed])
+
+    def _begin_again(self, one: Suspicion, held: Image | None, brought: int) -> None:
+        one.rounds += 1
+        if one.rounds > MAX_ROUNDS:
+            self._end(one)
+            return
+        one.evidence = (fingerprint(held), brought)
+        one.seen_at = self._clock.now()
+        one.look_early_at = one.seen_at + self._looks.early_look_seconds
+        self._waiting.append(one)
+
+    async def _confirm(self, one: Suspicion, kind: Kind) -> None:
+        is_mended = self._repairs and await self._looks.mend(one.key)
+        one.page.tally.note(one.key, kind, is_repaired=is_mended)
+        self._end(one)
+
+    def _end(self, one: Suspicion) -> None:
+        self._open.discard(one.key)
+        self._looks.forget(one.key)
+        self._settle(one.page)
+        self._has_room.set()
+        if not self._open:
+            self._is_empty.set()

@@ -1,0 +1,171 @@
+"""One verification: both tables scanned and compared by key and content, in bounded memory (I3, E71, E72).
+
+Two tables with the same keys may lie in a different order, so that their segments do not line up. The first pass scans
+the source and fetches the replica's items of each page; it finds what is missing or different. The second scans the
+replica and fetches the source's; it finds what is extra. Where the replica keeps what the source's TTL removed
+(DYNAMIRROR_SKIP_TTL_DELETES), having more is no difference, and there is no second pass.
+
+A crash costs the pages whose suspicions were not settled yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from service.model import Image, ItemKey, ScanPage
+from service.operations.comparison import Comparison, Kind, is_in_sample
+from service.operations.jobs import JobState, Verification
+from service.operations.looks import Looks
+from service.operations.suspicions import GET_AT_ONCE, Suspicions
+from service.operations.tally import Ledger, OpenPage, Tally
+from service.ports import Adapters, Clock
+from service.replication.replicator import first_of
+
+REPORT_EVERY_SECONDS = 1.0
+MAX_PAGE_ITEMS = 1000
+
+
+class Pace:
+    """So many items a second; 0 is as fast as it goes."""
+
+    def __init__(self, clock: Clock, items_per_second: float) -> None:
+        self._clock = clock
+        self._items_per_second = items_per_second
+        self._free_at = float("-inf")
+
+    @property
+    def page_items(self) -> int | None:
+        """How many items to ask for at once: about a second's worth."""
+        if not self._items_per_second:
+            return None
+        return max(1, min(MAX_PAGE_ITEMS, int(self._items_per_second)))
+
+    async def take(self, items: int) -> None:
+        """Wait until that many more may be read, having read them."""
+        if not self._items_per_second:
+            return
+        now = self._clock.monotonic()
+        self._free_at = max(now, self._free_at) + items / self._items_per_second
+        await self._clock.sleep(self._free_at - now)
+
+
+class VerificationRun:
+    """The work on one job in one process. `run` is called once."""
+
+    def __init__(
+        self,
+        *,
+        job: Verification,
+        place: Mapping[str, Any],
+        adapters: Adapters,
+        looks: Looks,
+        comparison: Comparison,
+        items_per_second: float = 0.0,
+    ) -> None:
+        self.job = job
+        self._adapters = adapters
+        self._looks = looks
+        self._comparison = comparison
+        self._pace = Pace(adapters.clock, items_per_second)
+        self._ledger = Ledger(place, Tally.of(job))
+        self._suspicions = Suspicions(
+            source=adapters.source,
+            replica=adapters.replica,
+            looks=looks,
+            comparison=comparison,
+            clock=adapters.clock,
+            settle=self._ledger.settle,
+            repairs=job.repair,
+        )
+
+    async def run(
+        self, report: Callable[[], Awaitable[None]], every_seconds: float = REPORT_EVERY_SECONDS
+    ) -> Verification:
+        """To the end; returns the finished job. `report` is called once in a while.
+
+        Raises LeaseLostError, HaltError.
+        """
+
+        async def report_periodically() -> None:
+            while True:
+                await self._adapters.clock.sleep(every_seconds)
+                await report()
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beside = [
+                    tasks.create_task(report_periodically(), name="verification progress"),
+                    tasks.create_task(self._suspicions.judge(), name="verification suspicions"),
+                ]
+                await self._compare_all("source")
+                if not self._comparison.keeps_extra:
+                    await self._compare_all("replica")
+                await self._suspicions.until_none()
+                for task in beside:
+                    task.cancel()
+        except BaseExceptionGroup as errors:
+            raise first_of(errors) from errors
+        return self.ended(JobState.DONE)
+
+    def shown(self) -> Verification:
+        """The job as it is now."""
+        return self._ledger.found().shown_in(self.job)
+
+    def saved(self) -> tuple[Verification, dict[str, Any]]:
+        """The counts that belong to the place, and the place: from where a restart goes on."""
+        return self._ledger.counted.shown_in(self.job), self._ledger.place.saved()
+
+    def ended(self, state: JobState, error: str | None = None) -> Verification:
+        at = datetime.fromtimestamp(self._adapters.clock.now(), UTC)
+        return self.shown().model_copy(update={"state": state, "error": error, "finished_at": at})
+
+    async def _compare_all(self, table: str) -> None:
+        place = self._ledger.place
+        async with asyncio.TaskGroup() as tasks:
+            for segment in range(place.segments):
+                if not place.is_finished(table, segment):
+                    tasks.create_task(self._compare_segment(table, segment), name=f"verify {table} {segment}")
+
+    async def _compare_segment(self, table: str, segment: int) -> None:
+        start = self._ledger.place.start_of(table, segment)
+        while True:
+            page = await self._page(table, segment, start)
+            open_page = self._ledger.open(table, segment, page.next_key)
+            open_page.tally.read += len(page.items)
+            await self._compare_page(page, open_page)
+            self._ledger.settle(open_page)
+            await self._pace.take(len(page.items))
+            if page.next_key is None:
+                return
+            start = page.next_key
+
+    async def _page(self, table: str, segment: int, start: ItemKey | None) -> ScanPage:
+        scanned = self._adapters.source if table == "source" else self._adapters.replica
+        segments, limit = self._ledger.place.segments, self._pace.page_items
+        return await self._looks.read(lambda: scanned.scan(segment, segments, start, limit), table)
+
+    async def _compare_page(self, page: ScanPage, open_page: OpenPage) -> None:
+        sample = self.job.sample
+        items = page.items if sample is None else [item for item in page.items if is_in_sample(item[0], sample)]
+        for start in range(0, len(items), GET_AT_ONCE):
+            some = items[start : start + GET_AT_ONCE]
+            if open_page.table == "source":
+                suspicious = await self._unlike_replica(some)
+                open_page.tally.compared += len(some)
+            else:
+                suspicious = await self._unknown_to_source(some)
+            if suspicious:
+                await self._suspicions.add(suspicious, open_page)
+
+    async def _unlike_replica(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:
+        keys = [key for key, _ in items]
+        held = await self._looks.read(lambda: self._adapters.replica.get_many(keys), "replica")
+        return [key for key, image in items if self._comparison.difference(image, held.get(key)) is not None]
+
+    async def _unknown_to_source(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:
+        keys = [key for key, _ in items]
+        held = await self._looks.read(lambda: self._adapters.source.get_many(keys), "source")
+        return [key for key, image in items if self._comparison.difference(held.get(key), image) is Kind.EXTRA]

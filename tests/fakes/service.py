@@ -1,0 +1,113 @@
+"""The running service on a fake world: its pipeline, report and verifications, without any API.
+
+async with Service(world) as service:      # replicates until the block ends
+    await service.until_caught_up()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any
+
+from service.config import Settings, load_settings
+from service.control import LeaseRecord
+from service.operations.jobs import JobState, Verification
+from service.operations.pipeline import Outside, Pipeline
+from service.operations.report import Report
+from service.operations.totals import Totals
+from service.operations.verifications import Verifications
+from service.ports import Adapters
+from service.replication.replicator import Replicator
+from tests.fakes.world import Process, World
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """As the tables of a world are named; a first start reads what comes from then on."""
+    values = {"source_table": "master-table", "replica_table": "replica-table", "start_at": "latest"}
+    return load_settings({}, **(values | overrides))
+
+
+class Service:
+    """One process. A context: leaving it stops in order; a dead process just stays dead."""
+
+    def __init__(self, world: World, process: Process | None = None, **overrides: Any) -> None:
+        self.world = world
+        self.process = process or world.process()
+        self.settings = settings_of(**overrides)
+        self.adapters = Adapters(
+            streams=self.process.streams,
+            source=self.process.source,
+            replica=self.process.replica,
+            control=self.process.control,
+            clock=self.process.clock,
+        )
+        self.totals = Totals(self.process.clock)
+
+    async def open(self) -> Service:
+        self.pipeline = Pipeline(
+            settings=self.settings,
+            outside=await self._look(),
+            look_again=self._look,
+            owner=f"process-{id(self)}",
+            observer=self.totals,
+        )
+        self.report = Report(
+            pipeline=self.pipeline,
+            settings=self.settings,
+            totals=self.totals,
+            clock=self.process.clock,
+            version="0",
+        )
+        self.verifications = Verifications(
+            pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
+        )
+        self.running = asyncio.create_task(self.process.live(self.pipeline.run()), name="service")
+        return self
+
+    async def _look(self) -> Outside:
+        """Described by the world itself: the start's own trouble is not what is tested."""
+        return Outside(self.adapters, await self.world.source.describe(), await self.world.replica.describe())
+
+    async def __aenter__(self) -> Service:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.pipeline.stop()
+        await self.running
+
+    async def die(self) -> None:
+        """`kill -9`."""
+        self.process.connection.kill()
+        self.running.cancel()
+        await asyncio.wait([self.running])
+
+    async def flow(self) -> Replicator:
+        """Once it replicates."""
+        while self.pipeline.replicator is None:
+            assert not self.running.done(), "the service has ended"
+            await asyncio.sleep(0.1)
+        return self.pipeline.replicator
+
+    async def until_caught_up(self) -> None:
+        await self.flow()
+        while not self.report.status().lag.caught_up:
+            await asyncio.sleep(0.1)
+
+    async def lease(self) -> LeaseRecord | None:
+        return await self.adapters.control.read_lease()
+
+    async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
+        """From its start to its end."""
+        job = await self.verifications.start(await self.flow(), repair=repair, sample=sample)
+        return await self.ended(job.id)
+
+    async def ended(self, job_id: str) -> Verification:
+        while True:
+            job = await self.verifications.found(job_id)
+            if job.state is not JobState.RUNNING:
+                return job
+            assert not self.running.done(), "the service has ended"
+            await asyncio.sleep(0.2)
