@@ -34,6 +34,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._spins = 0
         self._threads = 0
         super().__init__(_JumpingSelector(self))
+        self._born = itertools.count()
+        self.set_task_factory(self._ordered_task)
+
+    def _ordered_task(self, _: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
+        return _OrderedTask(next(self._born), work, loop=self, **more)
 
     def time(self) -> float:
         return self._virtual_now
@@ -75,6 +80,18 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self._limit = float("inf")
             raise AssertionError(f"still running after {self.elapsed:.0f} virtual seconds:\n{_who_waits(self)}")
         self._virtual_now += seconds
+
+
+class _OrderedTask(asyncio.Task[Any]):
+    """asyncio keeps tasks in sets, and goes through them when it cancels: by birth rather than by address in memory,
+    or a seed would not bring the same interleaving again."""
+
+    def __init__(self, number: int, work: Any, **more: Any) -> None:
+        self._number = number
+        super().__init__(work, **more)
+
+    def __hash__(self) -> int:
+        return self._number
 
 
 class _JumpingSelector(selectors.DefaultSelector):
