@@ -1,0 +1,148 @@
+"""The installed command as a process: started, asked through its admin API, stopped or killed with real signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from tests.servers import Server, environment
+
+COMMAND = str(Path(sys.executable).with_name("dynamirror"))
+START_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+class Product:
+    """One `dynamirror run`. `async with` it: whatever is left running is killed at the end, by its process id."""
+
+    def __init__(self, source: Server, tables: tuple[str, str], *, replica: Server | None = None, **settings: object):
+        """`tables` are the source's and the replica's names; `settings` as the contract names them, in lower case."""
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._settings = {
+            "SOURCE_TABLE": tables[0],
+            "REPLICA_TABLE": tables[1],
+            "SOURCE_ENDPOINT_URL": source.endpoint_url,
+            "REPLICA_ENDPOINT_URL": (replica or source).endpoint_url,
+            "CONTROL_TABLE": f"control-{tables[1]}"[:200],
+            "ADMIN_PORT": self.port,
+            "LOG_FORMAT": "json",
+        } | {name.upper(): value for name, value in settings.items()}
+        self._process: asyncio.subprocess.Process | None = None
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=60)
+        self.errors = b""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
+        await self._client.aclose()
+
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> Self:
+        """Returns when the admin API answers. Fails if the process ends before."""
+        given = {f"DYNAMIRROR_{name}": str(value) for name, value in self._settings.items()}
+        self._process = await asyncio.create_subprocess_exec(
+            COMMAND,
+            "run",
+            env=environment() | given,
+            cwd=os.sep,  # where no .env can be
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._reading = asyncio.create_task(self._keep_errors(), name="stderr")
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._is_alive():
+                assert self._process.returncode is None, f"it ended with {self._process.returncode}: {self.errors!r}"
+                await asyncio.sleep(POLL_SECONDS)
+        return self
+
+    async def _keep_errors(self) -> None:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        while line := await self._process.stderr.readline():
+            self.errors += line
+
+    async def _is_alive(self) -> bool:
+        try:
+            return (await self._client.get("/healthz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def status(self) -> dict[str, Any]:
+        answer = await self._client.get("/status")
+        answer.raise_for_status()
+        status: dict[str, Any] = answer.json()
+        return status
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self._client.get(path)
+
+    async def post(self, path: str, body: object = None) -> httpx.Response:
+        return await self._client.post(path, json=body)
+
+    async def until(self, is_so: Any, seconds: float = 60.0) -> dict[str, Any]:
+        """The first status of which `is_so` is true."""
+        status: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    status = await self.status()
+                    if is_so(status):
+                        return status
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise AssertionError(
+                f"not within {seconds} s; the last status: {status}; log: {self.errors[-2000:]!r}"
+            ) from None
+
+    async def until_running(self, seconds: float = 60.0) -> dict[str, Any]:
+        return await self.until(lambda status: status["state"] == "running", seconds)
+
+    async def until_caught_up(self, seconds: float = 60.0) -> dict[str, Any]:
+        return await self.until(lambda status: status["state"] == "running" and status["lag"]["caught_up"], seconds)
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 40.0) -> int:
+        """Its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return await self.ended(seconds)
+
+    async def ended(self, seconds: float = 40.0) -> int:
+        assert self._process is not None
+        async with asyncio.timeout(seconds):
+            code = await self._process.wait()
+            await self._reading
+        return code
+
+    async def kill(self) -> None:
+        """SIGKILL: nothing is saved, nothing released."""
+        await self.stop(signal.SIGKILL)
+
+    def peak_memory_bytes(self) -> int:
+        """The most that the process has ever held in memory (VmHWM)."""
+        for line in Path(f"/proc/{self.process_id}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("the kernel does not tell VmHWM")

@@ -1,0 +1,107 @@
+"""kill -9 under load, two processes on one pipeline, and memory behind a slow replica: with the installed command."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.load import Load
+from tests.acceptance.observed import check_equal, check_never_back, histories
+from tests.acceptance.product import Product
+from tests.servers import Server, create_streamed_table, sdk_client
+
+KILLS = 10
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("seed", [20261])
+async def test_ten_kills_under_load_lose_nothing_and_take_nothing_back(
+    dynamodb_local: Server, unique_name: Callable[[str], str], seed: int
+) -> None:
+    """I1, I2, I3, E55: judged from the replica's own stream."""
+    source, replica = unique_name("source"), unique_name("replica")
+    dice = random.Random(seed)
+    async with (
+        sdk_client(dynamodb_local.endpoint_url, attempts=3) as dynamodb,
+        sdk_client(dynamodb_local.endpoint_url, "dynamodbstreams", attempts=3) as streams,
+    ):
+        await create_streamed_table(dynamodb, source)
+        await create_streamed_table(dynamodb, replica)
+        async with Product(
+            dynamodb_local, (source, replica), start_at="trim_horizon", lease_seconds=2, checkpoint_interval_seconds=0.2
+        ) as product:
+            async with Load(dynamodb, source, seed=seed) as load:
+                for _ in range(KILLS):
+                    await product.start()
+                    await asyncio.sleep(dice.uniform(0.2, 5.0))
+                    await product.kill()
+            await product.start()
+            await product.until_caught_up(120)
+            assert load.writes > 300
+            await check_equal(dynamodb, source, replica)
+            check_never_back(await histories(dynamodb, streams, source), await histories(dynamodb, streams, replica))
+            assert await product.stop() == 0
+
+
+async def test_the_second_process_goes_on_within_the_lease_time_when_the_first_is_killed(
+    dynamodb_local: Server, unique_name: Callable[[str], str]
+) -> None:
+    """I5: one writes, the other stands by and takes over."""
+    source, replica = unique_name("source"), unique_name("replica")
+    lease_seconds = 4
+    async with sdk_client(dynamodb_local.endpoint_url) as dynamodb:
+        await create_streamed_table(dynamodb, source)
+        await create_streamed_table(dynamodb, replica, view_type=None)
+        tables, settings = (source, replica), {"start_at": "trim_horizon", "lease_seconds": lease_seconds}
+        async with (
+            Product(dynamodb_local, tables, **settings) as first,
+            Product(dynamodb_local, tables, **settings) as second,
+        ):
+            await (await first.start()).until_running()
+            await second.start()
+            standing = await second.until(lambda status: status["state"] == "standby")
+            assert standing["role"] == "standby"
+            assert (await second.get("/readyz")).status_code == 200
+
+            await first.kill()
+            await dynamodb.put_item(TableName=source, Item={"key": {"S": "after"}, "n": {"N": "1"}})
+            # A lease time, and what a start of the flow needs on a busy machine.
+            await second.until(lambda status: status["state"] == "running", lease_seconds + 3)
+            status = await second.until_caught_up()
+            assert status["role"] == "active"
+            assert await check_equal(dynamodb, source, replica) == 1
+            assert await second.stop() == 0
+
+
+async def test_a_pause_is_durable_and_a_clean_stop_repeats_nothing(
+    dynamodb_local: Server, unique_name: Callable[[str], str]
+) -> None:
+    """E73: paused stays paused through a restart; then everything that came meanwhile is applied once."""
+    source, replica = unique_name("source"), unique_name("replica")
+    async with sdk_client(dynamodb_local.endpoint_url) as dynamodb:
+        await create_streamed_table(dynamodb, source)
+        await create_streamed_table(dynamodb, replica, view_type=None)
+        async with Product(dynamodb_local, (source, replica), start_at="trim_horizon") as product:
+            await (await product.start()).until_running()
+            assert (await product.post("/pause")).json()["state"] == "paused"
+            await dynamodb.put_item(TableName=source, Item={"key": {"S": "meanwhile"}, "n": {"N": "1"}})
+            assert await product.stop() == 0
+
+            await product.start()
+            await product.until(lambda status: status["state"] == "paused")
+            await asyncio.sleep(1.0)
+            assert "Item" not in await dynamodb.get_item(TableName=replica, Key={"key": {"S": "meanwhile"}})
+            assert (await product.get("/readyz")).status_code == 200
+
+            assert (await product.post("/resume")).json()["state"] == "running"
+            status = await product.until_caught_up()
+            assert status["totals"]["items_written"] == 1
+            assert await product.stop() == 0
+
+            await product.start()
+            status = await product.until_caught_up()
+            assert status["totals"]["records_read"] == 0
+            assert await product.stop() == 0
