@@ -15,16 +15,10 @@ from service.errors import HaltError, LeaseLostError, RetryableError
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
-from service.replication.dead_letters import DeadLetters
-from service.replication.gate import WriteGate
-from service.replication.guard import Guard
-from service.replication.guard_window import GuardWindow
-from service.replication.lanes import Lanes
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
 from service.replication.readers import Readers
-from service.replication.requests import Requests
-from service.replication.sink import Sink
+from service.replication.write_path import WritePath
 
 LAST_SAVES = 5
 LOOK_AT_WINDOW_EVERY_SECONDS = 10.0
@@ -40,29 +34,23 @@ class Replicator:
         lease: LeaseHolder,
         readers: Readers,
         queue: ChangeQueue,
-        lanes: Lanes,
-        sink: Sink,
-        guard: Guard,
-        gate: WriteGate,
-        window: GuardWindow,
-        requests: Requests,
+        writing: WritePath,
         progress: Progress,
         checkpoints: Checkpoints,
-        dead_letters: DeadLetters,
     ) -> None:
         self._clock = clock
         self._lease = lease
         self.readers = readers
         self.queue = queue
-        self.lanes = lanes
-        self.sink = sink
-        self.guard = guard
-        self.gate = gate
-        self.window = window
-        self.requests = requests
+        self.lanes = writing.lanes
+        self.sink = writing.sink
+        self.guard = writing.guard
+        self.gate = writing.gate
+        self.window = writing.window
+        self.requests = writing.requests
+        self.dead_letters = writing.dead_letters
         self.progress = progress
         self.checkpoints = checkpoints
-        self.dead_letters = dead_letters
         self._jobs: asyncio.TaskGroup | None = None
         self._job_tasks: set[asyncio.Task[None]] = set()
         self._early_jobs: list[tuple[Coroutine[Any, Any, None], str]] = []

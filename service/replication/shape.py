@@ -15,7 +15,7 @@ import msgspec
 
 from service import items
 from service.errors import ChangeError
-from service.model import Image, ItemKey, SequenceNumber
+from service.model import Image, SequenceNumber
 from service.ports import Clock
 from service.telemetry import Observer, Warned
 
@@ -156,8 +156,3 @@ class Shape:
             text = moment.replace("+00:00", "Z").encode()
             self._stamp_prefix = b'%b:{"S":"%b"},' % (msgspec.json.encode(self.stamp_attribute), text)
         return self._stamp_prefix
-
-    def key_of(self, image: Image) -> ItemKey:
-        """The key attributes of an image, in key-schema order, as they stand there."""
-        attributes = items.attributes(image)
-        return ItemKey(items.join({name: attributes[name] for name in self._key_names}))

@@ -10,29 +10,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.config import Settings, StartFrom, WriteMode, load_transform
+from service.config import Settings, StartFrom, WriteMode
 from service.control import Gap, LeaseRecord, PipelineRecord
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.ports import Adapters
-from service.records import record_of
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
-from service.replication.dead_letters import DeadLetters
-from service.replication.gate import WriteGate
-from service.replication.guard import Guard
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
-from service.replication.lanes import Lanes
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
 from service.replication.readers import MENDS, Readers
 from service.replication.replicator import Replicator
-from service.replication.requests import ReplicaFitness, Requests
-from service.replication.shape import Shape
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
-from service.replication.sink import Sink
+from service.replication.write_path import build_write_path
 from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
@@ -168,50 +161,20 @@ class Tenure:
         """Wire the flow's parts."""
         settings, adapters, observer, clock = self._settings, self._adapters, self._observer, self._adapters.clock
         assert self._lease.lease is not None
-        gate = WriteGate(
-            clock,
-            writers=settings.writers,
-            max_per_second=settings.max_writes_per_second,
-            check_trust=self._lease.check_trust,
-        )
-        requests = Requests(
-            clock=clock,
-            gate=gate,
-            observer=observer,
-            max_attempts=settings.max_attempts,
-            fitness=ReplicaFitness(adapters.replica, self._source.keys, clock),
-        )
-        shape = shape_of(settings, self._source, adapters, observer)
-        window = GuardWindow(
-            guards_all=settings.write_mode is WriteMode.STRICT,
-            until=beginning.guarded_until,
-            distrusted_until=beginning.distrusted_until,
-        )
-        guard = Guard(
-            source=adapters.source,
-            replica=adapters.replica,
-            shape=shape,
-            window=window,
-            requests=requests,
-            observer=observer,
-        )
-        dead_letters = DeadLetters(
-            store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
-        )
         queue = ChangeQueue(settings.queue_max_records, settings.queue_max_bytes)
         progress = Progress(queue.release)
-        sink = Sink(
-            source=adapters.source,
-            replica=adapters.replica,
-            shape=shape,
-            guard=guard,
-            window=window,
-            requests=requests,
-            dead_letters=dead_letters,
-            clock=clock,
-            observer=observer,
+        writing = build_write_path(
+            settings=settings,
+            adapters=adapters,
+            source=self._source,
+            window=GuardWindow(
+                guards_all=settings.write_mode is WriteMode.STRICT,
+                until=beginning.guarded_until,
+                distrusted_until=beginning.distrusted_until,
+            ),
             settle=progress.settle,
-            skips_ttl_deletes=settings.skip_ttl_deletes,
+            check_trust=self._lease.check_trust,
+            observer=observer,
         )
         readers = Readers(
             streams=adapters.streams,
@@ -219,7 +182,7 @@ class Tenure:
             checkpoints=beginning.record.checkpoints,
             progress=progress,
             queue=queue,
-            dead_letters=dead_letters,
+            dead_letters=writing.dead_letters,
             clock=clock,
             observer=observer,
             poll_seconds=settings.poll_interval_seconds,
@@ -230,7 +193,7 @@ class Tenure:
             lease=self._lease.lease,
             record=beginning.record,
             progress=progress,
-            window=window,
+            window=writing.window,
             forgotten=readers.forgotten,
             clock=clock,
             observer=observer,
@@ -241,27 +204,7 @@ class Tenure:
             lease=self._lease,
             readers=readers,
             queue=queue,
-            lanes=Lanes(settings.writers, sink),
-            sink=sink,
-            guard=guard,
-            gate=gate,
-            window=window,
-            requests=requests,
+            writing=writing,
             progress=progress,
             checkpoints=checkpoints,
-            dead_letters=dead_letters,
         )
-
-
-def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer) -> Shape:
-    """The shape of the replica's items, as configured."""
-    return Shape(
-        key_names=tuple(key.name for key in source.keys),
-        clock=adapters.clock,
-        observer=observer,
-        stamp_attribute=settings.stamp_attribute,
-        sequence_attribute=settings.sequence_attribute,
-        include=settings.include_attributes,
-        exclude=settings.exclude_attributes,
-        transform=load_transform(settings.transform) if settings.transform else None,
-    )

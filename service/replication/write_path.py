@@ -1,0 +1,91 @@
+"""The way of a change from a lane to the replica, wired: the same for the running service and for Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.config import Settings, load_transform
+from service.model import TableDescription
+from service.ports import Adapters
+from service.records import record_of
+from service.replication.dead_letters import DeadLetters
+from service.replication.gate import WriteGate
+from service.replication.guard import Guard
+from service.replication.guard_window import GuardWindow
+from service.replication.lanes import Lanes
+from service.replication.requests import ReplicaFitness, Requests
+from service.replication.shape import Shape
+from service.replication.sink import Settle, Sink
+from service.telemetry import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class WritePath:
+    lanes: Lanes
+    sink: Sink
+    guard: Guard
+    window: GuardWindow
+    dead_letters: DeadLetters
+    requests: Requests
+    gate: WriteGate
+    shape: Shape
+
+
+def build_write_path(
+    *,
+    settings: Settings,
+    adapters: Adapters,
+    source: TableDescription,
+    window: GuardWindow,
+    settle: Settle,
+    check_trust: Callable[[], None],
+    observer: Observer,
+) -> WritePath:
+    """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written."""
+    clock, replica = adapters.clock, adapters.replica
+    gate = WriteGate(
+        clock, writers=settings.writers, max_per_second=settings.max_writes_per_second, check_trust=check_trust
+    )
+    requests = Requests(
+        clock=clock,
+        gate=gate,
+        observer=observer,
+        max_attempts=settings.max_attempts,
+        fitness=ReplicaFitness(replica, source.keys, clock),
+    )
+    shape = shape_of(settings, source, adapters, observer)
+    guard = Guard(
+        source=adapters.source, replica=replica, shape=shape, window=window, requests=requests, observer=observer
+    )
+    dead_letters = DeadLetters(
+        store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
+    )
+    sink = Sink(
+        source=adapters.source,
+        replica=replica,
+        shape=shape,
+        guard=guard,
+        window=window,
+        requests=requests,
+        dead_letters=dead_letters,
+        clock=clock,
+        observer=observer,
+        settle=settle,
+        skips_ttl_deletes=settings.skip_ttl_deletes,
+    )
+    return WritePath(Lanes(settings.writers, sink), sink, guard, window, dead_letters, requests, gate, shape)
+
+
+def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer) -> Shape:
+    """The shape of the replica's items, as configured."""
+    return Shape(
+        key_names=tuple(key.name for key in source.keys),
+        clock=adapters.clock,
+        observer=observer,
+        stamp_attribute=settings.stamp_attribute,
+        sequence_attribute=settings.sequence_attribute,
+        include=settings.include_attributes,
+        exclude=settings.exclude_attributes,
+        transform=load_transform(settings.transform) if settings.transform else None,
+    )
