@@ -1,0 +1,162 @@
+"""A client of the admin API: what the commands of the shell say to a service that runs elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+from dotenv import dotenv_values
+
+from service.errors import DynamirrorError
+
+Document = dict[str, Any]
+
+# A pause answers when the last write is done, and the API interrupts any call after a minute.
+_TIMEOUT = httpx.Timeout(75, connect=5)
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_ENV_FILE = ".env"
+
+
+class AdminError(DynamirrorError):
+    """The service could not be asked, or refused; one line for a person."""
+
+
+def environment() -> Mapping[str, str]:
+    """The environment over `.env`, as the service reads it."""
+    given = {**dotenv_values(_ENV_FILE), **os.environ}
+    return {name: value for name, value in given.items() if value}
+
+
+def default_url(given: Mapping[str, str]) -> str:
+    """Where a service with these settings is reached from this machine."""
+    host = given.get("DYNAMIRROR_ADMIN_HOST", "127.0.0.1")
+    host = _ANY_ADDRESS.get(host, host)
+    port = given.get("DYNAMIRROR_ADMIN_PORT", "8080")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def default_token(given: Mapping[str, str]) -> str | None:
+    """The admin token, or the read token where there is no other."""
+    return given.get("DYNAMIRROR_ADMIN_TOKEN") or given.get("DYNAMIRROR_READ_TOKEN")
+
+
+class AdminClient:
+    """One service. Every call raises AdminError; none is repeated by itself. Redirects are not followed."""
+
+    def __init__(self, url: str, token: str | None, transport: httpx.BaseTransport | None = None) -> None:
+        self._url = url.rstrip("/")
+        headers = {b"authorization": b"Bearer " + token.encode()} if token else {}
+        try:
+            parsed = httpx.URL(self._url)
+        except httpx.InvalidURL as error:
+            raise AdminError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080") from error
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise AdminError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
+        # A proxy of the environment can't reach this machine's loopback, and would see the token.
+        self._client = httpx.Client(
+            base_url=parsed,
+            headers=headers,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=not _is_loopback(parsed.host),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def status(self) -> Document:
+        return self._ask("GET", "/status")
+
+    def pause(self) -> Document:
+        return self._ask("POST", "/pause")
+
+    def resume(self) -> Document:
+        return self._ask("POST", "/resume")
+
+    def replay(
+        self,
+        *,
+        sequence_number: str | None = None,
+        shard_id: str | None = None,
+        from_time: datetime | None = None,
+        from_: str | None = None,
+        dry_run: bool = False,
+    ) -> Document:
+        body = {
+            "sequence_number": sequence_number,
+            "shard_id": shard_id,
+            "from_time": from_time.isoformat() if from_time else None,
+            "from": from_,
+            "dry_run": dry_run,
+        }
+        return self._ask("POST", "/replay", json={name: value for name, value in body.items() if value is not None})
+
+    def find_replay(self, replay_id: str) -> Document:
+        return self._ask("GET", f"/replays/{quote(replay_id, safe='')}")
+
+    def replays(self) -> Document:
+        return self._ask("GET", "/replays")
+
+    def dead_letters(self, limit: int, cursor: str | None) -> Document:
+        return self._ask("GET", "/dead-letters", params={"limit": limit} | ({"cursor": cursor} if cursor else {}))
+
+    def find_dead_letter(self, letter_id: str) -> Document:
+        return self._ask("GET", f"/dead-letters/{quote(letter_id, safe='')}")
+
+    def redrive(self, ids: list[str] | None) -> Document:
+        """None means all."""
+        return self._ask("POST", "/dead-letters/redrive", json={"all": True} if ids is None else {"ids": ids})
+
+    def discard(self, letter_id: str) -> None:
+        self._ask("DELETE", f"/dead-letters/{quote(letter_id, safe='')}")
+
+    def _ask(self, method: str, path: str, **options: Any) -> Document:
+        try:
+            response = self._client.request(method, path, **options)
+        except httpx.ConnectError as error:
+            raise AdminError(
+                f"Nothing answers at {self._url}: is the service running there? Name another place with --url."
+            ) from error
+        except httpx.TimeoutException as error:
+            raise AdminError(f"{self._url} does not answer in time; try again, or look at its log.") from error
+        except httpx.HTTPError as error:
+            raise AdminError(f"{self._url} can't be asked: {type(error).__name__}: {error}") from error
+        return self._understood(response)
+
+    def _understood(self, response: httpx.Response) -> Document:
+        try:
+            document = response.json() if response.content else {}
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise AdminError(
+                f"What answers at {self._url} is not dynamirror's admin API (HTTP {response.status_code})."
+            )
+        if response.is_success:
+            return document
+        if response.status_code == 401:
+            raise AdminError(
+                f"The service at {self._url} wants a token, and not the one that was sent, if any: "
+                "set DYNAMIRROR_ADMIN_TOKEN to the service's."
+            )
+        raise AdminError(str(document.get("detail") or f"{self._url} answers HTTP {response.status_code}."))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,237 @@
+"""The commands that ask a running service: status, pause, resume, replay, dead-letters.
+
+Tables for people, `--json` for machines. What goes wrong is one line on standard error and exit code 1; a command that
+makes no sense is exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from service.admin_client import AdminClient, AdminError, Document, default_token, default_url, environment
+from service.admin_tables import dead_letter_table, pairs, printable, status_tables, text
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="Where the service's admin API is. [default: DYNAMIRROR_ADMIN_HOST and _PORT]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...")]
+LetterId = Annotated[str, typer.Argument(metavar="ID")]
+_TOKEN_TEXT = "The token comes from DYNAMIRROR_ADMIN_TOKEN."
+_REPLAY_POLL_SECONDS = 1.0
+_PIPE_WIDTH = 200
+
+
+class Horizon(StrEnum):
+    TRIM_HORIZON = "trim_horizon"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(epilog=_TOKEN_TEXT)(status)
+    app.command(epilog=_TOKEN_TEXT)(pause)
+    app.command(epilog=_TOKEN_TEXT)(resume)
+    app.command(epilog=_TOKEN_TEXT)(replay)
+    letters = typer.Typer(invoke_without_command=True, epilog=_TOKEN_TEXT)
+    letters.callback()(list_letters)
+    letters.command("show")(show_letter)
+    letters.command("redrive")(redrive)
+    letters.command("discard")(discard)
+    app.add_typer(letters, name="dead-letters")
+
+
+def status(
+    url: Url = None,
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(help="With --watch: seconds between two looks.", min=0.1)] = 2.0,
+) -> None:
+    """Show what the service does, how far behind it is, and what needs a person."""
+    with asking(url) as client:
+        if not watch:
+            _print(client.status(), as_json, status_tables)
+        elif as_json:
+            _watch_json(client, every)
+        else:
+            _watch(client, every)
+
+
+def pause(url: Url = None, as_json: Json = False) -> None:
+    """Stop the writes; returns when none is in flight any more. Kept through restarts."""
+    with asking(url) as client:
+        _print(client.pause(), as_json, _state_line)
+
+
+def resume(url: Url = None, as_json: Json = False) -> None:
+    """Let the writes go on."""
+    with asking(url) as client:
+        _print(client.resume(), as_json, _state_line)
+
+
+def replay(
+    sequence_number: Annotated[str | None, typer.Option(help="Replay from this record on.")] = None,
+    shard_id: Annotated[str | None, typer.Option(help="The shard of --sequence-number; found when left out.")] = None,
+    from_time: Annotated[str | None, typer.Option(help="Replay from this time on, such as 2026-11-23T10:15Z.")] = None,
+    from_: Annotated[Horizon | None, typer.Option("--from", help="Replay all that the stream has.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when it is done; exit code 1 if it failed.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Apply a part of the stream's history again; newer items of the replica stay as they are."""
+    if sum(given is not None for given in (sequence_number, from_time, from_)) != 1:
+        _usage("give exactly one of --sequence-number, --from-time and --from")
+    if shard_id is not None and sequence_number is None:
+        _usage("--shard-id goes with --sequence-number only")
+    moment = None if from_time is None else _time(from_time)
+    with asking(url) as client:
+        job = client.replay(
+            sequence_number=sequence_number,
+            shard_id=shard_id,
+            from_time=moment,
+            from_=from_.value if from_ else None,
+            dry_run=dry_run,
+        )
+        while wait and job.get("state") == "running":
+            time.sleep(_REPLAY_POLL_SECONDS)
+            job = client.find_replay(str(job["id"]))
+        _print(job, as_json, pairs)
+        if job.get("state") == "failed":
+            raise typer.Exit(1)
+
+
+def list_letters(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="At most this many.", min=1, max=1000)] = 100,
+    cursor: Annotated[str | None, typer.Option(help="Go on where the last list ended.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the changes that could not be written, oldest first; show, redrive or discard them."""
+    if context.invoked_subcommand is not None:
+        context.obj = url
+        return
+    with asking(url) as client:
+        page = client.dead_letters(limit, cursor)
+        _print(page, as_json, lambda found: dead_letter_table(found["items"]))
+        if page.get("cursor") and not as_json:
+            Console(stderr=True).print(text(f"There are more: --cursor {page['cursor']}"))
+
+
+def show_letter(context: typer.Context, letter_id: LetterId, url: Url = None, as_json: Json = False) -> None:
+    """Show one dead letter with its whole record, item values included."""
+    with asking(url or context.obj) as client:
+        _print(client.find_dead_letter(letter_id), as_json, pairs)
+
+
+def redrive(
+    context: typer.Context,
+    ids: LetterIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Write dead letters again, unless a newer state of their item has been applied since; exit code 1 if some fail."""
+    if bool(ids) == everything:
+        _usage("give the ids of dead letters, or --all")
+    with asking(url or context.obj) as client:
+        outcome = client.redrive(None if everything else ids)
+        _print(outcome, as_json, pairs)
+        if outcome.get("failed"):
+            raise typer.Exit(1)
+
+
+def discard(context: typer.Context, ids: LetterIds = None, url: Url = None) -> None:
+    """Discard dead letters: their changes are given up for good."""
+    if not ids:
+        _usage("give the ids of dead letters")
+    with asking(url or context.obj) as client:
+        for letter_id in ids:
+            client.discard(letter_id)
+            print(f"discarded {printable(letter_id)}")
+
+
+@contextmanager
+def asking(url: str | None) -> Iterator[AdminClient]:
+    """A client; what it raises becomes one line on standard error and exit code 1."""
+    given = environment()
+    try:
+        with AdminClient(url or default_url(given), default_token(given)) as client:
+            yield client
+    except AdminError as error:
+        print(printable(error), file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _watch(client: AdminClient, every: float) -> None:
+    """Until Ctrl-C. A service that goes away is shown as such, and looked for again."""
+    with Live(status_tables(client.status()), auto_refresh=False, screen=False) as live:
+        for shown in _looks(client, every):
+            live.update(status_tables(shown) if isinstance(shown, dict) else text(shown, "bold red"), refresh=True)
+
+
+def _watch_json(client: AdminClient, every: float) -> None:
+    """One document a line; a service that goes away is a line on standard error."""
+    print(json.dumps(client.status()), flush=True)
+    for shown in _looks(client, every):
+        if isinstance(shown, dict):
+            print(json.dumps(shown), flush=True)
+        else:
+            print(printable(shown), file=sys.stderr, flush=True)
+
+
+def _looks(client: AdminClient, every: float) -> Iterator[Document | AdminError]:
+    try:
+        while True:
+            time.sleep(every)
+            try:
+                yield client.status()
+            except AdminError as error:
+                yield error
+    except KeyboardInterrupt:
+        return
+
+
+def _print(document: Document, as_json: bool, rendered: Callable[[Document], RenderableType]) -> None:
+    if as_json:
+        print(json.dumps(document))
+    else:
+        _console().print(rendered(document))
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for a line of a table where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
+
+
+def _state_line(status: Document) -> RenderableType:
+    return text(f"{status.get('pipeline')} is {status.get('state')}")
+
+
+def _time(given: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        _usage(f"--from-time {given!r} is not a time; expected one such as 2026-11-23T10:15:00Z")
+    if moment.tzinfo is None:
+        _usage(f"--from-time {given!r} has no offset from UTC; expected one such as 2026-11-23T10:15:00Z")
+    return moment.astimezone(UTC)
+
+
+def _usage(message: str) -> NoReturn:
+    raise typer.BadParameter(message)

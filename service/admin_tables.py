@@ -1,0 +1,164 @@
+"""The admin API's documents as tables for people.
+
+Whatever comes from the service is printed as it is, never as markup, and without control characters: a key or an error
+can hold anything, a terminal's escape codes too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from service.admin_client import Document
+
+_GOOD, _WORRY, _BAD = "green", "yellow", "bold red"
+_STATE_STYLES = {
+    "running": _GOOD,
+    "reading": _GOOD,
+    "done": _GOOD,
+    "starting": _WORRY,
+    "snapshotting": _WORRY,
+    "paused": _WORRY,
+    "stopping": _WORRY,
+    "failed": _BAD,
+}
+
+
+def printable(value: object) -> str:
+    """One line of text without control characters."""
+    text = "" if value is None else str(value)
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def text(value: object, style: str = "") -> Text:
+    return Text(printable(value), style=style)
+
+
+def status_tables(status: Document) -> RenderableType:
+    """The status document: what matters at night first, then shards, then what a person should do."""
+    parts: list[RenderableType] = [_overview(status)]
+    if status.get("shards"):
+        parts.append(_shards(status["shards"]))
+    parts += [text(f"gap: {each.get('reason')}", _BAD) for each in status.get("gaps", ())]
+    parts += [text(f"warning: {each}", _WORRY) for each in status.get("warnings", ())]
+    return Group(*parts)
+
+
+def _overview(status: Document) -> Table:
+    table = _pairs()
+    state = status.get("state")
+    table.add_row("pipeline", text(status.get("pipeline")))
+    table.add_row("state", text(state, _STATE_STYLES.get(str(state), "")))
+    if status.get("reason"):
+        table.add_row("reason", text(status["reason"], _BAD))
+    table.add_row("role", text(status.get("role")))
+    for side in ("source", "replica"):
+        place = status.get(side, {})
+        table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))
+    table.add_row("lag", _lag(status.get("lag", {})))
+    queue = status.get("queue", {})
+    table.add_row(
+        "queue",
+        text(
+            f"{number(queue.get('records'))} of {number(queue.get('max_records'))} records, "
+            f"{number(queue.get('bytes'))} of {number(queue.get('max_bytes'))} bytes"
+        ),
+    )
+    rates = status.get("rates", {})
+    read, applied = rates.get("records_read_per_second"), rates.get("records_applied_per_second")
+    table.add_row("rates", text(f"{number(read)} records/s read, {number(applied)} records/s applied"))
+    totals = status.get("totals", {}).items()
+    table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
+    letters = status.get("dead_letters", 0)
+    table.add_row("dead letters", text(number(letters), _BAD if letters else ""))
+    table.add_row("verified", _verification(status.get("last_verification")))
+    table.add_row("version", text(f"{status.get('version')}, since {status.get('started_at')}"))
+    return table
+
+
+def _lag(lag: Document) -> Text:
+    if lag.get("seconds") is None:
+        return text("unknown", _WORRY)
+    caught_up = bool(lag.get("caught_up"))
+    words = "caught up" if caught_up else f"{number(lag.get('unapplied_records'))} records unapplied"
+    return text(f"{lag['seconds']:.1f} s, {words}", _GOOD if caught_up else _WORRY)
+
+
+def _verification(found: Document | None) -> Text:
+    if not found:
+        return text("never")
+    differences = sum(int(found.get(name) or 0) for name in ("missing", "extra", "different"))
+    return text(
+        f"{number(found.get('items_compared'))} items, {number(differences)} differences, "
+        f"{found.get('finished_at') or found.get('state')}",
+        _WORRY if differences else "",
+    )
+
+
+def _shards(shards: Iterable[Document]) -> Table:
+    table = _table("shard", "state", "lag s", "read", "applied", "checkpoint")
+    for shard in shards:
+        state = str(shard.get("state"))
+        lag = shard.get("lag_seconds")
+        table.add_row(
+            text(shard.get("shard_id")),
+            text(state, _STATE_STYLES.get(state, "")),
+            text("" if lag is None else f"{lag:.1f}"),
+            text(number(shard.get("records_read"))),
+            text(number(shard.get("records_applied"))),
+            text(shard.get("checkpoint")),
+        )
+    return table
+
+
+def dead_letter_table(letters: Iterable[Document]) -> Table:
+    table = _table("id", "failed at", "event", "keys", "error", "attempts")
+    for letter in letters:
+        table.add_row(
+            text(letter.get("id")),
+            text(letter.get("failed_at")),
+            text(letter.get("event_name")),
+            text(json.dumps(letter.get("keys"), ensure_ascii=False)),
+            text(letter.get("error")),
+            text(letter.get("attempts")),
+        )
+    return table
+
+
+def pairs(document: Document) -> Table:
+    """Any flat document: a name and a value a line; what is not there is left out."""
+    table = _pairs()
+    for name, value in document.items():
+        if value is None:
+            continue
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
+        table.add_row(text(name.replace("_", " ")), text(shown, _STATE_STYLES.get(str(value), "")))
+    return table
+
+
+def number(value: Any) -> str:
+    """Numbers with a comma at the thousands, the rest as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _pairs() -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
