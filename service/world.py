@@ -1,0 +1,134 @@
+"""The outside world, opened: settings become connections, checked tables, and the adapters of the ports."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from service.aws.clients import Connections, open_connections
+from service.aws.control_store import DynamoControlStore
+from service.aws.schema_store import DynamoSchemaStore
+from service.aws.streams import DynamoStreams
+from service.aws.table_creation import create_table_like
+from service.aws.tables import DynamoTable, describe_table
+from service.config import Settings
+from service.errors import HaltError, RefusedError, RetryableError
+from service.migrations import Migration, migrate
+from service.model import TableDescription
+from service.operations.pipeline import Outside
+from service.ports import Adapters, Clock
+from service.replication.backoff import Backoff
+from service.replication.lease import MARGIN
+from service.startup import check_stream, check_tables
+
+Answer = TypeVar("Answer")
+MAX_REQUEST_SECONDS = 5.0
+START_TRIES = 4
+
+
+class SystemClock:
+    """Implements ports.Clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def request_timeout(settings: Settings) -> float:
+    """Seconds for one request: over within the lease's margin, so that no write outlives the trust in the lease."""
+    return min(MAX_REQUEST_SECONDS, settings.lease_seconds * MARGIN * 0.8)
+
+
+class World:
+    """Both tables, the stream and the control table, as the settings name them."""
+
+    def __init__(self, settings: Settings, connections: Connections, clock: Clock) -> None:
+        self._settings = settings
+        self._connections = connections
+        self._clock = clock
+
+    async def look(self) -> Outside:
+        """Describe and check both tables, and make the adapters. Raises ConfigurationError, HaltError, RetryableError.
+
+        Creates the replica where that is wanted and it is missing.
+        """
+        settings, connections = self._settings, self._connections
+        source = await describe_table(connections.source.client, settings.source_table, "source")
+        check_stream(source)
+        replica = await self._replica_like(source)
+        is_one_endpoint = connections.source.client.meta.endpoint_url == connections.replica.client.meta.endpoint_url
+        check_tables(source, replica, is_one_endpoint=is_one_endpoint)
+        return Outside(self._adapters(source), source, replica)
+
+    async def _replica_like(self, source: TableDescription) -> TableDescription:
+        client, name = self._connections.replica.client, self._settings.replica_table
+        if self._settings.create_replica:
+            await create_table_like(client, name, source.keys, self._clock)
+        return await describe_table(client, name, "replica")
+
+    def _adapters(self, source: TableDescription) -> Adapters:
+        settings, connections = self._settings, self._connections
+        assert source.stream_arn is not None
+        sequence = settings.sequence_attribute
+        return Adapters(
+            streams=DynamoStreams(
+                connections.streams.client, connections.streams.wire, source.stream_arn, source.keys, source.view_type
+            ),
+            source=DynamoTable(
+                connections.source.client, connections.source.wire, settings.source_table, source.keys, "", "source"
+            ),
+            replica=DynamoTable(
+                connections.replica.client,
+                connections.replica.wire,
+                settings.replica_table,
+                source.keys,
+                sequence,
+                "replica",
+            ),
+            control=DynamoControlStore(connections.replica.client, settings.control_table, settings.pipeline_name),
+            clock=self._clock,
+        )
+
+    def schema_store(self) -> DynamoSchemaStore:
+        return DynamoSchemaStore(self._connections.replica.client, self._settings.control_table, self._clock)
+
+    async def migrate(self, owner: str) -> list[Migration]:
+        return await migrate(self.schema_store(), clock=self._clock, owner=owner)
+
+
+@asynccontextmanager
+async def open_world(settings: Settings) -> AsyncIterator[World]:
+    """The connections that the settings name, until the block ends."""
+    async with open_connections(settings, request_timeout(settings)) as connections:
+        yield World(settings, connections, SystemClock())
+
+
+async def at_start(clock: Clock, step: Callable[[], Awaitable[Answer]]) -> Answer:
+    """A step before the service runs: tried a few times, then an error for a person. Raises HaltError."""
+    backoff = Backoff(clock, first_seconds=0.3)
+    for attempt in range(START_TRIES):
+        try:
+            return await step()
+        except RefusedError as error:
+            raise HaltError(str(error)) from error
+        except RetryableError as error:
+            if attempt == START_TRIES - 1:
+                raise HaltError(str(error)) from error
+        await backoff.wait()
+    raise AssertionError("the last try returns or raises")
+
+
+def new_owner() -> str:
+    """Names this process and no other: where it runs, for people, and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
