@@ -56,6 +56,7 @@ class Suspicions:
         clock: Clock,
         settle: Callable[[OpenPage], None],
         repairs: bool,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         """`settle` is told of each page one of whose suspicions has its verdict."""
         self._source = source
@@ -65,6 +66,7 @@ class Suspicions:
         self._clock = clock
         self._settle = settle
         self._repairs = repairs
+        self._max_waiting = max_waiting
         self._open: set[ItemKey] = set()
         self._waiting: list[Suspicion] = []
         self._has_room = asyncio.Event()
@@ -73,7 +75,7 @@ class Suspicions:
 
     async def add(self, keys: Sequence[ItemKey], page: OpenPage) -> None:
         """Take these keys of a page in; waits while too many are open. At most 100 keys."""
-        while len(self._open) >= MAX_WAITING:
+        while len(self._open) >= self._max_waiting:
             self._has_room.clear()
             await self._has_room.wait()
         new = [key for key in keys if key not in self._open]  # the other table's scan may have brought one already

@@ -7,11 +7,11 @@ async with Service(world) as service:      # replicates until the block ends
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from service.config import Settings, load_settings
-from service.control import LeaseRecord
 from service.operations.jobs import JobState, Verification
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.report import Report
@@ -26,6 +26,12 @@ def settings_of(**overrides: Any) -> Settings:
     """As the tables of a world are named; a first start reads what comes from then on."""
     values = {"source_table": "master-table", "replica_table": "replica-table", "start_at": "latest"}
     return load_settings({}, **(values | overrides))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """For what nobody is told of: looked at again and again, in virtual time."""
+    while not condition():  # noqa: ASYNC110  there is no event to wait for
+        await asyncio.sleep(0.1)
 
 
 class Service:
@@ -93,11 +99,7 @@ class Service:
 
     async def until_caught_up(self) -> None:
         await self.flow()
-        while not self.report.status().lag.caught_up:
-            await asyncio.sleep(0.1)
-
-    async def lease(self) -> LeaseRecord | None:
-        return await self.adapters.control.read_lease()
+        await until(lambda: self.report.status().lag.caught_up)
 
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
         """From its start to its end."""

@@ -32,6 +32,8 @@ class FakeTable:
         self.items: dict[ItemKey, Image] = {}
         self.calls: Counter[str] = Counter()
         self.is_missing = False
+        self.page_bytes = _PAGE_BYTES
+        """A test may cut a scan's pages shorter."""
         self._jitter = jitter or Jitter()
 
     async def describe(self) -> TableDescription:
@@ -78,7 +80,7 @@ class FakeTable:
         for place in places:
             if start is not None and place <= start:
                 continue
-            if page and (size >= _PAGE_BYTES or len(page) == limit):
+            if page and (size >= self.page_bytes or len(page) == limit):
                 return ScanPage(page, page[-1][0], size)
             page.append((place[1], self.items[place[1]]))
             size += len(page[-1][1])
