@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, NoReturn
@@ -62,10 +62,9 @@ def status(
     with asking(url) as client:
         if not watch:
             _print(client.status(), as_json, status_tables)
-        elif as_json:
-            _watch_json(client, every)
-        else:
-            _watch(client, every)
+            return
+        with suppress(KeyboardInterrupt):
+            (_watch_json if as_json else _watch)(client, every)
 
 
 def pause(url: Url = None, as_json: Json = False) -> None:
@@ -195,15 +194,13 @@ def _watch_json(client: AdminClient, every: float) -> None:
 
 
 def _looks(client: AdminClient, every: float) -> Iterator[Document | AdminError]:
-    try:
-        while True:
-            time.sleep(every)
-            try:
-                yield client.status()
-            except AdminError as error:
-                yield error
-    except KeyboardInterrupt:
-        return
+    while True:
+        time.sleep(every)
+        try:
+            shown: Document | AdminError = client.status()
+        except AdminError as error:
+            shown = error
+        yield shown
 
 
 def _print(document: Document, as_json: bool, rendered: Callable[[Document], RenderableType]) -> None:
