@@ -108,6 +108,19 @@ class AdminClient:
     def replays(self) -> Document:
         return self._ask("GET", "/replays")
 
+    def snapshot(self) -> Document:
+        return self._ask("POST", "/snapshot")
+
+    def find_snapshot(self, snapshot_id: str) -> Document:
+        return self._ask("GET", f"/snapshots/{quote(snapshot_id, safe='')}")
+
+    def verify(self, *, repair: bool, sample: float | None) -> Document:
+        body: Document = {"repair": repair} | ({"sample": sample} if sample is not None else {})
+        return self._ask("POST", "/verify", json=body)
+
+    def find_verification(self, verification_id: str) -> Document:
+        return self._ask("GET", f"/verifications/{quote(verification_id, safe='')}")
+
     def dead_letters(self, limit: int, cursor: str | None) -> Document:
         return self._ask("GET", "/dead-letters", params={"limit": limit} | ({"cursor": cursor} if cursor else {}))
 

@@ -1,0 +1,127 @@
+"""The command line: `dynamirror COMMAND`, also `python -m service COMMAND`.
+
+Thin: a command reads its settings, hands over, and turns an error into one clear line and an exit code. Exit codes:
+0 done, 1 failed, 2 usage or configuration, 3 (`verify` only) differences found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from service import admin_commands, job_commands
+from service.config import load_settings
+from service.errors import ConfigurationError, DynamirrorError
+from service.log_setup import configure_log, logger
+from service.signals import StoppedError, run_until_signal
+
+FAILED = 1
+CONFIGURATION = 2
+
+app = typer.Typer(
+    name="dynamirror",
+    help="Replicates one DynamoDB table to another through DynamoDB Streams, in order and without loss.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"dynamirror {version('dynamirror')}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Settings are environment variables, or the same names in a .env file; see the README.")
+def _options(
+    is_version_wanted: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run() -> None:
+    """Replicate, and serve the admin API, until it is stopped by SIGTERM or Ctrl-C."""
+    settings = load_settings()
+    configure_log(settings)
+    # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
+    from service.app import serve
+
+    work = serve(settings, announce=lambda running: logger().info("admin api listens", url=running.url))
+    with contextlib.suppress(StoppedError):  # before it had begun
+        run_until_signal(work, "before the service ran")
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so many seconds.", min=0)] = None,
+) -> None:
+    """Replicate between two tables of an emulator in this process: no AWS account, no network."""
+    from service.demo.show import show
+
+    with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C
+        asyncio.run(show(Console(), seconds))
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the steps, and change nothing.")] = False,
+) -> None:
+    """Bring the control table to the newest schema, creating it where it is missing."""
+    settings = load_settings()
+    configure_log(settings)
+    from service.standalone import pending_migrations, take_migrations
+
+    if not dry_run:
+        done = run_until_signal(take_migrations(settings), "migrate again: steps may be repeated")
+        print("\n".join(f"applied {migration}" for migration in done) or "nothing to do")
+        return
+    for migration in (found := run_until_signal(pending_migrations(settings), "nothing was changed")):
+        print(migration)
+        for step in migration.steps:
+            print(f"  {step}")
+    if not found:
+        print("nothing to do")
+
+
+job_commands.register(app)
+admin_commands.register(app)
+
+
+def main() -> None:
+    """The installed command's entry point; ends the process."""
+    try:
+        app(prog_name="dynamirror")
+    except KeyboardInterrupt:
+        sys.exit(FAILED)
+    except Exception as error:  # the last place: what nobody reacted to becomes a line for a person
+        sys.exit(_report(_cause(error)))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The one error that counts among those of tasks that fell together: ours before a foreign one."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [_cause(inner) for inner in error.exceptions]
+    return next((cause for cause in causes if isinstance(cause, DynamirrorError)), causes[0])
+
+
+def _report(error: BaseException) -> int:
+    """Say what went wrong, and give the exit code."""
+    if isinstance(error, DynamirrorError):
+        lines = str(error).splitlines() or [type(error).__name__]
+    else:
+        lines = [f"an unexpected error, which is a defect: {error!r:.300}"]
+    for line in lines:
+        print(f"dynamirror: {line}", file=sys.stderr)
+    return CONFIGURATION if isinstance(error, ConfigurationError) else FAILED

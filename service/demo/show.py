@@ -1,0 +1,157 @@
+"""The demo from its beginning to its end: emulator, service, writer and display in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from service.app import Running, serve
+from service.config import Settings, load_settings
+from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emulator, use_dummy_credentials
+from service.demo.scene import Scene, look
+from service.demo.screen import Screen
+from service.demo.writer import Writer
+from service.log_setup import configure_log
+
+ADMIN_PORT = 8080
+LOOK_EVERY_SECONDS = 0.5
+CONVERGE_SECONDS = 5.0
+"""How long the end waits for the last changes to arrive."""
+
+
+def demo_settings(emulator_url: str, admin_port: int) -> Settings:
+    """The demo's own; neither the environment nor a `.env` file is read."""
+    return load_settings(
+        {
+            "DYNAMIRROR_SOURCE_TABLE": SOURCE,
+            "DYNAMIRROR_REPLICA_TABLE": REPLICA,
+            "DYNAMIRROR_SOURCE_REGION": REGION,
+            "DYNAMIRROR_REPLICA_REGION": REGION,
+            "DYNAMIRROR_SOURCE_ENDPOINT_URL": emulator_url,
+            "DYNAMIRROR_REPLICA_ENDPOINT_URL": emulator_url,
+            "DYNAMIRROR_ADMIN_PORT": str(admin_port),
+            "DYNAMIRROR_LOG_FORMAT": "text",
+            "DYNAMIRROR_LOG_LEVEL": "WARNING",
+        }
+    )
+
+
+async def show(console: Console, seconds: float | None = None) -> None:
+    """Until SIGINT, SIGTERM or `seconds` are over; then the tables are given time to become equal.
+
+    A second signal ends it at once. Raises HaltError.
+    """
+    use_dummy_credentials()
+    ending = asyncio.Event()
+    with _signals_set(ending), running_emulator() as emulator_url:
+        async with Tables(emulator_url) as tables:
+            await tables.create()
+            writer = Writer(tables)
+            await writer.begin()
+            notes, port = [], _free_port()
+            if port != ADMIN_PORT:
+                notes.append(f"port {ADMIN_PORT} is taken: the admin API listens on {port}")
+            settings = demo_settings(emulator_url, port)
+            configure_log(settings)
+            await _Show(console, notes, tables, writer, settings, ending).run(seconds)
+
+
+class _Show:
+    """The service, the writer and the display, side by side."""
+
+    def __init__(
+        self,
+        console: Console,
+        notes: list[str],
+        tables: Tables,
+        writer: Writer,
+        settings: Settings,
+        ending: asyncio.Event,
+    ) -> None:
+        self._console = console
+        self._notes = notes
+        self._tables = tables
+        self._writer = writer
+        self._settings = settings
+        self._ending = ending
+        self._announced: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+
+    async def run(self, seconds: float | None) -> None:
+        """Returns when the service has stopped in order. Raises what the service raises, in a group."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                serve(self._settings, announce=self._announced.set_result, handles_signals=False), name="service"
+            )
+            running = await self._announced
+            emulator_url = str(self._settings.source_endpoint_url)
+            with Screen(self._console, self._notes, running.url, emulator_url) as screen:
+                await self._act(running, screen, seconds)
+            running.stop()
+
+    async def _act(self, running: Running, screen: Screen, seconds: float | None) -> None:
+        writing = asyncio.create_task(self._writer.write(), name="writer")
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._ending.is_set() and not writing.done():
+                    screen.show(await self._look(running))
+                    await asyncio.sleep(LOOK_EVERY_SECONDS)
+        except TimeoutError:
+            pass
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+        if not writing.cancelled():
+            writing.result()
+        screen.end(await self._until_equal(running))
+
+    async def _until_equal(self, running: Running) -> Scene:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + CONVERGE_SECONDS
+        while True:
+            scene = await self._look(running)
+            if scene.is_equal or loop.time() > give_up_at:
+                return scene
+            await asyncio.sleep(LOOK_EVERY_SECONDS / 5)
+
+    async def _look(self, running: Running) -> Scene:
+        return await look(self._tables, self._writer, running.console.status, self._settings.metadata_attributes)
+
+
+def _free_port() -> int:
+    """The usual port, or any other that is free."""
+    for port in (ADMIN_PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise AssertionError("some port is free")
+
+
+@contextmanager
+def _signals_set(ending: asyncio.Event) -> Iterator[None]:
+    """The first signal sets the event, the second one cancels what is under way."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def on_signal() -> None:
+        if ending.is_set():
+            task.cancel()
+        ending.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,144 @@
+"""The commands that run a long job to its end, `snapshot` and `verify`: here, or with `--url` in a running service."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+
+from service.admin_client import AdminClient, Document
+from service.admin_commands import asking
+from service.config import Settings, load_settings
+from service.errors import HaltError
+from service.job_bar import JobBar
+from service.log_setup import configure_log
+from service.operations.jobs import Job, JobState, Snapshot, Verification
+from service.signals import run_until_signal
+
+AJob = TypeVar("AJob", bound=Job)
+
+POLL_SECONDS = 1.0
+DIFFERENCES_LEFT = 3
+"""The exit code of `verify` when both tables differ."""
+
+Url = Annotated[
+    str | None,
+    typer.Option(help="Let the service whose admin API is here do it. Its token comes from DYNAMIRROR_ADMIN_TOKEN."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(snapshot)
+    app.command()(verify)
+
+
+def snapshot(url: Url = None) -> None:
+    """Copy the whole source table into the replica, safely beside a live stream.
+
+    A snapshot that was interrupted goes on where it was. Without --url, this process replicates until the copy is done;
+    no other may do so meanwhile.
+    """
+    settings = None if url else _settings()
+    with JobBar("snapshot") as bar:
+
+        def show(job: Snapshot) -> None:
+            counts = f"{job.items_scanned} items scanned, {job.items_written} written"
+            bar.show(job.items_scanned, job.items_estimated, counts)
+
+        if settings is None:
+            job = _followed(url, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
+        else:
+            # Here, since it brings the AWS SDK with it, which takes a second to load.
+            from service.standalone import take_snapshot
+
+            job = run_until_signal(take_snapshot(settings, show), "the snapshot goes on when you start it again")
+    print(f"{job.items_scanned} items scanned, {job.items_written} written")
+
+
+def verify(
+    url: Url = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend the differences in the replica.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    sample: Annotated[
+        float | None, typer.Option(help="Look only at this fraction of the keys, such as 0.01.", min=0.0, max=1.0)
+    ] = None,
+    settle_seconds: Annotated[
+        float, typer.Option(help="Without --url: a difference counts when it has stood for so long.", min=0.0)
+    ] = 30.0,
+) -> None:
+    """Compare source and replica item by item, beside a running service or without one.
+
+    Exit code 3 when they differ; with --repair, when a difference is left. Without --url a repair needs the pipeline
+    for itself.
+    """
+    settings = None if url else _settings()
+    with JobBar("verify") as bar:
+
+        def show(job: Verification) -> None:
+            found = job.missing + job.extra + job.different
+            bar.show(job.items_read, job.items_estimated, f"{job.items_compared} items compared, {found} differ")
+
+        if settings is None:
+            job = _followed(
+                url,
+                Verification,
+                lambda client: client.verify(repair=repair, sample=sample),
+                AdminClient.find_verification,
+                show,
+            )
+        else:
+            # Here, since it brings the AWS SDK with it, which takes a second to load.
+            from service.standalone import take_verification
+
+            work = take_verification(settings, show, repair=repair, sample=sample, settle_seconds=settle_seconds)
+            job = run_until_signal(work, "nothing was compared to the end")
+    print(job.model_dump_json(by_alias=True)) if as_json else _print(job)
+    if job.missing + job.extra + job.different > job.repaired:
+        raise typer.Exit(DIFFERENCES_LEFT)
+
+
+def _settings() -> Settings:
+    """Raises ConfigurationError."""
+    settings = load_settings()
+    configure_log(settings)
+    return settings
+
+
+def _followed(
+    url: str | None,
+    model: type[AJob],
+    start: Callable[[AdminClient], Document],
+    find: Callable[[AdminClient, str], Document],
+    show: Callable[[AJob], None],
+) -> AJob:
+    """A job in a running service, from its start to its end. Raises HaltError when it failed there."""
+    with asking(url) as client:
+        job = model.model_validate(start(client))
+        while job.state is JobState.RUNNING:
+            show(job)
+            time.sleep(POLL_SECONDS)
+            job = model.model_validate(find(client, job.id))
+    show(job)
+    if job.state is JobState.FAILED:
+        raise HaltError(job.error or f"the job {job.id} failed in the service at {url}")
+    return job
+
+
+def _print(job: Verification) -> None:
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    for differing in job.differing_keys:
+        console.print(f"{differing.get('kind')}: {differing.get('keys', differing)}")
+    found = job.missing + job.extra + job.different
+    if not found:
+        console.print(f"{job.items_compared} items compared: equal")
+        return
+    mended = f", {job.repaired} mended" if job.repair else ""
+    console.print(
+        f"{job.items_compared} items compared: {found} differ ({job.missing} missing, {job.extra} extra, "
+        f"{job.different} different){mended}"
+    )
