@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from service.ports import Clock
 
@@ -41,16 +40,8 @@ class WriteGate:
         """How many requests may be under way now: between 1 and the number of writers."""
         return int(self._limit)
 
-    @asynccontextmanager
-    async def request(self, items: int) -> AsyncIterator[None]:
-        """Around one request that writes so many items."""
-        await self._enter(items)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    async def _enter(self, items: int) -> None:
+    async def enter(self, items: int) -> None:
+        """Before one request that writes so many items; `leave` after it, whatever came of it."""
         if self._max_per_second:
             await self._wait_for_rate(items)
         while self.is_paused or self.in_flight >= self.limit:
@@ -65,7 +56,7 @@ class WriteGate:
         self.in_flight += 1
         self._is_idle.clear()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         self.in_flight -= 1
         if not self.in_flight:
             self._is_idle.set()

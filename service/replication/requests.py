@@ -94,12 +94,14 @@ class Requests:
 
     async def attempt(self, call: Callable[[], Awaitable[Answer]], items: int) -> Answer:
         """Once, through the gate, noting what came of it."""
+        await self._gate.enter(items)
         try:
-            async with self._gate.request(items):
-                answer = await call()
+            answer = await call()
         except RetryableError as error:
             self._failed(error)
             raise
+        finally:
+            self._gate.leave()
         self._gate.succeeded()
         self.refusal = None
         self.failing_since = None

@@ -55,6 +55,7 @@ class Shape:
         self._transform = transform
         self._stamped_millisecond = -1
         self._stamp_prefix = b""
+        self._number_prefix = msgspec.json.encode(sequence_attribute) + b':{"S":"'
         self.kept_stamps = 0
         """Items whose own attribute has the stamp's name; they keep it."""
 
@@ -123,15 +124,15 @@ class Shape:
 
     def dress(self, image: Image, sequence: SequenceNumber | None, dressing: Dressing = Dressing.FULL) -> Image:
         """The item as it is written: a projected image with its metadata attributes in front."""
-        prefix = b"{"
+        stamp = number = b""
         if dressing is Dressing.FULL and self.stamp_attribute:
             if self._has_own_stamp(image):
                 self._keep_stamp()
             else:
-                prefix += self._stamp()
-        if dressing is not Dressing.BARE and sequence is not None and self.sequence_attribute:
-            prefix += b'%b:{"S":"%b"},' % (msgspec.json.encode(self.sequence_attribute), sequence.guard.encode())
-        return Image(prefix + image[1:]) if len(prefix) > 1 else image
+                stamp = self._stamp()
+        if sequence is not None and self.sequence_attribute and dressing is not Dressing.BARE:
+            number = self._number_prefix + sequence.guard.encode() + b'"},'
+        return Image(b"{" + stamp + number + image[1:]) if stamp or number else image
 
     def _has_own_stamp(self, image: Image) -> bool:
         return items.may_have_attribute(image, self.stamp_attribute) and self.stamp_attribute in items.attributes(image)

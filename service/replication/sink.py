@@ -210,14 +210,12 @@ class Sink:
 
     def _settle_written(self, written: list[Pending], guarded: int = 0) -> None:
         now = self._clock.now()
-        records = 0
-        for pending in written:
-            records += len(pending.group)
-            self._settle(pending.group)
+        changes = [change for pending in written for change in pending.group]
+        self._settle(changes)
         settled = ChangesSettled(
-            records=records,
+            records=len(changes),
             applied=len(written),
-            coalesced=records - len(written),
+            coalesced=len(changes) - len(written),
             items_written=len(written),
             guarded=guarded,
             latencies=[now - pending.change.created_at for pending in written],
