@@ -1,0 +1,149 @@
+"""A night: two tables on an emulator, the proxy before them, and the installed command that replicates through it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+from tests.acceptance.product import Product
+from tests.chaos.faults import Role
+from tests.chaos.proxy import Proxy
+from tests.chaos.witness import METADATA, digest_of
+from tests.servers import Server, create_streamed_table, scan, sdk_client
+
+POLL_SECONDS = 0.05
+UniqueName = Callable[[str], str]
+
+
+class Night:
+    """`async with Night(...) as night`: the tables are there, the proxy answers, nothing replicates yet."""
+
+    def __init__(
+        self,
+        server: Server,
+        unique_name: UniqueName,
+        *,
+        seed: int = 0,
+        shards: int = 1,
+        keys: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
+        self.server = server
+        self.seed = seed
+        self.source, self.replica = unique_name("source"), unique_name("replica")
+        self.control = unique_name("control")
+        self._shards = shards
+        self.keys = dict(keys or {"key": "S"})
+        self._settings = {
+            "control_table": self.control,
+            "start_at": "trim_horizon",
+            "lease_seconds": 3,
+            "checkpoint_interval_seconds": 0.3,
+            "poll_interval_seconds": 0.1,
+        } | settings
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _open(self) -> None:
+        self.dynamodb = await self._stack.enter_async_context(sdk_client(self.server.endpoint_url, attempts=3))
+        self.arn = await create_streamed_table(self.dynamodb, self.source, keys=self.keys)
+        await create_streamed_table(self.dynamodb, self.replica, keys=self.keys)
+        roles = {self.source: Role.SOURCE, self.replica: Role.REPLICA, self.control: Role.CONTROL}
+        proxy = Proxy(self.server.endpoint_url, roles, seed=self.seed, key_names=tuple(self.keys))
+        self.proxy = await self._stack.enter_async_context(proxy)
+        assert self.arn is not None
+        self.stream = await self.proxy.show_stream(self.arn, shards=self._shards)
+        self.product = await self.another("first")
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._stack.aclose()
+
+    async def another(self, name: str, **settings: object) -> Product:
+        """One more process for the same pipeline, behind a door of its own; it is not started."""
+        url = await self.proxy.door(name)
+        behind = Server(name, url, self.server.process_id)
+        product = Product(behind, (self.source, self.replica), **(self._settings | settings))
+        return await self._stack.enter_async_context(product)
+
+    async def put(self, **item: Any) -> None:
+        """A source item in DynamoDB JSON: `put(key={"S": "a"}, n={"N": "1"})`."""
+        await self.dynamodb.put_item(TableName=self.source, Item=item)
+
+    async def delete(self, **key: Any) -> None:
+        await self.dynamodb.delete_item(TableName=self.source, Key=key)
+
+    async def until(self, is_so: Callable[[], bool], seconds: float = 30.0, what: str = "it") -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not is_so():  # noqa: ASYNC110 what is waited for is anything that the proxy knows
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            log = self.product.errors[-3000:].decode(errors="replace")
+            raise AssertionError(
+                f"{what} did not come true within {seconds} s; the product's log ends:\n{log}"
+            ) from None
+
+    async def until_seen(self) -> None:
+        """The stream shows everything that the source holds."""
+        expected = await self._digests(self.source)
+
+        def is_seen() -> bool:
+            shown = {key: seen.states[-1] for key, seen in self.proxy.witness.source.items() if seen.states}
+            return {key: digest for key, digest in shown.items() if digest is not None} == expected
+
+        await self.until(is_seen, what="all that the source holds is in the stream")
+
+    async def until_applied(self, seconds: float = 60.0, but: Callable[[str], bool] = lambda key: False) -> float:
+        """The replica shows the newest state of every key; returns how many seconds that took."""
+        began = time.monotonic()
+        await self.until_seen()
+        witness = self.proxy.witness
+        left_out = [key for key in witness.source if but(key)]
+        await self.until(
+            lambda: witness.oldest_unapplied_at(left_out) is None, seconds, what="everything that came is applied"
+        )
+        return time.monotonic() - began
+
+    async def check_equal(self, but: Callable[[str], bool] = lambda key: False) -> int:
+        """I2, I6: both tables hold the same items, but for the metadata. Returns how many."""
+        source, replica = await self._digests(self.source), await self._digests(self.replica)
+        different = sorted(
+            key for key in source.keys() | replica.keys() if source.get(key) != replica.get(key) and not but(key)
+        )
+        missing = [key for key in different if key not in replica]
+        extra = [key for key in different if key not in source]
+        assert not different, (
+            f"{len(different)} items differ: {different[:5]}; missing {missing[:5]}, extra {extra[:5]}"
+        )
+        return len(source)
+
+    async def _digests(self, table: str) -> dict[str, Any]:
+        return {self.proxy.witness.key_of(item): digest_of(item) for item in await scan(self.dynamodb, table)}
+
+    async def item(self, table: str, **key: Any) -> dict[str, Any] | None:
+        """One item without its metadata."""
+        answer = await self.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+        found = answer.get("Item")
+        return None if found is None else {name: value for name, value in found.items() if name not in METADATA}
+
+    async def dead_letters(self) -> list[dict[str, Any]]:
+        """All pages of the list."""
+        letters: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            query = f"?limit=100&cursor={cursor}" if cursor else "?limit=100"
+            page = (await self.product.get("/dead-letters" + query)).json()
+            letters += page["items"]
+            cursor = page.get("cursor")
+            if not cursor:
+                return letters

@@ -1,0 +1,230 @@
+"""A DynamoDB that misbehaves on purpose: an HTTP server in front of an emulator, with a door for each process.
+
+    async with Proxy(server.endpoint_url, {"orders": Role.SOURCE, "replica": Role.REPLICA}, seed=7) as proxy:
+        url = await proxy.door("first")
+        stream = await proxy.show_stream(stream_arn)
+
+The product's own HTTP client, connection pool and SDK talk to it. What a table is to the product is told by its name.
+It lives in the test's event loop, so that every lever is a plain attribute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from tests.chaos.answers import Answer, error, hang_up, ok, reset, send, truncated
+from tests.chaos.faults import FaultPlan, Outage, Role
+from tests.chaos.virtual_stream import RefusalError, VirtualStream
+from tests.chaos.witness import Flight, Witness
+from tests.chaos.writes import SINGLE_WRITES, Writes, WriteSplit
+from tests.servers import post
+
+_STREAM_TARGET = "DynamoDBStreams_20120810"
+_THROTTLES = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
+
+
+class Proxy:
+    """`plan` says what goes wrong, `witness` what happened."""
+
+    def __init__(
+        self, endpoint_url: str, roles: Mapping[str, Role], *, seed: int = 0, key_names: tuple[str, ...] = ("key",)
+    ) -> None:
+        self.endpoint_url = endpoint_url
+        self.roles = dict(roles)
+        self.plan = FaultPlan(seed)
+        self.witness = Witness(key_names)
+        self.streams: dict[str, VirtualStream] = {}
+        self._writes = Writes(self.witness, self.plan)
+        self._seed = seed
+        self._runners: list[web.ServerRunner] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.before_write: Callable[[], Awaitable[None]] | None = None
+        """A test may stop the world right before a write of the replica is passed on."""
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, headers={"Accept-Encoding": "identity"}
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for runner in self._runners:
+            await runner.cleanup()
+        await self._http.close()
+
+    async def door(self, name: str) -> str:
+        """A new URL to reach it by; the requests that come through are told apart by the name."""
+
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            return await self._answer(name, request)
+
+        # A client that hangs up cancels its request, unless it was passed on already.
+        server = web.Server(answer, handler_cancellation=True, access_log=None, keepalive_timeout=75)
+        runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self._runners.append(runner)
+        port: int = runner.addresses[0][1]
+        return f"http://127.0.0.1:{port}"
+
+    async def show_stream(self, arn: str, *, shards: int = 1) -> VirtualStream:
+        """From now on this stream is a lineage; it begins with so many shards."""
+        description = (await self._ask_stream("DescribeStream", {"StreamArn": arn}))["StreamDescription"]
+        stream = VirtualStream(
+            description, self._ask_stream, self.witness, seed=self._seed, shards=shards, note=self.plan.note
+        )
+        self.streams[arn] = stream
+        self._spawn(stream.tail())
+        return stream
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _ask_stream(self, operation: str, request: dict[str, Any]) -> Any:
+        answer = await post(self.endpoint_url, operation, request, service="dynamodbstreams")
+        if answer.status != 200:
+            raise RefusalError(answer.json().get("__type", "").rpartition("#")[2], str(answer.body))
+        return orjson.loads(answer.body)
+
+    # --- one request
+
+    async def _answer(self, door: str, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.content.read()
+        service, _, operation = request.headers.get("X-Amz-Target", ".").partition(".")
+        payload: dict[str, Any] = orjson.loads(body) if body else {}
+        role = Role.STREAM if service == _STREAM_TARGET else self._role(payload)
+        writes = self._writes.count(operation, payload) if role is Role.REPLICA else 0
+        outcome = "cut off"
+        try:
+            outcome, response = await self._misbehave(door, role, operation, payload, body, request)
+            return response
+        finally:
+            self.witness.noted(door, role, operation, writes, outcome)
+
+    def _role(self, payload: dict[str, Any]) -> Role:
+        table = payload.get("TableName") or next(iter(payload.get("RequestItems", {})), "")
+        return self.roles.get(table.rpartition("/")[2], Role.OTHER)
+
+    async def _misbehave(
+        self,
+        door: str,
+        role: Role,
+        operation: str,
+        payload: dict[str, Any],
+        body: bytes,
+        request: web.BaseRequest,
+    ) -> tuple[str, web.StreamResponse]:
+        """What came of it, in a word, and the response that was sent."""
+        faults = self.plan.of[role]
+        if faults.outage is not None:
+            self.plan.note(role, f"outage ({faults.outage})")
+            if faults.outage is Outage.HANG:
+                await hang_up(request)
+            if faults.outage is not Outage.UNAVAILABLE:
+                return "outage", reset(request)
+            return "outage", await send(request, error("ServiceUnavailable", "It is away", 503))
+        early = self._early_error(role, operation)
+        if early is not None:
+            return early[0], await send(request, early[1])
+        if self.plan.strikes(role, "reset_before"):
+            return "reset before", reset(request)
+        if self.plan.strikes(role, "slow"):
+            await asyncio.sleep(self.plan.random.uniform(0, faults.slow_seconds))
+        answer = await self._take(door, role, operation, payload, body, request)
+        if self.plan.strikes(role, "reset_after"):
+            return "reset after", reset(request)
+        if self.plan.strikes(role, "slow"):
+            await asyncio.sleep(self.plan.random.uniform(0, faults.slow_seconds))
+        if self.plan.strikes(role, "truncated"):
+            return "truncated", await truncated(request, answer)
+        return str(answer.status), await send(request, answer)
+
+    def _early_error(self, role: Role, operation: str) -> tuple[str, Answer] | None:
+        faults = self.plan.of[role]
+        if faults.refusal is not None:
+            self.plan.note(role, faults.refusal[0])
+            return "refused", error(*faults.refusal, 400)
+        if self.plan.strikes(role, "throttled"):
+            codes = (*_THROTTLES, "LimitExceededException") if operation == "GetRecords" else _THROTTLES
+            return "throttled", error(self.plan.random.choice(codes), "Too many requests", 400)
+        if self.plan.strikes(role, "error_500"):
+            return "500", error("InternalServerError", "The request could not be completed", 500)
+        if self.plan.strikes(role, "error_503"):
+            if self.plan.random.random() < 0.5:
+                return "503", Answer(503, b"<html>Service Unavailable</html>", "text/html")
+            return "503", error("ServiceUnavailable", "The service is unavailable", 503)
+        return None
+
+    async def _take(
+        self, door: str, role: Role, operation: str, payload: dict[str, Any], body: bytes, request: web.BaseRequest
+    ) -> Answer:
+        """What the service does, without a fault on the way."""
+        if role is Role.STREAM:
+            stream = self._stream_of(payload)
+            if stream is not None:
+                try:
+                    return ok(stream.answer(operation, payload))
+                except RefusalError as refusal:
+                    self.plan.note(role, refusal.code)
+                    return error(refusal.code, str(refusal), 400)
+        if role is Role.REPLICA and self._writes.count(operation, payload):
+            return await self._write(door, operation, payload, body, request)
+        return await self._forward(request, body)
+
+    def _stream_of(self, payload: dict[str, Any]) -> VirtualStream | None:
+        if "StreamArn" in payload:
+            return self.streams.get(payload["StreamArn"])
+        iterator = payload.get("ShardIterator", "")
+        if iterator.startswith("virtual"):
+            return next((stream for stream in self.streams.values() if stream.gave(iterator)), None)
+        return None
+
+    async def _write(
+        self, door: str, operation: str, payload: dict[str, Any], body: bytes, request: web.BaseRequest
+    ) -> Answer:
+        """A write of the replica: refused, split, or passed on; once passed on it happens, whoever hangs up."""
+        if self.before_write is not None:
+            await self.before_write()
+        split = self._writes.split(operation, payload)
+        if isinstance(split, Answer):
+            return split
+        flight = Flight(door, operation, asyncio.get_running_loop().time())
+        self.witness.takes_off(split.keys, flight)
+        try:
+            passing = self._spawn(self._pass_on(operation, split, body, request))
+            return await asyncio.shield(passing)
+        except asyncio.CancelledError:
+            flight.is_given_up = True
+            raise
+        finally:
+            self.witness.lands(split.keys, flight)
+
+    async def _pass_on(self, operation: str, split: WriteSplit, body: bytes, request: web.BaseRequest) -> Answer:
+        async with self._writes.turn(split.keys):
+            changed = operation not in SINGLE_WRITES and split.left
+            answer = await self._forward(request, orjson.dumps(split.request) if changed else body)
+            return self._writes.note_effect(operation, split, answer)
+
+    async def _forward(self, request: web.BaseRequest, body: bytes) -> Answer:
+        names: Iterable[str] = ("Content-Type", "X-Amz-Target", "Authorization", "X-Amz-Date", "X-Amz-Security-Token")
+        headers = {name: request.headers[name] for name in names if name in request.headers}
+        for attempt in (1, 2, 3):
+            with contextlib.suppress(aiohttp.ServerDisconnectedError):  # a kept connection that the emulator closed
+                async with self._http.post(self.endpoint_url + "/", data=body, headers=headers) as answer:
+                    return Answer(answer.status, await answer.read(), answer.content_type)
+            await asyncio.sleep(0.01 * attempt)
+        raise ConnectionError("the emulator hangs up")
