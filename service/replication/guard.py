@@ -30,11 +30,10 @@ from service.model import (
 from service.ports import ReplicaTable, Table
 from service.replication.brought import Brought
 from service.replication.guard_window import GuardWindow
+from service.replication.intents import Intent
 from service.replication.requests import Requests
 from service.replication.shape import Dressing, Shape
 from service.telemetry import Observer, Warned
-
-NOTHING: frozenset[str] = frozenset()
 
 
 class Outcome(enum.Enum):
@@ -50,6 +49,13 @@ class Outcome(enum.Enum):
     @property
     def took_effect(self) -> bool:
         return self in (Outcome.WRITTEN, Outcome.DELETED)
+
+
+def same_or_none(one: Image | None, other: Image | None, ignoring: frozenset[str] = frozenset()) -> bool:
+    """Whether both are the same item, or both are no item (None)."""
+    if one is None or other is None:
+        return one is other
+    return same_item(one, other, ignoring)
 
 
 class Guard:
@@ -106,6 +112,7 @@ class Guard:
                 continue
             if not await self._source_holds(change.key, raw):
                 return Outcome.STALE
+            self.brought.note(change.key)  # again: a page that was asked for meanwhile may be older than that look
             as_seen = Absent() if seen is None else AsSeen(seen)
             number_to_write = change.sequence if is_live and self._window.note_match(change) else None
             if isinstance(await self.write_dressed(change.key, projected, number_to_write, as_seen), Written):
@@ -129,9 +136,43 @@ class Guard:
             number = self._number(seen)
             if number is not None and number > change.sequence:
                 return Outcome.STALE
-            if await self._requests.read(lambda: self._source.get(change.key)) is not None:
+            if not await self._source_holds(change.key, None):
                 return Outcome.STALE
+            self.brought.note(change.key)
             condition = AsSeen(seen)
+
+    def judge(self, change: Change, intent: Intent, seen: Image | None) -> Outcome | None:
+        """What a replayed change comes to where the replica holds this; None when it may have to be mended. Pure."""
+        number = self._number(seen)
+        if number is not None and number > change.sequence:
+            return Outcome.STALE
+        return Outcome.UNCHANGED if same_or_none(seen, intent.projected, self._shape.metadata) else None
+
+    async def mend(self, change: Change, intent: Intent) -> Outcome:
+        """Bring a replayed state if the replica shows an older or damaged one. Raises ChangeError.
+
+        Both tables are looked at before anything is written, so that a replay of what is right already costs no write.
+        Only what the source still holds is written: whatever the replica showed before it was damaged, readers see no
+        earlier state. It is written without a number, since its content may be that of a later change; the caller
+        has seen to it that changes that are still on their way are guarded (GuardWindow.hold).
+        """
+        while True:
+            seen = await self._look(change.key)
+            settled = self.judge(change, intent, seen)
+            if settled is not None:
+                return settled
+            if not await self._source_holds(change.key, intent.raw):
+                return Outcome.STALE
+            self.brought.note(change.key)
+            if await self._bring(change.key, intent.projected, seen):
+                return Outcome.DELETED if intent.projected is None else Outcome.WRITTEN
+
+    async def _bring(self, key: ItemKey, projected: Image | None, seen: Image | None) -> bool:
+        """Write this, without a number, if the replica still is as it was seen; None deletes. False if it is not."""
+        condition = Absent() if seen is None else AsSeen(seen)
+        if projected is None:
+            return isinstance(await self._delete_if(key, condition), Written)
+        return isinstance(await self.write_dressed(key, projected, None, condition), Written)
 
     async def refresh(self, key: ItemKey) -> Outcome:
         """Bring the source's present state of one item, whatever number the replica's carries. Raises ChangeError.
@@ -139,22 +180,16 @@ class Guard:
         What it writes carries no number, so that a change of this key that is still on its way is judged by the
         source; the caller has seen to it that such changes are guarded (GuardWindow.extend).
         """
-        self.brought.note(key)
         while True:
             source = await self._requests.read(lambda: self._source.get(key))
+            self.brought.note(key)
             seen = await self._look(key)
-            if source is None:
-                if seen is None:
-                    return Outcome.UNCHANGED
-                if isinstance(await self._delete_if(key, AsSeen(seen)), Written):
-                    return Outcome.DELETED
-                continue
-            projected = self._shape.project(source)
-            if projected is None or (seen is not None and same_item(seen, projected, self._shape.metadata)):
+            projected = None if source is None else self._shape.project(source)
+            is_left_out = source is not None and projected is None
+            if is_left_out or same_or_none(seen, projected, self._shape.metadata):
                 return Outcome.UNCHANGED
-            condition = Absent() if seen is None else AsSeen(seen)
-            if isinstance(await self.write_dressed(key, projected, None, condition), Written):
-                return Outcome.WRITTEN
+            if await self._bring(key, projected, seen):
+                return Outcome.DELETED if projected is None else Outcome.WRITTEN
 
     async def copy(self, key: ItemKey, raw: Image, page: int) -> Outcome:
         """Bring an item of a scan's page, if the replica has none; one that differs is refreshed.
@@ -202,10 +237,9 @@ class Guard:
     async def _look(self, key: ItemKey) -> Image | None:
         return await self._requests.read(lambda: self._replica.get(key), "replica")
 
-    async def _source_holds(self, key: ItemKey, raw: Image) -> bool:
-        """The source holds exactly this image now, read consistently."""
-        held = await self._requests.read(lambda: self._source.get(key))
-        return held is not None and same_item(held, raw, NOTHING)
+    async def _source_holds(self, key: ItemKey, raw: Image | None) -> bool:
+        """The source holds exactly this image now (None: no item), read consistently."""
+        return same_or_none(await self._requests.read(lambda: self._source.get(key)), raw)
 
     def _first_condition(self, change: Change) -> Condition | None:
         """None when the item's number is not to be trusted, or there is none: then the replica is looked at first."""

@@ -15,6 +15,7 @@ from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
 from service.replication.guard import Guard, Outcome
 from service.replication.guard_window import GuardWindow
+from service.replication.intents import Intents
 from service.replication.requests import Requests
 from service.replication.shape import Shape
 from service.telemetry import ChangesSettled, Observer
@@ -67,7 +68,7 @@ class Sink:
         self._clock = clock
         self._observer = observer
         self._settle = settle
-        self._skips_ttl_deletes = skips_ttl_deletes
+        self.intents = Intents(shape, skips_ttl_deletes=skips_ttl_deletes)
 
     async def apply(self, groups: Sequence[Group]) -> None:
         """Returns when every change is settled. At most 25 groups, each of another key.
@@ -113,15 +114,12 @@ class Sink:
     def _pending(self, group: Group, images: dict[ItemKey, Image]) -> Pending | None:
         """The write of the group's newest change; None if a filter leaves it out. Raises ChangeError."""
         change = group[-1]
-        if change.is_ttl_delete and self._skips_ttl_deletes:
+        intent = self.intents.of(change, images.get(change.key))
+        if intent is None:
             return None
-        raw = images.get(change.key) if change.effect is Effect.LOOK_UP else change.image
-        if raw is None:
+        if intent.projected is None:
             return Pending(group, change, Delete(change.key), None)
-        projected = self._shape.project(raw)
-        if projected is None:
-            return None
-        return Pending(group, change, Put(change.key, projected), raw)
+        return Pending(group, change, Put(change.key, intent.projected), intent.raw)
 
     async def _write_batch(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
         backoff = self._requests.backoff()
