@@ -98,10 +98,10 @@ job_commands.register(app)
 admin_commands.register(app)
 
 
-def main() -> None:
-    """The installed command's entry point; ends the process."""
+def main(arguments: list[str] | None = None) -> None:
+    """The installed command's entry point; ends the process. Without `arguments`, with the process's own."""
     try:
-        app(prog_name="dynamirror")
+        app(arguments, prog_name="dynamirror")
     except KeyboardInterrupt:
         sys.exit(FAILED)
     except Exception as error:  # the last place: what nobody reacted to becomes a line for a person

@@ -17,7 +17,7 @@ from service.errors import HaltError
 
 SOURCE, REPLICA = "master-table", "replica-table"
 REGION = "us-west-2"
-AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=demo/20260101/{REGION}/dynamodb/aws4_request"
+AUTHORIZATION = f"AWS4 Credential=demo/x/{REGION}/dynamodb/x"
 """moto checks no signature; it takes service and region from here."""
 
 Item = dict[str, Any]

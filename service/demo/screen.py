@@ -73,6 +73,7 @@ class Screen:
         """The last word."""
         if self._live is not None:
             self._live.update(self._picture(scene), refresh=True)
+            self._live.stop()
         self._say(
             f"both tables hold the same {scene.source_items} items"
             if scene.is_equal
