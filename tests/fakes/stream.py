@@ -142,7 +142,7 @@ class FakeStream:
     def roll(self, shard_id: ShardId | None = None) -> ShardId:
         """Close a shard (the first open one) and open its only child."""
         parent = self._close(shard_id)
-        return self._open(parent.hashes, parent.shard_id, self._listing(self.timing.child_delay)).shard_id
+        return self._open(parent.hashes, parent.shard_id, self._listing_of_child(parent)).shard_id
 
     def split(self, shard_id: ShardId | None = None) -> tuple[ShardId, ShardId]:
         """Close a shard (the first open one) and open two children, each with half of its keys."""
@@ -150,7 +150,7 @@ class FakeStream:
         middle = (parent.hashes.start + parent.hashes.stop) // 2
         halves = (range(parent.hashes.start, middle), range(middle, parent.hashes.stop))
         first, second = (
-            self._open(half, parent.shard_id, self._listing(self.timing.child_delay)).shard_id for half in halves
+            self._open(half, parent.shard_id, self._listing_of_child(parent)).shard_id for half in halves
         )
         return first, second
 
@@ -207,6 +207,10 @@ class FakeStream:
 
     def _listing(self, delay: tuple[float, float]) -> float:
         return self._clock.now() + self._random.uniform(*delay)
+
+    def _listing_of_child(self, parent: FakeShard) -> float:
+        """Late, but not before its parent: ids begin with the time of their making, and the list goes by them."""
+        return max(parent.listed_at, self._listing(self.timing.child_delay))
 
     def _shard(self, shard_id: ShardId) -> FakeShard:
         if shard_id not in self.shards:

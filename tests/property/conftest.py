@@ -1,0 +1,20 @@
+"""How many examples, and whether a failing one is made smaller.
+
+`ci` is for everybody: it stops at the first failure and prints the blob that brings it again. `long` is for a night,
+`shrink` for a failure at hand: HYPOTHESIS_PROFILE=long pytest --timeout 0 tests/property
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+# A history takes as long as it takes. Making one smaller takes minutes: that is for the profiles that are asked for.
+SLOW = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
+
+settings.register_profile("ci", max_examples=60, phases=AS_FOUND, **SLOW)
+settings.register_profile("shrink", max_examples=60, **SLOW)
+settings.register_profile("long", max_examples=3000, phases=AS_FOUND, **SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -1,0 +1,77 @@
+"""I2: nothing is lost, whenever a process dies; a checkpoint never passes what has not reached the replica.
+
+The stage judges every checkpoint at the moment it is saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.clock import run_virtual
+from tests.fakes.faults import Moment
+from tests.property.histories import CRASHES, RESHARDS, RIVALS, histories, settings_of, slow
+from tests.property.stage import Stage
+
+crashes = st.lists(st.tuples(st.integers(1, 120), st.sampled_from(Moment)), min_size=1, max_size=4)
+
+
+@slow(1)
+@given(settings_of(has_faults=False), histories(RESHARDS, max_size=40), crashes)
+def test_a_crash_at_any_call_before_or_after_its_effect_loses_nothing(setting, history, crashes):
+    async def scenario() -> None:
+        stage = Stage(setting)
+        left = list(crashes)
+        actor = await stage.open()
+        for step in history:
+            if left and (actor.process.is_dead or actor is stage.actors[0]):
+                actor = actor if actor.is_alive else stage.enter()
+                actor.crash_in(*left.pop())
+            await stage.perform(step)
+        await stage.close()
+        stage.judge().check_all()
+
+    run_virtual(scenario, seed=setting.seed)
+
+
+@slow()
+@given(settings_of(), histories(CRASHES, CRASHES, RESHARDS, keys=6))
+def test_no_kill_and_no_restart_loses_anything(setting, history):
+    async def scenario() -> None:
+        stage = Stage(setting)
+        await stage.play(history)
+        stage.judge().check_equal()
+
+    run_virtual(scenario, seed=setting.seed)
+
+
+@slow()
+@given(settings_of(), histories(RIVALS, RIVALS, RESHARDS, keys=6))
+def test_a_process_that_lost_its_lease_loses_nothing_and_passes_nothing(setting, history):
+    async def scenario() -> None:
+        stage = Stage(setting)
+        await stage.play(history)
+        stage.judge().check_equal()
+
+    run_virtual(scenario, seed=setting.seed)
+
+
+@slow()
+@given(
+    settings_of(has_faults=False, is_late=False),
+    histories(RESHARDS, min_size=30, keys=12),
+    st.floats(0.0, 20.0),
+)
+def test_whatever_was_saved_when_a_process_is_killed_the_rest_is_read_again(setting, history, seconds):
+    async def scenario() -> None:
+        stage = Stage(setting, writers="2", queue_max_records="7", checkpoint_interval_seconds="0.1")
+        actor = await stage.open()
+        asyncio.get_running_loop().call_later(seconds, actor.kill)
+        for step in history:
+            await stage.perform(step)
+        await stage.close()
+        stage.judge().check_all()
+
+    run_virtual(scenario, seed=setting.seed)
