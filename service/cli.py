@@ -105,7 +105,19 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(FAILED)
     except Exception as error:  # the last place: what nobody reacted to becomes a line for a person
-        sys.exit(_report(_cause(error)))
+        sys.exit(tell(error))
+
+
+def tell(error: BaseException) -> int:
+    """Say on standard error what went wrong, and return the exit code."""
+    cause = _cause(error)
+    if isinstance(cause, DynamirrorError):
+        lines = str(cause).splitlines() or [type(cause).__name__]
+    else:
+        lines = [f"an unexpected error, which is a defect: {cause!r:.300}"]
+    for line in lines:
+        print(f"dynamirror: {line}", file=sys.stderr)
+    return CONFIGURATION if isinstance(cause, ConfigurationError) else FAILED
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -114,14 +126,3 @@ def _cause(error: BaseException) -> BaseException:
         return error
     causes = [_cause(inner) for inner in error.exceptions]
     return next((cause for cause in causes if isinstance(cause, DynamirrorError)), causes[0])
-
-
-def _report(error: BaseException) -> int:
-    """Say what went wrong, and give the exit code."""
-    if isinstance(error, DynamirrorError):
-        lines = str(error).splitlines() or [type(error).__name__]
-    else:
-        lines = [f"an unexpected error, which is a defect: {error!r:.300}"]
-    for line in lines:
-        print(f"dynamirror: {line}", file=sys.stderr)
-    return CONFIGURATION if isinstance(error, ConfigurationError) else FAILED

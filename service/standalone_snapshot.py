@@ -7,10 +7,11 @@ save: whoever replicates next, this command or the service, goes on with the sna
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from service.errors import HaltError
-from service.operations.console import ConflictError
+from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.jobs import JobState, Snapshot
 from service.operations.pipeline import Pipeline
 from service.operations.snapshots import Snapshots
@@ -44,13 +45,15 @@ async def snapshot_standalone(
 
 
 async def _copy(pipeline: Pipeline, snapshots: Snapshots, on_progress: Callable[[Snapshot], None]) -> Snapshot:
+    finished = {job.id for job in await snapshots.newest() if job.state is not JobState.RUNNING}
     await _until_it_leads(pipeline)
-    job = await _begun(pipeline, snapshots)
+    job = await _begun(pipeline, snapshots, finished)
     while job.state is JobState.RUNNING:
         on_progress(job)
         await asyncio.sleep(LOOK_EVERY_SECONDS)
         _check(pipeline)
-        job = await snapshots.found(job.id)
+        with contextlib.suppress(UnavailableNowError):  # the next look sees it
+            job = await snapshots.found(job.id)
     on_progress(job)
     return job
 
@@ -68,18 +71,18 @@ async def _until_it_leads(pipeline: Pipeline) -> None:
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-async def _begun(pipeline: Pipeline, snapshots: Snapshots) -> Snapshot:
+async def _begun(pipeline: Pipeline, snapshots: Snapshots, finished: set[str]) -> Snapshot:
+    """The snapshot that the pipeline does of itself, since it needs one or goes on with one; else a new one."""
     if pipeline.state is PipelineState.FAILED and not pipeline.gaps:
         raise HaltError(pipeline.reason or "the pipeline has failed")
     if pipeline.is_paused:
         raise ConflictError("the pipeline is paused, so that nothing may write: resume it first")
-    try:
-        job = await snapshots.start(pipeline)
-    except ConflictError:
-        under_way = [job for job in await snapshots.newest() if job.state is JobState.RUNNING]
-        if not under_way:
-            raise
-        return under_way[0]
+    if pipeline.replicator is not None:
+        await snapshots.has_looked.wait()
+        own = [job for job in await snapshots.newest() if job.id not in finished]
+        if own:
+            return own[0]
+    job = await snapshots.start(pipeline)
     for _ in range(MENDING_LOOKS):
         if pipeline.state is not PipelineState.FAILED:
             break

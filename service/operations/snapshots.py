@@ -25,7 +25,7 @@ class Snapshots:
         self._observer = observer
         self._log = JobLog("snapshot", Snapshot, adapters.control, adapters.clock)
         self._run: SnapshotRun | None = None
-        self._has_looked = asyncio.Event()
+        self.has_looked = asyncio.Event()
         """The running flow knows whether a snapshot goes on."""
         pipeline.on_flow_started.append(self._go_on)
 
@@ -42,7 +42,7 @@ class Snapshots:
     async def start(self, pipeline: Pipeline) -> Snapshot:
         """A new snapshot, or the way out of the state `failed`. Raises ConflictError while one runs."""
         if pipeline.replicator is not None:
-            await self._has_looked.wait()  # else one that goes on after a restart would run twice
+            await self.has_looked.wait()  # else one that goes on after a restart would run twice
         if self._run is not None:
             raise ConflictError(f"the snapshot {self._run.job.id} runs already")
         flow = pipeline.replicator
@@ -71,7 +71,7 @@ class Snapshots:
     def _go_on(self, flow: Replicator) -> None:
         """A new flow: a snapshot that the pipeline needs, or that was under way, runs beside it."""
         self._run = None
-        self._has_looked.clear()
+        self.has_looked.clear()
         flow.start_early(self._resume(flow), "snapshot")
         if flow.checkpoints.record.needs_snapshot:
             flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
@@ -87,7 +87,7 @@ class Snapshots:
             if unfinished is not None:
                 self._start(flow, *unfinished)
         finally:
-            self._has_looked.set()
+            self.has_looked.set()
             if needed:
                 flow.window.release(self._log.now().timestamp())
 

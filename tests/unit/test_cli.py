@@ -1,0 +1,158 @@
+"""The command line: its commands, its exit codes, and one clear line for what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from service.cli import main, tell
+from service.errors import ConfigurationError, HaltError
+from service.job_bar import JobBar
+from service.signals import StoppedError, run_until_signal
+
+COMMANDS = ("run", "demo", "migrate", "snapshot", "verify", "status", "pause", "resume", "replay", "dead-letters")
+
+
+class Shell:
+    """Runs commands in this process, in an empty folder, without any setting."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+        self.out = ""
+        self.err = ""
+
+    def set(self, **given: str) -> None:
+        for name, value in given.items():
+            self._monkeypatch.setenv(f"DYNAMIRROR_{name}", value)
+
+    def run(self, *arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        self.out, self.err = self._capsys.readouterr()
+        return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in os.environ:
+        if name.startswith(("DYNAMIRROR_", "AWS_")):
+            monkeypatch.delenv(name)
+    return Shell(capsys, monkeypatch)
+
+
+def test_the_version_is_told(shell: Shell) -> None:
+    assert shell.run("--version") == 0
+    assert shell.out.startswith("dynamirror ")
+
+
+def test_help_names_every_command_of_the_contract(shell: Shell) -> None:
+    assert shell.run("--help") == 0
+    for command in COMMANDS:
+        assert f" {command} " in shell.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(shell: Shell, command: str) -> None:
+    assert shell.run(command, "--help") == 0
+    assert f"dynamirror {command}" in shell.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["run", "--nonsense"],
+        ["verify", "--sample", "3"],
+        ["verify", "--settle-seconds", "-1"],
+        ["demo", "--seconds", "soon"],
+        ["migrate", "extra"],
+    ],
+)
+def test_a_wrong_usage_is_exit_code_2(shell: Shell, arguments: list[str]) -> None:
+    assert shell.run(*arguments) == 2
+
+
+@pytest.mark.parametrize("command", ["run", "migrate", "snapshot", "verify"])
+def test_bad_settings_are_exit_code_2_and_a_line_each(shell: Shell, command: str) -> None:
+    shell.set(WRITERS="0", SUORCE_TABLE="x")
+
+    assert shell.run(command) == 2
+    assert shell.err.splitlines() == [
+        "dynamirror: DYNAMIRROR_SUORCE_TABLE: unknown setting (did you mean DYNAMIRROR_SOURCE_TABLE?)",
+        "dynamirror: DYNAMIRROR_SOURCE_TABLE: required, but not set",
+        "dynamirror: DYNAMIRROR_REPLICA_TABLE: required, but not set",
+        "dynamirror: DYNAMIRROR_WRITERS: Input should be greater than or equal to 1",
+    ]
+    assert shell.out == ""
+
+
+@pytest.mark.parametrize("command", ["snapshot", "verify"])
+def test_a_service_that_is_not_there_is_exit_code_1_and_one_line(shell: Shell, command: str) -> None:
+    assert shell.run(command, "--url", "http://127.0.0.1:9") == 1
+    (said,) = shell.err.splitlines()
+    assert "Nothing answers at http://127.0.0.1:9" in said
+
+
+def test_the_error_that_counts_among_those_of_several_tasks_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    halted = ExceptionGroup("tasks", [OSError("closed"), ExceptionGroup("inner", [HaltError("switch the stream on")])])
+    assert tell(halted) == 1
+    assert capsys.readouterr().err == "dynamirror: switch the stream on\n"
+    assert tell(ExceptionGroup("tasks", [ConfigurationError("one\ntwo")])) == 2
+    assert capsys.readouterr().err == "dynamirror: one\ndynamirror: two\n"
+
+
+def test_a_defect_is_one_line_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(KeyError("a\nb")) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "KeyError" in said
+
+
+def test_work_that_ends_gives_its_result() -> None:
+    async def work() -> int:
+        return 7
+
+    assert run_until_signal(work(), "unused") == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_work_in_order_and_says_what_that_means(number: signal.Signals) -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("in order")
+
+    with pytest.raises(StoppedError, match="stopped: it goes on"):
+        run_until_signal(work(), "it goes on")
+    assert ended == ["in order"]
+
+
+def test_without_a_terminal_the_progress_of_a_job_is_no_bar() -> None:
+    written = io.StringIO()
+    with JobBar("verify", Console(file=written, force_terminal=False)) as bar:
+        bar.show(1, 10, "1 item compared")
+
+    assert written.getvalue() == ""
+
+
+def test_on_a_terminal_a_bar_shows_the_counts() -> None:
+    written = io.StringIO()
+    with JobBar("verify", Console(file=written, force_terminal=True, width=120)) as bar:
+        bar.show(5, 10, "5 items compared")
+
+    assert "5 items compared" in written.getvalue()
+    assert "50%" in written.getvalue()
