@@ -70,7 +70,9 @@ class SoleOwner:
             deadline = self._clock.monotonic() + 2 * max(self._lease_seconds, first.lease_seconds if first else 0.0)
             while not self._is_owner():
                 await asyncio.wait([standing], timeout=self._lease_seconds / RENEWALS_PER_LEASE)
-                if not self._is_owner() and self._is_alive(first, deadline):
+                if standing.done():
+                    await standing  # raises what ended it
+                elif not self._is_owner() and self._is_alive(first, deadline):
                     raise ConflictError(
                         "another process replicates this pipeline, and only that one may write: let it do the repair "
                         "(dynamirror verify --repair --url URL), or stop it first"

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from service.errors import ChangeError, HaltError, ThrottledError
+from service.errors import AmbiguousError, ChangeError, HaltError, ThrottledError
 from service.model import Delete
 from service.operations.comparison import is_in_sample
 from service.operations.console import ConflictError, InvalidError
 from service.operations.jobs import JobState, Verification
+from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal, check_never_back
 from tests.fakes.service import Service, until
 from tests.fakes.stream import Timing
@@ -122,22 +123,21 @@ async def test_a_key_that_changes_all_the_time_is_let_go():
 
 
 async def test_a_content_that_comes_and_goes_is_no_difference():
-    async with Service(World(timing=Timing(record_delay=(1.0, 3.0)))) as service:
-        await filled(service)
-        is_over = asyncio.Event()
+    """Two looks may see the same source and the same replica, and many changes lie between."""
+    async with Service(World(timing=Timing(record_delay=(0.5, 2.0)))) as service:
+        await filled(service, 60)
 
-        async def change() -> None:
-            while not is_over.is_set():
-                service.world.source.put(item(0, "1"))
-                await asyncio.sleep(2.9)
-                service.world.source.delete(key(0))
-                await asyncio.sleep(0.4)
+        async def change(number: int) -> None:
+            while True:
+                for value in ("2", "1"):
+                    service.world.source.put(item(number, value))
+                    await asyncio.sleep(0.5 + 0.05 * number)
 
-        changing = asyncio.create_task(change())
-        for _ in range(5):
+        changing = [asyncio.create_task(change(number)) for number in range(60)]
+        for _ in range(3):
             assert findings(await service.verify()) == {}
-        is_over.set()
-        await changing
+        for task in changing:
+            task.cancel()
 
 
 async def test_a_pause_holds_the_verdicts_back_and_the_job_shows_that_it_runs():
@@ -170,6 +170,27 @@ async def test_a_repair_in_a_pause_waits_and_never_takes_the_replica_back():
         assert (await service.ended(job.id)).state is JobState.DONE
         await service.until_caught_up()
     check_all(service.world)
+
+
+async def test_a_repair_that_takes_long_never_takes_the_replica_back():
+    """Its answer gets lost and its next tries are throttled: by then the source is further on."""
+    world = World(timing=Timing(record_delay=(3.0, 3.0)))
+    async with Service(world) as service:
+        await filled(service)
+        world.replica.lose(key(1))
+        job = await service.verifications.start(await service.flow(), repair=True)
+        await asyncio.sleep(5)
+        world.plan.fail_next("replica.put", AmbiguousError("lost"), moment=Moment.AFTER)
+        world.plan.fail_next("replica.put", ThrottledError("slow down"), times=40)
+        for value in range(2, 200):
+            await asyncio.sleep(1)
+            if value > 70:
+                world.source.put(item(1, str(value)))
+        assert (await service.ended(job.id)).repaired == 1
+        await asyncio.sleep(5)
+        await service.until_caught_up()
+        assert not (await service.flow()).window.is_held
+    check_all(world)
 
 
 async def test_a_verification_goes_on_after_a_crash_and_counts_each_item_once():
@@ -302,6 +323,7 @@ async def test_items_that_only_the_replica_keeps_are_right_where_ttl_deletes_are
         service.world.replica.lose(key(2))
         job = await service.verify(repair=True)
         assert findings(job) == {"missing": 1, "repaired": 1}
+        assert job.items_read == 19
         assert service.world.replica.item(key(1)) is not None
 
 
