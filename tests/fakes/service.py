@@ -1,4 +1,4 @@
-"""The running service on a fake world: its pipeline, report and verifications, without any API.
+"""The running service on a fake world: its pipeline, report, verifications, letters, without any API.
 
 async with Service(world) as service:      # replicates until the block ends
     await service.until_caught_up()
@@ -13,6 +13,7 @@ from typing import Any
 
 from service.config import Settings, load_settings
 from service.operations.jobs import JobState, Verification
+from service.operations.letters import Letters
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.report import Report
 from service.operations.totals import Totals
@@ -68,6 +69,7 @@ class Service:
         self.verifications = Verifications(
             pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
         )
+        self.letters = Letters(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
         self.running = asyncio.create_task(self.process.live(self.pipeline.run()), name="service")
         return self
 

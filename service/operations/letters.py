@@ -1,0 +1,177 @@
+"""The dead letters, as an operator sees them: listed, shown, written again, or discarded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from service.control import DeadLetter
+from service.errors import ChangeError, HaltError, RetryableError, TransientChangeError
+from service.operations.beside import beside
+from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
+from service.operations.pipeline import Pipeline
+from service.operations.redrive import Redrive
+from service.operations.report import moment
+from service.ports import Adapters
+from service.replication.replicator import Replicator
+from service.telemetry import JobChanged, Observer
+
+Answer = TypeVar("Answer")
+LETTERS_AT_ONCE = 32
+"""Whole records in memory while they are redriven: each can hold two images of 400 KB."""
+REDRIVEN, SUPERSEDED, FAILED = "redriven", "superseded", "failed"
+
+
+class Letters:
+    """A letter stays until its change is written or superseded, or a person discards it (I7)."""
+
+    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
+        self._pipeline = pipeline
+        self._control = adapters.control
+        self._clock = adapters.clock
+        self._observer = observer
+        self._under_way: set[str] = set()
+        """Letters that are being redriven: a second redrive leaves them out."""
+
+    async def page(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """Oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
+        letters, following = await self._listed(limit, cursor)
+        return [_entry(letter) for letter in letters], following
+
+    async def found(self, letter_id: str) -> dict[str, Any]:
+        """The entry, with the whole `record`. Raises NotFoundError, UnavailableNowError."""
+        letter = await self._whole(letter_id)
+        return {**_entry(letter), "record": _shown(letter.record)}
+
+    async def discard(self, flow: Replicator | None, letter_id: str) -> None:
+        """Give the change up for good. Raises NotFoundError, ConflictError, UnavailableNowError."""
+        if letter_id in self._under_way:
+            raise ConflictError(f"the dead letter {letter_id} is being redriven: look again when that is done")
+        if not await _answered(lambda: self._control.delete_dead_letter(letter_id)):
+            raise NotFoundError(f"there is no dead letter {letter_id!r}")
+        if flow is not None:
+            flow.dead_letters.count -= 1
+
+    async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
+        """Write these letters, or all, again: `{"redriven", "superseded", "failed"}`. May be repeated.
+
+        Raises NotFoundError for an id that is none, before anything is done; ConflictError, UnavailableNowError.
+        """
+        if self._pipeline.is_paused:
+            raise ConflictError("the pipeline is paused, and writes nothing: resume it, then redrive")
+        for letter_id in ids or ():
+            await self._whole(letter_id)
+        counts = await beside(flow, lambda: self._redrive(flow, ids), "redrive")
+        told = ", ".join(f"{counts[name]} {name}" for name in (REDRIVEN, SUPERSEDED, FAILED))
+        self._observer.observe(JobChanged("redrive", "", "done", told))
+        return {name: counts[name] for name in (REDRIVEN, SUPERSEDED, FAILED)}
+
+    async def _redrive(self, flow: Replicator, ids: Sequence[str] | None) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        redrive = Redrive(flow, self._pipeline.outside)
+        async for some in self._chosen(ids):
+            mine = [letter_id for letter_id in some if letter_id not in self._under_way]
+            self._under_way.update(mine)
+            try:
+                counts += await self._redrive_some(flow, redrive, mine)
+            finally:
+                self._under_way.difference_update(mine)
+        return counts
+
+    async def _chosen(self, ids: Sequence[str] | None) -> AsyncIterator[list[str]]:
+        """Oldest first, so that a key's letters are written in order; each once, however long it takes."""
+        if ids is not None:
+            chosen = sorted(set(ids))
+            for start in range(0, len(chosen), LETTERS_AT_ONCE):
+                yield chosen[start : start + LETTERS_AT_ONCE]
+            return
+        cursor: str | None = None
+        while True:
+            letters, cursor = await self._listed(LETTERS_AT_ONCE, cursor)
+            yield [letter.id for letter in letters]
+            if cursor is None:
+                return
+
+    async def _redrive_some(self, flow: Replicator, redrive: Redrive, ids: Sequence[str]) -> Counter[str]:
+        async with asyncio.TaskGroup() as tasks:
+            reading = [tasks.create_task(self._read(flow, letter_id)) for letter_id in ids]
+        counts: Counter[str] = Counter()
+        async with asyncio.TaskGroup() as tasks:  # they enter the lanes in the order of their making
+            for letter in [task.result() for task in reading]:
+                if isinstance(letter, DeadLetter):
+                    tasks.create_task(self._redrive_one(flow, redrive, letter, counts), name=f"redrive {letter.id}")
+                elif letter is not None:
+                    counts[FAILED] += 1
+        return counts
+
+    async def _read(self, flow: Replicator, letter_id: str) -> DeadLetter | HaltError | None:
+        """None if it is gone meanwhile; the error of one that can't be read."""
+        try:
+            return await flow.requests.read(lambda: self._control.get_dead_letter(letter_id), "control")
+        except HaltError as error:
+            return error
+
+    async def _redrive_one(self, flow: Replicator, redrive: Redrive, letter: DeadLetter, counts: Counter[str]) -> None:
+        """A crash between the write and the letter's end is harmless: the next redrive finds it superseded."""
+        try:
+            outcome = await redrive.write(letter)
+        except ChangeError as error:
+            counts[FAILED] += 1
+            await self._keep(flow, letter, error)
+            return
+        counts[REDRIVEN if outcome.took_effect else SUPERSEDED] += 1
+        if await flow.requests.read(lambda: self._control.delete_dead_letter(letter.id), "control"):
+            flow.dead_letters.count -= 1
+
+    async def _keep(self, flow: Replicator, letter: DeadLetter, error: ChangeError) -> None:
+        attempts = flow.requests.max_attempts if isinstance(error, TransientChangeError) else 1
+        refused = replace(letter, attempts=letter.attempts + attempts, error=str(error), failed_at=self._clock.now())
+        await flow.requests.read(lambda: self._control.put_dead_letter(refused), "control")
+
+    async def _listed(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
+        try:
+            return await _answered(lambda: self._control.list_dead_letters(limit, cursor))
+        except ValueError as error:
+            raise InvalidError(str(error)) from error
+
+    async def _whole(self, letter_id: str) -> DeadLetter:
+        letter = await _answered(lambda: self._control.get_dead_letter(letter_id))
+        if letter is None:
+            raise NotFoundError(f"there is no dead letter {letter_id!r}")
+        return letter
+
+
+async def _answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Asked once, with an answer for a person."""
+    try:
+        return await call()
+    except RetryableError as error:
+        raise UnavailableNowError(f"{error}; try again") from error
+    except HaltError as error:
+        raise ConflictError(str(error)) from error
+
+
+def _entry(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "shard_id": letter.shard_id,
+        "sequence_number": str(letter.sequence) if letter.sequence is not None else None,
+        "event_name": letter.event_name,
+        "keys": _shown(letter.key) if letter.key is not None else None,
+        "error": letter.error,
+        "attempts": letter.attempts,
+        "failed_at": moment(letter.failed_at),
+    }
+
+
+def _shown(text: bytes) -> Any:
+    """As JSON; what is none, and can't be anything's fault but its writer's, as the text that it is."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return text.decode(errors="replace")

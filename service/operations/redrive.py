@@ -1,0 +1,63 @@
+"""Writes a dead letter again, at its key's turn in the lanes, unless a newer state of the item is there (I3)."""
+
+from __future__ import annotations
+
+from service.control import DeadLetter
+from service.errors import ChangeError
+from service.model import Change, Effect, Image, ItemKey
+from service.operations.pipeline import Outside
+from service.records import RecordReader
+from service.replication.dead_letters import SNAPSHOT
+from service.replication.guard import Outcome
+from service.replication.replicator import Replicator
+
+
+class Redrive:
+    """Letters of one flow. A filter, a projection and the transform are applied as they are configured now."""
+
+    def __init__(self, flow: Replicator, outside: Outside) -> None:
+        self._flow = flow
+        self._source = outside.adapters.source
+        self._clock = outside.adapters.clock
+        self._records = RecordReader(outside.source.keys, outside.source.view_type)
+
+    async def write(self, letter: DeadLetter) -> Outcome:
+        """May be repeated. Raises ChangeError when it is refused again, LeaseLostError, HaltError."""
+        change = self._change(letter)
+        key = letter.key if change is None else change.key
+        if key is None:
+            raise ChangeError(
+                f"the record can't be read and names no item ({letter.error}): look at it, then discard it"
+            )
+        outcome = await self._flow.lanes.run(key, lambda: self._at_turn(key, change))
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    def _change(self, letter: DeadLetter) -> Change | None:
+        """None if it does not tell a state to write: then the source's present one is brought."""
+        if letter.event_name == SNAPSHOT:
+            return None
+        found = self._records.read(letter.shard_id, letter.record)
+        return found if isinstance(found, Change) else None
+
+    async def _at_turn(self, key: ItemKey, change: Change | None) -> Outcome:
+        # What is written may be the source's present state, ahead of changes that the stream has not brought yet: those
+        # are guarded, all that were made up to the moment when the source was looked at.
+        self._flow.window.hold()
+        try:
+            return await self._flow.guard.refresh(key) if change is None else await self._write(change)
+        finally:
+            self._flow.window.release(self._clock.now())
+
+    async def _write(self, change: Change) -> Outcome:
+        intent = self._flow.sink.intents.of(change, await self._looked_up(change))
+        if intent is None:
+            return Outcome.UNCHANGED  # a filter leaves it out by now
+        if intent.projected is None or intent.raw is None:
+            return await self._flow.guard.delete(change)
+        return await self._flow.guard.put(change, intent.raw, intent.projected, is_live=False)
+
+    async def _looked_up(self, change: Change) -> Image | None:
+        if change.effect is not Effect.LOOK_UP:
+            return None
+        return await self._flow.requests.read(lambda: self._source.get(change.key))
