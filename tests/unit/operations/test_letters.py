@@ -141,6 +141,7 @@ async def test_a_change_that_is_still_on_its_way_does_not_take_a_redriven_item_b
         ids = await parked(service, item(1, "1"))
         service.world.source.stream.timing.record_delay = (30.0, 30.0)
         service.world.source.put(item(1, "2"))
+        await asyncio.sleep(5)
         service.world.source.put(item(1, "1"))
         assert await service.letters.redrive(await service.flow(), ids) == counts(redriven=1)
         await asyncio.sleep(40)
