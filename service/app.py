@@ -60,7 +60,7 @@ async def serve(
         pipeline = Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=observer)
         report = Report(pipeline=pipeline, settings=settings, totals=totals, clock=clock, version=VERSION)
         console = _console(pipeline, settings, report, clock, observer)
-        metrics = Metrics(report.status, console.not_ready_reason)
+        metrics = Metrics(report.status, console.not_ready_reason, report.vital)
         observer.add(metrics)
         app = create_app(
             console,

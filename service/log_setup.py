@@ -1,8 +1,8 @@
 """The log: one line for what is news to a person, on standard error.
 
 Text for a terminal, JSON for machines. No line carries an item's value, at any level; a key is shown as its digest,
-and as itself only at DEBUG. The one exception is `RecordLog`, which DYNAMIRROR_LOG_RECORDS asks for. Lines are written
-at once, in the event loop: they are few.
+and as itself only at DEBUG. The one exception is service.log_records, which
+DYNAMIRROR_LOG_RECORDS asks for. Lines are written at once, in the event loop: they are few.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterable
 from typing import TextIO
 
 import orjson
@@ -19,8 +18,6 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from service.config import LogFormat, Settings
 from service.errors import DynamirrorError
-from service.model import Change, Unreadable
-from service.records import record_of
 
 OWN_LOGGERS = ("service", "api")
 """Only these follow DYNAMIRROR_LOG_LEVEL. The SDK's loggers show requests and so items below WARNING."""
@@ -119,24 +116,3 @@ def unfiltered_logger() -> FilteringBoundLogger:
         None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
     )
     return found
-
-
-RecordLog = Callable[[Iterable[Change | Unreadable]], None]
-
-
-def record_log(settings: Settings) -> RecordLog | None:
-    """Writes every record as JSON, item values included, where DYNAMIRROR_LOG_RECORDS is true; otherwise None."""
-    if not settings.log_records:
-        return None
-    is_json = log_format_of(settings, sys.stderr) is LogFormat.JSON
-    lines = unfiltered_logger()
-
-    def write(records: Iterable[Change | Unreadable]) -> None:
-        for record in records:
-            content = record_of(record) if isinstance(record, Change) else record.record
-            if is_json:
-                lines.info("record", shard_id=record.shard_id, record=orjson.Fragment(content))
-            else:
-                lines.info(f"record {content.decode(errors='backslashreplace')}")
-
-    return write

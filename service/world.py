@@ -19,10 +19,11 @@ from service.aws.table_creation import create_table_like
 from service.aws.tables import DynamoTable, describe_table
 from service.config import Settings
 from service.errors import HaltError, RefusedError, RetryableError
+from service.log_records import LoggedStreams, record_log
 from service.migrations import Migration, migrate
 from service.model import TableDescription
 from service.operations.pipeline import Outside
-from service.ports import Adapters, Clock
+from service.ports import Adapters, Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.lease import MARGIN
 from service.startup import check_stream, check_tables
@@ -81,10 +82,13 @@ class World:
         settings, connections = self._settings, self._connections
         assert source.stream_arn is not None
         sequence = settings.sequence_attribute
+        streams: Streams = DynamoStreams(
+            connections.streams.client, connections.streams.wire, source.stream_arn, source.keys, source.view_type
+        )
+        if (write := record_log(settings)) is not None:
+            streams = LoggedStreams(streams, write)
         return Adapters(
-            streams=DynamoStreams(
-                connections.streams.client, connections.streams.wire, source.stream_arn, source.keys, source.view_type
-            ),
+            streams=streams,
             source=DynamoTable(
                 connections.source.client, connections.source.wire, settings.source_table, source.keys, "", "source"
             ),

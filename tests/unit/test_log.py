@@ -17,8 +17,9 @@ from api.audit import AuditEvent
 from service.config import Settings, load_settings
 from service.errors import HaltError
 from service.log import SUMMARY_SECONDS, LogObserver
-from service.log_setup import configure_log, record_log
-from service.model import Change, Effect, Image, ItemKey, SequenceNumber, ShardId, Unreadable
+from service.log_records import LoggedStreams, record_log
+from service.log_setup import configure_log
+from service.model import Change, Effect, Image, ItemKey, Page, SequenceNumber, ShardId, Unreadable
 from service.telemetry import (
     ChangesSettled,
     CheckpointSaved,
@@ -244,6 +245,22 @@ def test_in_a_text_log_a_record_is_json_too(log: Log) -> None:
 
     (line,) = log.text.splitlines()
     assert json.loads(line[line.index("{") :])["dynamodb"]["Keys"] == {"key": {"S": "personal"}}
+
+
+class OnePage:
+    """As much of ports.Streams as is asked here."""
+
+    async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
+        return Page([CHANGE], [Unreadable(SHARD, None, "ODD", b'{"eventName":"ODD"}', "unknown eventName")], "next")
+
+
+async def test_records_are_written_as_they_are_read_and_handed_on_unchanged(log: Log) -> None:
+    write = record_log(log.set_up(LOG_RECORDS="true"))
+    assert write is not None
+    page = await LoggedStreams(OnePage(), write).read(SHARD, "first", 10)  # type: ignore[arg-type]  # see OnePage
+
+    assert page.changes == [CHANGE]
+    assert [line["record"]["eventName"] for line in log.lines()] == ["INSERT", "ODD"]
 
 
 def test_the_format_is_json_where_standard_error_is_no_terminal(log: Log) -> None:
