@@ -1,4 +1,4 @@
-"""The dashboard's page. It asks for the token itself, so it is served to everyone."""
+"""The dashboard's page: one document, put together from its files. It asks for the token itself, so all may have it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from starlette.responses import HTMLResponse, Response
 from api.problems import problem
 
 PAGE = Path(__file__).parent.parent / "dashboard" / "index.html"
+_STYLE = re.compile(r'<link rel="stylesheet" href="([\w-]+\.css)">')
+_SCRIPT = re.compile(r'<script src="([\w-]+\.js)"></script>')
 
 
 def build(page: Path = PAGE) -> APIRouter:
-    """The page is read once, now."""
+    """The page and its files are read once, now."""
     router = APIRouter(tags=["dashboard"])
-    html = page.read_text(encoding="utf-8") if page.is_file() else None
+    html = assembled(page) if page.is_file() else None
     policy = content_security_policy(html or "")
 
     @router.get("/", response_class=HTMLResponse, responses={404: {"description": "This package has no dashboard."}})
@@ -29,6 +31,20 @@ def build(page: Path = PAGE) -> APIRouter:
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
     return router
+
+
+def assembled(page: Path) -> str:
+    """The page with its style sheets and scripts in the place of their references, so that it loads nothing.
+
+    The scripts share one scope, in their order. Raises OSError if a file is missing.
+    """
+
+    def content(reference: re.Match[str]) -> str:
+        return (page.parent / reference[1]).read_text(encoding="utf-8")
+
+    html = page.read_text(encoding="utf-8")
+    html = _STYLE.sub(lambda reference: f"<style>\n{content(reference)}</style>", html)
+    return _SCRIPT.sub(lambda reference: f"<script>\n{content(reference)}</script>", html)
 
 
 def content_security_policy(html: str) -> str:

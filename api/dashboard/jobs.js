@@ -1,0 +1,109 @@
+// Replays, snapshots and verifications: those that run with their progress, then the latest ones with their results.
+"use strict";
+
+const SHOWN_JOBS = 4;
+const JOB_LISTS = { Replay: "/replays", Snapshot: "/snapshots", Verification: "/verifications" };
+let jobsSeen = [];
+let areAllJobsShown = false;
+
+/** Ask for the three lists. What can't be had is said in the panel; the lists seen before stay. */
+async function pollJobs() {
+  const names = Object.keys(JOB_LISTS);
+  try {
+    const lists = await Promise.all(names.map((name) => read(JOB_LISTS[name])));
+    jobsSeen = lists.flatMap((list, at) => list.items.map((job) => ({ ...job, kind: names[at] })));
+    showJobs();
+  } catch (error) {
+    setText($("jobs-text"), `Not up to date: ${error.message}`);
+  }
+}
+
+function showJobs() {
+  const isRunning = (job) => job.state === "running";
+  const newest = [...jobsSeen].sort((one, other) => (one.started_at < other.started_at ? 1 : -1));
+  const ordered = [...newest.filter(isRunning), ...newest.filter((job) => !isRunning(job))];
+  const running = newest.filter(isRunning).length;
+  const shown = areAllJobsShown ? ordered : ordered.slice(0, Math.max(SHOWN_JOBS, running));
+  keep($("jobs"), shown, (job) => `${job.kind} ${job.id}`, makeJob, fillJob);
+  setText($("jobs-text"), running ? `${count(running)} running` : ordered.length ? "None running" : "None yet");
+  const isCut = areAllJobsShown || shown.length < ordered.length;
+  foldButton($("more-jobs"), areAllJobsShown, isCut, `Show all ${count(ordered.length)}`, "Show fewer");
+}
+
+function makeJob(job) {
+  return element(
+    "li",
+    { className: "job" },
+    element("p", { className: "job-name" }, icon("ring"), element("strong"), " ", element("span")),
+    element("p", { className: "job-when soft small" }),
+    element("progress", { max: 1, "aria-label": `${job.kind} ${job.id}` }),
+    element("p", { className: "job-counts small" }),
+    element("p", { className: "job-error" }),
+    element("details", { className: "small" }, element("summary"), element("ul", { className: "keys" })),
+  );
+}
+
+function fillJob(row, job) {
+  const [name, when, progress, numbers, error, keys] = row.children;
+  const shape = shapeOf(JOB_STATES, job.state);
+  row.dataset.tone = shape.tone;
+  setIcon(name.children[0].firstChild, shape.icon);
+  setText(name.children[1], job.kind);
+  setText(name.children[2], `${shape.word}${jobWords(job)}`);
+  setText(when, jobTimes(job));
+  showProgress(progress, job);
+  setText(numbers, jobNumbers(job));
+  setText(error, job.error ?? "");
+  const differing = job.differing_keys ?? [];
+  keys.hidden = !differing.length;
+  setText(keys.children[0], `${plural(differing.length, "differing key")}`);
+  const line = (entry) => element("li", {}, `${entry.kind}: ${keyWords(entry.key)}`);
+  keep(keys.children[1], differing, (entry) => JSON.stringify(entry), line, () => {});
+}
+
+function jobWords(job) {
+  const words = [];
+  if (job.sequence_number) words.push(`from ${job.sequence_number}`);
+  if (job.from_time) words.push(`from ${moment(job.from_time, Date.now())}`);
+  if (job.from) words.push("from the trim horizon");
+  if (job.dry_run) words.push("dry run");
+  if (job.repair) words.push("with repair");
+  if (job.sample) words.push(`a sample of ${Number((100 * job.sample).toFixed(2))} %`);
+  return words.map((each) => `, ${each}`).join("");
+}
+
+function jobTimes(job) {
+  const began = `began ${moment(job.started_at, Date.now())}`;
+  return job.finished_at ? `${began}, took ${duration(secondsBetween(job.started_at, job.finished_at))}` : began;
+}
+
+/** A bar while it runs: how far it is, or, where the end is not known, only that it goes on. */
+function showProgress(progress, job) {
+  const estimated = job.items_estimated ?? 0;
+  const done = job.items_scanned ?? job.items_read ?? 0;
+  progress.hidden = job.state !== "running";
+  if (estimated > 0) progress.value = Math.min(0.99, done / estimated);
+  else progress.removeAttribute("value");
+}
+
+function jobNumbers(job) {
+  if (job.kind === "Replay") {
+    const would = job.dry_run ? "would apply" : "applied";
+    return `${count(job.records_read)} read · ${count(job.records_applied)} ${would} · ${count(job.records_unchanged)} unchanged`;
+  }
+  if (job.kind === "Snapshot") {
+    const part = job.state === "running" ? partWords(job.items_scanned, job.items_estimated) : "";
+    return `${count(job.items_scanned)} scanned${part} · ${count(job.items_written)} written`;
+  }
+  const part = job.state === "running" ? partWords(job.items_read ?? 0, job.items_estimated) : "";
+  const kinds = ["missing", "extra", "different", "repaired"].map((kind) => `${count(job[kind])} ${kind}`);
+  return `${count(job.items_compared)} compared${part} · ${kinds.join(" · ")}`;
+}
+
+const partWords = (done, estimated) =>
+  estimated > 0 ? ` (about ${Math.min(99, Math.floor((100 * done) / estimated))} %)` : "";
+
+$("more-jobs").addEventListener("click", () => {
+  areAllJobsShown = !areAllJobsShown;
+  showJobs();
+});

@@ -1,0 +1,129 @@
+// The status document at a glance: state, lag, throughput, queue, the last verification, gaps and warnings.
+"use strict";
+
+const BEHIND_SECONDS = 10; // a lag under this is that of a busy pipeline, which keeps up
+
+let behindSince = null; // this browser's seconds; null while it keeps up
+let wasSeenToKeepUp = false;
+let lastAnnounced = null;
+
+function showOverview(status) {
+  setText($("pipeline"), status.pipeline);
+  setText($("version"), status.version);
+  setText($("tables"), `${place(status.source)} → ${place(status.replica)}`);
+  $("tables").title = status.source.stream_arn ?? "";
+  setText($("updated"), `Status of ${moment(status.now, Date.now())}`);
+  showState(status);
+  showLag(status);
+  showThroughput(status);
+  showQueue(status.queue);
+  showVerification(status.last_verification, status.now);
+  showAlerts(status);
+}
+
+const place = (table) => (table.region ? `${table.table} (${table.region})` : table.table);
+
+function showState(status) {
+  const shape = shapeOf(STATES, status.state);
+  const isGapToldAbove = status.gaps.some((gap) => gap.reason === status.reason);
+  setText($("state"), shape.word);
+  setIcon($("state-icon"), shape.icon);
+  $("state-panel").dataset.tone = shape.tone;
+  setText($("reason"), isGapToldAbove ? "History is missing; what and where is told above." : (status.reason ?? ""));
+  setText($("role"), status.role === "standby" ? "standby: another process replicates" : status.role);
+  setText($("uptime"), duration(secondsBetween(status.started_at, status.now)));
+  setIdle($("pause"), status.state === "paused");
+  setIdle($("resume"), ["running", "snapshotting"].includes(status.state));
+  const behind = status.lag.seconds === null || status.lag.caught_up ? "" : `, ${duration(status.lag.seconds)} behind`;
+  document.title = `${shape.word}${behind} · ${status.pipeline}`;
+  if (lastAnnounced !== status.state) announce(`State: ${shape.word}. ${status.reason ?? ""}`);
+  lastAnnounced = status.state;
+}
+
+function showLag({ lag, now, state }) {
+  setText($("lag"), lag.seconds === null ? "unknown" : duration(lag.seconds));
+  $("lag-tag").hidden = lag.seconds === null;
+  const [word, shape, tone] = behindWords(lag, state);
+  setText($("lag-word"), word);
+  setIcon($("lag-icon"), shape);
+  $("lag-tag").dataset.tone = tone;
+  const oldest = lag.oldest_unapplied_at ? `, the oldest from ${moment(lag.oldest_unapplied_at, now)}` : "";
+  const unapplied = `${plural(lag.unapplied_records, "record")} read and not applied${oldest}`;
+  const none = lag.seconds === null ? "The process that replicates knows it" : "Nothing that was read is unapplied";
+  setText($("lag-text"), lag.unapplied_records ? unapplied : none);
+  sampleLag(lag.seconds, state === "paused");
+}
+
+/** For how long it has been behind: since this page saw it keep up, or at least since the page was opened. */
+function behindWords(lag, state) {
+  if (lag.seconds === null || lag.seconds < BEHIND_SECONDS) {
+    wasSeenToKeepUp = lag.seconds !== null;
+    behindSince = null;
+    if (lag.caught_up) return ["caught up", "check", "good"];
+    const isAtWork = ["running", "snapshotting"].includes(state);
+    return isAtWork ? ["keeping up", "dots", "busy"] : ["not caught up", "hourglass", "careful"];
+  }
+  behindSince ??= seconds();
+  const since = duration(Math.floor(seconds() - behindSince));
+  return [`behind for ${wasSeenToKeepUp ? "" : "over "}${since}`, "hourglass", "careful"];
+}
+
+function showThroughput({ rates, totals }) {
+  setText($("read-rate"), rate(rates.records_read_per_second));
+  setText($("applied-rate"), rate(rates.records_applied_per_second));
+  const names = ["records_read", "records_applied", "items_written", "records_coalesced", "records_skipped", "retries"];
+  const make = (name) => element("div", {}, element("dt", {}, name.replace(/^(records|items)_/, "")), element("dd"));
+  keep($("totals"), names, (name) => name, make, (row, name) => setText(row.lastChild, count(totals[name])));
+}
+
+function showQueue(queue) {
+  gauge("queue-records", queue.records, queue.max_records, count);
+  gauge("queue-bytes", queue.bytes, queue.max_bytes, bytes);
+  const isFull = queue.records >= queue.max_records || queue.bytes >= queue.max_bytes;
+  setText($("queue-text"), isFull ? "Full: the reads wait until there is room." : "A full queue stops the reads.");
+}
+
+function gauge(id, value, most, words) {
+  const part = most > 0 ? Math.min(1, value / most) : 0;
+  $(id).value = part;
+  $(id).classList.toggle("is-full", part >= 0.9);
+  setText($(`${id}-text`), `${words(value)} of ${words(most)} · ${Math.round(100 * part)} %`);
+}
+
+function showVerification(found, now) {
+  const differences = found ? found.missing + found.extra + found.different : 0;
+  const isGood = found && found.state === "done" && differences === 0;
+  const word = !found ? "Never" : found.state === "done" ? (isGood ? "All equal" : plural(differences, "difference")) : found.state;
+  setText($("verification"), word);
+  setIcon($("verification-icon"), !found ? "ring" : isGood ? "check" : "warning");
+  $("verification").parentElement.dataset.tone = !found ? "calm" : isGood ? "good" : "careful";
+  setText($("verification-text"), found ? verificationWords(found, now) : "Source and replica have not been compared yet.");
+}
+
+function verificationWords(found, now) {
+  const when = found.finished_at ? `, ${duration(secondsBetween(found.finished_at, now))} ago` : "";
+  const kinds = ["missing", "extra", "different", "repaired"].filter((kind) => found[kind]);
+  const parts = kinds.map((kind) => `${count(found[kind])} ${kind}`);
+  return `${plural(found.items_compared, "item")} compared${when}${parts.length ? `: ${parts.join(", ")}` : ""}.`;
+}
+
+function showAlerts(status) {
+  const gaps = status.gaps.map((gap) => ({ key: JSON.stringify(gap), gap }));
+  const warnings = status.warnings.map((text, at) => ({ key: `${at} ${text}`, text }));
+  keep($("alerts"), [...gaps, ...warnings], (each) => each.key, (each) => makeAlert(each, status.now), () => {});
+}
+
+function makeAlert({ gap, text }, now) {
+  if (!gap) return element("div", { className: "banner careful" }, icon("warning"), element("p", {}, text));
+  const where = gap.shard_id ? `Shard ${gap.shard_id}` : "The whole stream";
+  const after = gap.after_sequence_number ? `, after ${gap.after_sequence_number}` : "";
+  const words = element(
+    "div",
+    {},
+    element("p", {}, element("strong", {}, "A gap: history is missing. "), gap.reason),
+    element("p", { className: "soft small" }, `${where}${after}. Found ${moment(gap.detected_at, now)}.`),
+  );
+  const mend = element("button", { type: "button" }, "Snapshot…");
+  mend.addEventListener("click", askForSnapshot);
+  return element("div", { className: "banner bad" }, icon("failed"), words, mend);
+}

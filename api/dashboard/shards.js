@@ -1,0 +1,97 @@
+// The shard tree: children stand below their parents. Hundreds stay usable: closed ones are folded, the list is cut.
+"use strict";
+
+const SHOWN_SHARDS = 30;
+const fold = { isClosedShown: false, isAllShown: false };
+let shardsSeen = [];
+
+/**
+ * The tree as rows, top to bottom, trees with a failed shard first. A shard that is left out hands its place to its
+ * children, which tell how many are folded above them.
+ */
+function shardRows(shards, isShown) {
+  const known = new Set(shards.map((shard) => shard.shard_id));
+  const children = new Map();
+  for (const shard of shards) {
+    const parent = known.has(shard.parent_shard_id) ? shard.parent_shard_id : null;
+    children.set(parent, [...(children.get(parent) ?? []), shard]);
+  }
+  for (const each of children.values()) each.sort((one, other) => (one.shard_id < other.shard_id ? -1 : 1));
+  const trees = (children.get(null) ?? []).map((root) => treeRows(root, children, isShown));
+  const hasFailed = (rows) => rows.some((row) => row.shard.state === "failed");
+  return [...trees.filter(hasFailed), ...trees.filter((rows) => !hasFailed(rows))].flat();
+}
+
+function treeRows(root, children, isShown) {
+  const rows = [];
+  const waiting = [{ shard: root, depth: 0, folded: 0 }];
+  while (waiting.length) {
+    const { shard, depth, folded } = waiting.pop();
+    const shown = isShown(shard);
+    if (shown) rows.push({ shard, depth, folded });
+    const below = { depth: depth + (shown ? 1 : 0), folded: shown ? 0 : folded + 1 };
+    for (const child of [...(children.get(shard.shard_id) ?? [])].reverse()) waiting.push({ shard: child, ...below });
+  }
+  return rows;
+}
+
+function showShards(shards) {
+  shardsSeen = shards;
+  const closed = shards.filter((shard) => shard.state === "closed").length;
+  const rows = shardRows(shards, (shard) => fold.isClosedShown || shard.state !== "closed");
+  const shown = fold.isAllShown ? rows : rows.slice(0, SHOWN_SHARDS);
+  keep($("shards"), shown, (row) => row.shard.shard_id, makeShardRow, fillShardRow);
+  $("shard-table").hidden = !shards.length;
+  setText($("shards-text"), shardWords(shards));
+  foldButton($("closed-shards"), fold.isClosedShown, closed, `Show ${count(closed)} closed`, "Fold closed");
+  const rest = rows.length - SHOWN_SHARDS;
+  foldButton($("more-shards"), fold.isAllShown, rest > 0, `Show all ${count(rows.length)}`, `Show the first ${SHOWN_SHARDS}`);
+}
+
+function foldButton(button, isOpen, isNeeded, open, close) {
+  button.hidden = !isNeeded;
+  button.setAttribute("aria-expanded", String(isOpen));
+  setText(button, isOpen ? close : open);
+}
+
+function shardWords(shards) {
+  if (!shards.length) return "None known yet";
+  const states = Object.keys(SHARD_STATES).map((state) => [state, shards.filter((shard) => shard.state === state).length]);
+  const parts = states.filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state.replaceAll("_", " ")}`);
+  const worst = shards.reduce((most, shard) => (shard.lag_seconds > most.lag_seconds ? shard : most));
+  const behind = worst.lag_seconds >= BEHIND_SECONDS ? `. Most behind: ${worst.shard_id}, ${duration(worst.lag_seconds)}` : "";
+  return `${count(shards.length)}: ${parts.join(", ")}${behind}`;
+}
+
+function makeShardRow() {
+  const cell = (className = "") => element("td", { className, role: "cell" });
+  const name = element("td", { className: "name", role: "cell" }, element("span"), " ", element("span", { className: "soft small" }));
+  const state = element("td", { className: "status", role: "cell" }, icon("ring"), element("span"));
+  return element("tr", { role: "row" }, name, state, cell("right lag"), cell("right read"), cell("right applied"), cell("wide"));
+}
+
+function fillShardRow(row, { shard, depth, folded }) {
+  const [name, state, lag, read, applied, checkpoint] = row.children;
+  const shape = shapeOf(SHARD_STATES, shard.state);
+  row.dataset.tone = shape.tone;
+  name.style.setProperty("--depth", Math.min(depth, 6));
+  name.classList.toggle("is-child", depth > 0);
+  name.title = shard.parent_shard_id ? `Child of ${shard.parent_shard_id}` : "";
+  setText(name.firstChild, shard.shard_id);
+  setText(name.lastChild, folded ? `after ${count(folded)} closed` : "");
+  setIcon(state.firstChild.firstChild, shape.icon);
+  setText(state.lastChild, shape.word);
+  setText(lag, shard.state === "closed" ? "–" : duration(shard.lag_seconds));
+  setText(read, count(shard.records_read));
+  setText(applied, count(shard.records_applied));
+  setText(checkpoint, shard.checkpoint ?? "–");
+}
+
+$("closed-shards").addEventListener("click", () => {
+  fold.isClosedShown = !fold.isClosedShown;
+  showShards(shardsSeen);
+});
+$("more-shards").addEventListener("click", () => {
+  fold.isAllShown = !fold.isAllShown;
+  showShards(shardsSeen);
+});
