@@ -1,7 +1,7 @@
 """What lag is: pure (I8). Never zero while a change is unapplied, growing while the stream can't be read.
 
 Lag is the age of the oldest unsettled change; with nothing unsettled, the time since each open shard was last known
-to be read through, less one poll interval; never below zero. A shard that waits for its parent counts with it.
+to be read through, less one poll interval; never below zero, and zero only when caught up. A shard that waits for its parent counts with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ FRESH_POLLS = 3
 """Within "the last few polls": a shard's tip counts as seen while it was seen this many of its polls ago."""
 FRESH_SECONDS = 1.0
 """… and at least so long ago, so that a short poll interval does not ask for more than a busy machine gives."""
+
+LEAST_SECONDS = 0.001
+"""Of what is not known to be caught up: before a shard's first page, nothing tells how old what waits there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +62,5 @@ def lag_of(shards: Iterable[ShardView], now: float) -> Lag:
     oldest = min((view.oldest_unsettled_at for view in views if view.oldest_unsettled_at is not None), default=None)
     at_tip = all(_is_at_tip(view, now) for view in views if view.is_open)
     seconds = max((shard_lag(view, now) for view in views), default=0.0)
-    return Lag(seconds, oldest, bool(views) and oldest is None and at_tip)
+    is_caught_up = bool(views) and oldest is None and at_tip
+    return Lag(seconds if is_caught_up else max(seconds, LEAST_SECONDS), oldest, is_caught_up)
