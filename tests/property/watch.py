@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.control import Lease, PipelineRecord
-from service.model import Change, SequenceNumber, Unreadable
-from tests.fakes.images import content_of
+from service.model import Change, Image, SequenceNumber, Unreadable
+from tests.fakes.images import Content, content_of, image_of, item_of
+from tests.fakes.judges import Expected
 from tests.fakes.shards import FakeShard, Record
 from tests.fakes.world import World
 
@@ -15,8 +16,11 @@ from tests.fakes.world import World
 class Watch:
     """Judges single records: has the replica shown what this record, or a later one of its key, brings?"""
 
-    def __init__(self, world: World, metadata: Iterable[str] = ("timestamp",)) -> None:
+    def __init__(
+        self, world: World, expected: Expected = lambda item: item, metadata: Iterable[str] = ("timestamp",)
+    ) -> None:
         self._world = world
+        self._expected = expected
         self._metadata = {*metadata, world.replica.sequence_attribute} - {""}
 
     def letters(self) -> set[SequenceNumber | None]:
@@ -38,12 +42,18 @@ class Watch:
 
     def _has_arrived(self, change: Change) -> bool:
         held = content_of(self._world.replica.items.get(change.key), self._metadata)
-        states = self._world.source.history[change.key]
-        return any(
-            content_of(state.image, self._metadata) == held
-            for state in states
+        later = [
+            state.image
+            for state in self._world.source.history[change.key]
             if state.sequence is not None and state.sequence >= change.sequence
-        )
+        ]
+        return any(self._shows(held, image) for image in later)
+
+    def _shows(self, held: Content | None, image: Image | None) -> bool:
+        if image is None:
+            return held is None
+        shaped = self._expected(item_of(image))
+        return shaped is None or content_of(image_of(shaped), self._metadata) == held
 
     def unsettled(self, *, seen_before: float) -> list[Record]:
         """Records that the stream showed before that moment, and that have not reached the replica."""
