@@ -1,7 +1,8 @@
 """What lag is: pure (I8). Never zero while a change is unapplied, growing while the stream can't be read.
 
 Lag is the age of the oldest unsettled change; with nothing unsettled, the time since each open shard was last known
-to be read through, less one poll interval; never below zero, and zero only when caught up. A shard that waits for its parent counts with it.
+to be read through, less one poll interval; never below zero, and zero only when caught up. A shard that waits for its
+parent counts with it.
 """
 
 from __future__ import annotations

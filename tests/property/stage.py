@@ -225,7 +225,7 @@ class Stage:
         self.source = await self.world.source.describe()
         self.replica = await self.world.replica.describe()
         actor = self.enter()
-        while self.setting.start_at == "latest" and actor.pipeline.replicator is None:
+        while self.setting.start_at == "latest" and actor.pipeline.replicator is None:  # noqa: ASYNC110  virtual time: nobody waits
             await asyncio.sleep(0.1)
         return actor
 
