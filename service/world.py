@@ -76,7 +76,15 @@ class World:
         client, name = self._connections.replica.client, self._settings.replica_table
         if self._settings.create_replica:
             await create_table_like(client, name, source.keys, self._clock)
-        return await describe_table(client, name, "replica")
+        try:
+            return await describe_table(client, name, "replica")
+        except RefusedError as error:
+            if error.cause != "ResourceNotFoundException":
+                raise
+            raise HaltError(
+                f"the replica table {name} does not exist: create it with the key {source.key_text}, or set "
+                "DYNAMIRROR_CREATE_REPLICA=true"
+            ) from error
 
     def _adapters(self, source: TableDescription) -> Adapters:
         settings, connections = self._settings, self._connections

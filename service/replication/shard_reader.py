@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.errors import IteratorExpiredError
+from service.errors import IteratorExpiredError, TrimmedError
 from service.model import Change, Page, Position, Shard, StartAt
 from service.ports import Clock, Streams
 
@@ -23,6 +23,8 @@ QUIET_AFTER_PAGES = 20
 FULL_PAGE_RECORDS = 100
 FULL_PAGE_BYTES = 128 * 1024
 """A page of this size or more is followed by the next at once; a smaller one by a part of the poll interval."""
+RETENTION_SECONDS = 24 * 3600.0
+"""Records are kept for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
 START_MARGIN_SECONDS = 120.0
 """A creation time is rounded down by up to a minute (DynamoDB Local), and clocks differ: what a `latest` start skips
 must be older than its moment by more than that."""
@@ -103,11 +105,21 @@ class ShardReader:
         except IteratorExpiredError:
             self._iterator = None
             return None
+        except TrimmedError:
+            if not self._is_fresh_tip():
+                raise
+            self._iterator = None  # DynamoDB Local says so of a tip iterator once an empty stream gets its first record
+            return None
         self._iterator = page.next_iterator
         self.last_read_at = self._clock.now()
         page = self._without_old(page)
         self._note(page, asked_at)
         return page
+
+    def _is_fresh_tip(self) -> bool:
+        """Nothing was read since a start at the tip so recent that nothing made since can have been trimmed."""
+        started_at_tip = self.position.after is None and self.position.start is StartAt.LATEST
+        return started_at_tip and self._clock.now() - self.position.since < RETENTION_SECONDS / 2
 
     def _stored_position(self) -> Position:
         """What a new iterator is asked for: never LATEST again, which would skip what came meanwhile."""
