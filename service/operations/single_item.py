@@ -31,13 +31,15 @@ async def replicate_item(
 ) -> Literal["written", "deleted", "unchanged"]:
     """Raises InvalidError for what is no key, ConflictError when the item can't be written."""
     key = key_from(keys, source)
-    flow.window.extend(clock.now())
+    flow.window.hold()  # and no mere extension: in a pause, or with a slow replica, it may take long
     try:
         outcome = await flow.lanes.run(key, lambda: flow.guard.refresh(key))
     except ChangeError as error:
         raise ConflictError(f"the replica does not take the item: {error}") from error
     except (LeaseLostError, HaltError) as error:
         raise ConflictError(f"the pipeline stopped meanwhile: {error}") from error
+    finally:
+        flow.window.release(clock.now())
     if outcome is Outcome.WRITTEN:
         return "written"
     return "deleted" if outcome is Outcome.DELETED else "unchanged"

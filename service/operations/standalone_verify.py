@@ -164,6 +164,7 @@ class DistantLooks:
     async def mend(self, key: ItemKey) -> bool:
         """A key has one suspicion at a time, so that nothing else of ours touches it meanwhile."""
         try:
-            return (await self._guard.refresh(key)).took_effect
+            await self._guard.refresh(key)
         except ChangeError:
             return False
+        return True

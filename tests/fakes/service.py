@@ -1,4 +1,4 @@
-"""The running service on a fake world: its pipeline, report, verifications, letters, without any API.
+"""The running service on a fake world: its pipeline, report and jobs, without any API.
 
 async with Service(world) as service:      # replicates until the block ends
     await service.until_caught_up()
@@ -7,20 +7,24 @@ async with Service(world) as service:      # replicates until the block ends
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from service.config import Settings, load_settings
-from service.operations.jobs import JobState, Verification
+from service.operations.console import UnavailableNowError
+from service.operations.jobs import JobState, Replay, Verification
 from service.operations.letters import Letters
 from service.operations.pipeline import Outside, Pipeline
+from service.operations.replays import Replays
 from service.operations.report import Report
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Adapters
 from service.replication.replicator import Replicator
 from tests.fakes.world import Process, World
+
+Answer = TypeVar("Answer")
 
 
 def settings_of(**overrides: Any) -> Settings:
@@ -33,6 +37,15 @@ async def until(condition: Callable[[], bool]) -> None:
     """For what nobody is told of: looked at again and again, in virtual time."""
     while not condition():  # noqa: ASYNC110  there is no event to wait for
         await asyncio.sleep(0.1)
+
+
+async def answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What a patient operator gets: asked again while the control table does not answer."""
+    while True:
+        try:
+            return await call()
+        except UnavailableNowError:
+            await asyncio.sleep(0.1)
 
 
 class Service:
@@ -70,6 +83,7 @@ class Service:
             pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
         )
         self.letters = Letters(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
+        self.replays = Replays(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
         self.running = asyncio.create_task(self.process.live(self.pipeline.run()), name="service")
         return self
 
@@ -105,12 +119,26 @@ class Service:
 
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
         """From its start to its end."""
-        job = await self.verifications.start(await self.flow(), repair=repair, sample=sample)
+        flow = await self.flow()
+        job = await answered(lambda: self.verifications.start(flow, repair=repair, sample=sample))
         return await self.ended(job.id)
 
     async def ended(self, job_id: str) -> Verification:
         while True:
-            job = await self.verifications.found(job_id)
+            job = await answered(lambda: self.verifications.found(job_id))
+            if job.state is not JobState.RUNNING:
+                return job
+            assert not self.running.done(), "the service has ended"
+            await asyncio.sleep(0.2)
+
+    async def replay(self, **start: Any) -> Replay:
+        """From its start to its end."""
+        job = await self.replays.start(await self.flow(), **start)
+        return await self.replayed(job.id)
+
+    async def replayed(self, job_id: str) -> Replay:
+        while True:
+            job = await self.replays.found(job_id)
             if job.state is not JobState.RUNNING:
                 return job
             assert not self.running.done(), "the service has ended"

@@ -353,6 +353,17 @@ async def test_reads_that_fail_for_a_while_are_waited_out():
         assert differing(await service.verify()) == expected
 
 
+@pytest.mark.parametrize(("name", "call"), [("key1", "put"), ("stranger", "delete")])
+async def test_an_item_whose_repair_was_never_confirmed_counts_as_repaired(name, call):
+    async with Service(World()) as service:
+        await filled(service)
+        damage(service.world)
+        service.world.plan.fail_next(f"replica.{call}", AmbiguousError("lost"), moment=Moment.AFTER)
+        job = await service.verify(repair=True)
+        assert name in differing(job)
+        assert job.repaired == 4
+
+
 async def test_a_verification_that_can_not_go_on_says_why_and_the_replication_does():
     async with Service(World()) as service:
         await filled(service)
