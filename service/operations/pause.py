@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.control import LeaseRecord
 from service.errors import RetryableError
 from service.operations.console import UnavailableNowError
 from service.operations.pipeline import Pipeline
@@ -18,17 +19,18 @@ class Pause:
     async def pause(self) -> None:
         """Returns when no write is in flight any more, here or in the process that replicates. May be repeated."""
         await self._set(is_paused=True)
+        if self._pipeline.holder.lease is None:
+            await self._until_the_owner_knows()
+            return
+        self._pipeline.show_paused(True)
         flow = self._pipeline.replicator
         if flow is not None:
-            self._pipeline.show_paused(True)
             await flow.pause()
-        elif self._pipeline.holder.lease is None:
-            await self._until_the_owner_knows()
 
     async def resume(self) -> None:
         """May be repeated."""
         await self._set(is_paused=False)
-        if self._pipeline.replicator is not None:
+        if self._pipeline.holder.lease is not None:
             self._pipeline.show_paused(False)
 
     async def _set(self, *, is_paused: bool) -> None:
@@ -42,13 +44,22 @@ class Pause:
 
         Its requests under way end within the lease's margin, before the one after that.
         """
-        control, clock = self._adapters.control, self._adapters.clock
-        first = await control.read_lease()
+        clock = self._adapters.clock
+        first = await self._lease()
         deadline = clock.monotonic() + 2 * (first.lease_seconds if first else 0.0)
         while clock.monotonic() < deadline:
-            seen = await control.read_lease()
+            seen = await self._lease()
             if seen is None or first is None or seen.is_released or seen.generation != first.generation:
                 return
             if seen.renewals >= first.renewals + 3:
                 return
             await clock.sleep(LOOK_EVERY_SECONDS)
+
+    async def _lease(self) -> LeaseRecord | None:
+        """The pause is set by now; only whether it is in force already depends on the answer."""
+        try:
+            return await self._adapters.control.read_lease()
+        except RetryableError as error:
+            raise UnavailableNowError(
+                f"the pause is set; whether the active process has stopped already can't be told: {error}; try again"
+            ) from error

@@ -63,12 +63,14 @@ class Pipeline:
             observer=observer,
         )
         self.holder.on_renewed = self._follow_pause
+        self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
         self.is_paused = False
+        self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
         self.on_flow_started: list[Callable[[Replicator], None]] = []
         """Told of each new flow, before it reads: jobs that outlived a restart go on from here."""
@@ -81,7 +83,7 @@ class Pipeline:
         is_mending = False
         while not self._must_stop.is_set():
             if self.holder.lease is None:
-                former = await self._unless_stopped(self._stand_by())
+                former = await self._unless_stopped(self.holder.stand_by())
                 if self._must_stop.is_set() and self.holder.lease is None:
                     break
             else:
@@ -98,15 +100,8 @@ class Pipeline:
         await self._release(is_clean=False)
         self.state = PipelineState.STOPPING
 
-    async def _stand_by(self) -> LeaseRecord | None:
-        standing = asyncio.ensure_future(self.holder.stand_by())
-        try:
-            await asyncio.wait([standing], timeout=self.settings.lease_seconds / 10)
-            if not standing.done():
-                self.state = PipelineState.STANDBY
-            return await standing
-        finally:
-            standing.cancel()
+    def _show_standby(self) -> None:
+        self.state = PipelineState.STANDBY
 
     def _stand_back(self, reason: str) -> None:
         self.holder.lose()
@@ -264,11 +259,16 @@ class Pipeline:
         self._must_mend.set()
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
-        """The pause flag is in the lease, where any process may set it; its owner sees it with each renewal."""
-        self.show_paused(record is not None and record.is_paused)
+        """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
+        is_newer = self.holder.asked_at >= self._pause_decided_at
+        self._apply_pause(record is not None and record.is_paused if is_newer else self.is_paused)
 
     def show_paused(self, is_paused: bool) -> None:
-        """Hold the flow, or let it go on: nothing new is read or written while it is paused."""
+        """It was decided here, just now: hold the flow, or let it go on. A flow that starts later is held too."""
+        self._pause_decided_at = self._clock.monotonic()
+        self._apply_pause(is_paused)
+
+    def _apply_pause(self, is_paused: bool) -> None:
         if is_paused != self.is_paused:
             self._observer.observe(Paused(is_paused))
         self.is_paused = is_paused

@@ -98,15 +98,17 @@ class Report:
             # Not the one that reads: a process that does not know its lag does not claim that there is none.
             return LagStatus(seconds=None, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
         unapplied = flow.progress.unsettled
-        seconds = lag.seconds
-        if unapplied and seconds == 0.0:
-            seconds = 0.001  # clocks differ, but with something unapplied the lag is not zero (I8)
+        is_caught_up = lag.is_caught_up and not unapplied
+        seconds = lag.seconds if flow.readers.readers else now - flow.readers.started_at
+        if not is_caught_up:
+            # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
+            seconds = max(seconds, 0.001)
         oldest = moment(lag.oldest_unapplied_at) if lag.oldest_unapplied_at is not None else None
         return LagStatus(
             seconds=round(seconds, 3),
             unapplied_records=unapplied,
             oldest_unapplied_at=oldest,
-            caught_up=lag.is_caught_up and not unapplied,
+            caught_up=is_caught_up,
         )
 
     def _queue(self, flow: Replicator | None) -> QueueStatus:

@@ -37,9 +37,13 @@ class LeaseHolder:
         self._trusted_until = float("-inf")
         self.on_renewed: Callable[[LeaseRecord], None] = lambda record: None
         """Told of each renewal: a pause that another process asked for is in it."""
+        self.on_waiting: Callable[[], None] = lambda: None
+        """Told while another process holds the lease."""
         self.lease: Lease | None = None
         self.record: LeaseRecord | None = None
         """As last seen, ours or another's."""
+        self.asked_at = float("-inf")
+        """Monotonic: when `record` was asked for. What was decided since may not be in it."""
         self.failing_since: float | None = None
         """Wall clock: since when the control table has not answered."""
         self.failure: str | None = None
@@ -63,6 +67,7 @@ class LeaseHolder:
                 if self._is_free(seen, asked_at - watched_since):
                     await self._acquire(seen)
                     return seen if seen is not None and seen.generation else None
+                self.on_waiting()
             except LeaseLostError:
                 watched = None  # another standby was quicker
             except RetryableError as error:
@@ -85,7 +90,7 @@ class LeaseHolder:
     async def _acquire(self, seen: LeaseRecord | None) -> None:
         started = self._clock.monotonic()
         record = await self._store.acquire_lease(self._owner, seen, self._lease_seconds, self._clock.now())
-        self.record = record
+        self.record, self.asked_at = record, started
         self.lease = Lease(record.owner, record.generation)
         self._trust_from(started)
         self._observer.observe(LeaseAcquired(record.owner, record.generation))
@@ -95,6 +100,7 @@ class LeaseHolder:
         assert self.lease is not None
         started = self._clock.monotonic()
         self.record = await self._store.renew_lease(self.lease, self._clock.now())
+        self.asked_at = started
         self._trust_from(started)
         self.failing_since = self.failure = None
         self.on_renewed(self.record)
