@@ -1,0 +1,153 @@
+"""The replica's item: the source's, byte for byte, projected, transformed and stamped (I6)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from service.errors import ChangeError
+from service.model import Image, SequenceNumber
+from service.replication.shape import Dressing, Shape
+from service.telemetry import Warned
+from tests.fakes.clock import ManualClock
+from tests.fakes.images import image_of, item_of
+from tests.unit.replication.bench import Log
+
+
+def shape(log: Log | None = None, **options: Any) -> Shape:
+    given = {"stamp_attribute": "timestamp", "sequence_attribute": "seq", **options}
+    return Shape(key_names=("key",), clock=ManualClock(), observer=log or Log(), **given)
+
+
+ITEM = {"key": {"S": "a"}, "b": {"N": "1"}, "c": {"M": {"c": {"S": ""}}}}
+
+
+def test_what_nothing_changes_is_the_same_bytes():
+    odd = Image(b'{ "key" : {"S":"a"}, "n":{"N":"1.50E+2"}, "u":{"S":"\\u00e9"} }')
+    assert shape().project(odd) is odd
+
+
+def test_the_stamp_is_the_time_of_replication_in_utc():
+    dressed = item_of(shape().dress(image_of(ITEM), SequenceNumber(7)))
+    assert dressed == {"timestamp": {"S": "2025-06-15T15:06:40.000Z"}, "seq": {"S": "7".zfill(40)}, **ITEM}
+
+
+def test_a_sequence_number_is_forty_digits_of_text_e29():
+    number = SequenceNumber(10**38)
+    assert item_of(shape().dress(image_of(ITEM), number))["seq"] == {"S": str(10**38).zfill(40)}
+
+
+@pytest.mark.parametrize(
+    ("dressing", "names"),
+    [(Dressing.FULL, {"timestamp", "seq"}), (Dressing.UNSTAMPED, {"seq"}), (Dressing.BARE, set())],
+)
+def test_an_item_can_go_with_fewer_attributes_e43(dressing, names):
+    assert item_of(shape().dress(image_of(ITEM), SequenceNumber(7), dressing)).keys() - ITEM.keys() == names
+
+
+def test_empty_names_turn_the_attributes_off():
+    bare = shape(stamp_attribute="", sequence_attribute="")
+    assert bare.dress(image_of(ITEM), SequenceNumber(7)) == image_of(ITEM)
+    assert bare.metadata == frozenset()
+
+
+def test_a_source_attribute_of_the_stamps_name_is_kept_with_one_warning_and_a_counter_e44():
+    log = Log()
+    own = {**ITEM, "timestamp": {"N": "5"}}
+    dressing = shape(log)
+    for _ in range(3):
+        assert item_of(dressing.dress(image_of(own), None))["timestamp"] == {"N": "5"}
+    assert dressing.kept_stamps == 3
+    assert len(log.of(Warned)) == 1
+
+
+def test_an_inner_attribute_of_the_stamps_name_is_no_clash_e44():
+    inner = {**ITEM, "m": {"M": {"timestamp": {"S": "x"}}}}
+    dressing = shape()
+    assert "timestamp" in item_of(dressing.dress(image_of(inner), None))
+    assert dressing.kept_stamps == 0
+
+
+def test_a_source_attribute_of_the_sequence_numbers_name_does_not_go_e44():
+    log = Log()
+    projected = shape(log).project(image_of({**ITEM, "seq": {"S": "theirs"}}))
+    assert projected is not None
+    assert item_of(projected) == ITEM
+    assert len(log.of(Warned)) == 1
+
+
+def test_attributes_of_global_tables_never_go_e45():
+    projected = shape().project(image_of({**ITEM, "aws:rep:updatetime": {"N": "1"}}))
+    assert projected is not None
+    assert item_of(projected) == ITEM
+
+
+def test_an_attribute_that_only_mentions_global_tables_goes_e45():
+    mention = {**ITEM, "text": {"S": "aws:rep:x"}, "m": {"M": {"aws:rep:inner": {"S": "x"}}}}
+    projected = shape().project(image_of(mention))
+    assert projected is not None
+    assert item_of(projected) == mention
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"include": ("b",)}, {"key", "b"}),
+        ({"exclude": ("b",)}, {"key", "c"}),
+        ({"exclude": ("key", "c")}, {"key", "b"}),
+        ({"include": ("nothing",)}, {"key"}),
+    ],
+)
+def test_attributes_are_included_or_excluded_and_keys_always_go(options, names):
+    projected = shape(**options).project(image_of(ITEM))
+    assert projected is not None
+    assert item_of(projected).keys() == names
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"N": "99999999999999999999999999999999999999"},
+        {"N": "1E-130"},
+        {"NS": ["1.0", "-0", "1E-130"]},
+        {"SS": ["b", "a"]},
+        {"BS": ["AA==", "AQ=="]},
+        {"B": ""},
+        {"S": ""},
+        {"NULL": True},
+        {"L": [{"M": {"x": {"L": [{"M": {}}]}}}]},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"exclude": ("b",)}, {"transform": dict}])
+def test_every_type_goes_through_as_it_is_e46(value, options):
+    found = {"key": {"S": "a"}, "value": value}
+    projected = shape(**options).project(Image(json.dumps(found).encode()))
+    assert projected is not None
+    assert item_of(projected) == found
+
+
+def test_a_transform_may_change_the_rest_of_an_item_or_leave_the_item_out():
+    assert shape(transform=lambda item: None).project(image_of(ITEM)) is None
+    projected = shape(transform=lambda item: {**item, "d": {"BOOL": True}}).project(image_of(ITEM))
+    assert projected is not None
+    assert item_of(projected) == {**ITEM, "d": {"BOOL": True}}
+    assert shape(transform=dict).may_skip
+
+
+def changes_the_key(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "key": {"S": "another"}}
+
+
+def raises(item: dict[str, Any]) -> None:
+    raise ValueError("the secret value")
+
+
+@pytest.mark.parametrize(
+    "transform", [changes_the_key, raises, lambda item: "text", lambda item: {**item, "x": object()}, lambda item: {}]
+)
+def test_a_transform_that_misbehaves_makes_its_change_a_dead_letter_and_shows_no_value(transform):
+    with pytest.raises(ChangeError) as caught:
+        shape(transform=transform).project(image_of(ITEM))
+    assert "secret" not in str(caught.value)
