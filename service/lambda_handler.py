@@ -1,116 +1,32 @@
-"""The Lambda engine: an event of a DynamoDB Streams event source mapping, applied to the replica.
+"""Lambda's entry point: an event of a DynamoDB Streams event source mapping, applied to the replica.
 
-The same lanes, sink, guard, shape and dead letters as in the running service. Lambda may send a batch again, or cut
-in two, so every change is guarded (I3). What is not settled in time is answered as failed from the lowest sequence
-number on, so that nothing is lost and little is repeated (I2).
-
-The function's handler is `service.lambda_handler.handler`; the mapping needs `ReportBatchItemFailures`.
+What is kept between invocations lives here: one event loop, the connections, the engine. The function's handler is
+`service.lambda_handler.handler`; the mapping needs `ReportBatchItemFailures`, or what is answered counts for nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
-import msgspec
-
-from service.config import Settings, load_settings
+from service.config import load_settings
 from service.errors import DynamirrorError, HaltError
+from service.lambda_engine import Engine
 from service.log import LogObserver
+from service.log_records import record_log
 from service.log_setup import configure_log
-from service.model import Change, SequenceNumber, ShardId
-from service.operations.pipeline import Outside
-from service.records import RecordReader
-from service.replication.change_queue import ChangeQueue
-from service.replication.guard_window import GuardWindow
-from service.replication.replicator import first_of
-from service.replication.write_path import WritePath, build_write_path
-from service.table_names import table_name
-from service.telemetry import Observer
 from service.world import SystemClock, at_start, new_owner, open_world
 
-SHARD = ShardId("lambda")
-"""The mapping does not tell which shard a batch comes from; sequence numbers tell changes apart."""
-MARGIN_SECONDS = 2.0
-"""Kept of the invocation's time for the answer, or a fifth of a shorter time."""
-EVENT_SOURCE = "aws:dynamodb"
+ANSWER_SECONDS = 0.5
+"""Kept of the invocation's time for the answer, or a twentieth of a shorter time."""
 
 
 class Context(Protocol):
     """What Lambda's runtime tells of an invocation."""
 
     def get_remaining_time_in_millis(self) -> int: ...
-
-
-class Engine:
-    """What is kept between invocations: the connections, and what is known of the tables."""
-
-    def __init__(self, settings: Settings, outside: Outside, observer: Observer) -> None:
-        self._settings = settings
-        self._outside = outside
-        self._observer = observer
-        self._reader = RecordReader(outside.source.keys, outside.source.view_type)
-
-    async def apply(self, records: Sequence[Mapping[str, Any]], seconds: float) -> SequenceNumber | None:
-        """The lowest sequence number that was not settled within so many seconds; None when all are.
-
-        Raises HaltError when the records are not the source table's.
-        """
-        self._check_source(records)
-        unsettled: set[SequenceNumber] = set()
-
-        def settle(changes: Sequence[Change]) -> None:
-            unsettled.difference_update([change.sequence for change in changes])
-
-        writing = build_write_path(
-            settings=self._settings,
-            adapters=self._outside.adapters,
-            source=self._outside.source,
-            window=GuardWindow(guards_all=True),
-            settle=settle,
-            check_trust=lambda: None,
-            observer=self._observer,
-        )
-        changes = [self._reader.read(SHARD, msgspec.json.encode(record)) for record in records]
-        unsettled.update([change.sequence for change in changes if change.sequence is not None])
-        try:
-            async with asyncio.timeout(seconds):
-                for change in changes:
-                    if not isinstance(change, Change):
-                        await writing.dead_letters.park_unreadable(change)
-                        unsettled.discard(change.sequence or SequenceNumber(0))
-                await self._write(writing, [change for change in changes if isinstance(change, Change)])
-        except TimeoutError:
-            pass
-        return min(unsettled, default=None)
-
-    async def _write(self, writing: WritePath, changes: list[Change]) -> None:
-        """Through the lanes, a key's changes in order; the whole batch is in memory already, so nothing bounds it."""
-        queue = ChangeQueue(len(changes) + 1, sum(change.size for change in changes) + 1)
-        await queue.put(changes)
-        queue.close()
-        try:
-            await writing.lanes.apply_all(queue)
-        except BaseExceptionGroup as errors:
-            raise first_of(errors) from errors
-
-    def _check_source(self, records: Sequence[Mapping[str, Any]]) -> None:
-        for record in records:
-            if record.get("eventSource") != EVENT_SOURCE:
-                raise HaltError(
-                    f"this function takes events of a DynamoDB stream, and got one of {record.get('eventSource')!r}: "
-                    "map it to the source table's stream only"
-                )
-            arn = str(record.get("eventSourceARN", ""))
-            table = arn.partition(":table/")[2].partition("/")[0]
-            expected = table_name(self._settings.source_table)
-            if table and table != expected:
-                raise HaltError(
-                    f"this function replicates {expected}, and got a record of {table}: map it to the stream of "
-                    f"{expected}, or set DYNAMIRROR_SOURCE_TABLE"
-                )
 
 
 class Function:
@@ -121,29 +37,45 @@ class Function:
         self._stack = AsyncExitStack()
         self._engine: Engine | None = None
 
-    def invoke(self, event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        return self._loop.run_until_complete(self._answer(event, seconds))
+    def invoke(self, event: object, seconds: float) -> dict[str, Any]:
+        """The answer to Lambda, within so many seconds. Raises DynamirrorError."""
+        return self._loop.run_until_complete(self._answer(event, self._loop.time() + seconds))
 
-    async def _answer(self, event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        records = event.get("Records")
-        if not isinstance(records, list):
+    async def _answer(self, event: object, deadline: float) -> dict[str, Any]:
+        records = event.get("Records") if isinstance(event, Mapping) else None
+        if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
             raise HaltError('this function takes events of a DynamoDB stream: {"Records": […]}')
         if not records:
             return {"batchItemFailures": []}
-        engine = self._engine or await self._start()
-        lowest = await engine.apply(records, seconds)
+        engine = self._engine or await self._start(deadline)
+        lowest = await engine.apply(records, deadline - self._loop.time())
         return {"batchItemFailures": [] if lowest is None else [{"itemIdentifier": str(lowest)}]}
 
-    async def _start(self) -> Engine:
-        """The first invocation pays for the connections, the checks of both tables and the migrations."""
+    async def _start(self, deadline: float) -> Engine:
+        """The first invocation pays for the connections, the checks of both tables and the migrations.
+
+        One that fails leaves nothing open: the next one starts anew, and finds what was mended meanwhile.
+        """
+        try:
+            async with asyncio.timeout_at(deadline), AsyncExitStack() as stack:
+                engine = await self._opened(stack)
+                self._stack = stack.pop_all()
+        except TimeoutError as error:
+            raise HaltError(
+                "the tables did not answer before the function's time was over: look at the network (a VPC needs an "
+                "endpoint for DynamoDB), or raise the function's time-out"
+            ) from error
+        self._engine = engine
+        return engine
+
+    async def _opened(self, stack: AsyncExitStack) -> Engine:
         settings = load_settings()
         configure_log(settings)
         clock = SystemClock()
-        world = await self._stack.enter_async_context(open_world(settings))
+        world = await stack.enter_async_context(open_world(settings))
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.migrate(new_owner()))
-        self._engine = Engine(settings, outside, LogObserver())
-        return self._engine
+        return Engine(settings, outside, LogObserver(), record_log(settings))
 
     def close(self) -> None:
         """End the connections; for tests, since Lambda just freezes or ends the process."""
@@ -154,8 +86,8 @@ class Function:
 _function: Function | None = None
 
 
-def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Lambda's entry point: `{"batchItemFailures": [{"itemIdentifier": "SEQUENCE"}]}`, empty when all is settled.
+def handler(event: object, context: Context) -> dict[str, Any]:
+    """Answers `{"batchItemFailures": [{"itemIdentifier": "SEQUENCE"}]}`, empty when all is settled.
 
     Raises when nothing can be applied at all (settings, tables, a foreign event): Lambda then sends the batch again,
     by the mapping's rules, and the error's text is in the log.
@@ -165,6 +97,14 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         _function = Function()
     left = context.get_remaining_time_in_millis() / 1000
     try:
-        return _function.invoke(event, max(0.0, left - min(MARGIN_SECONDS, left / 5)))
+        return _function.invoke(event, left - min(ANSWER_SECONDS, left / 20))
     except DynamirrorError as error:
         raise RuntimeError(str(error)) from error
+
+
+def forget() -> None:
+    """Let the next invocation be a first one; for tests."""
+    global _function  # noqa: PLW0603  see handler
+    if _function is not None:
+        _function.close()
+    _function = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable
 
-from service.errors import ItemTooLargeError
+from service.errors import ChangeError, ItemTooLargeError
 from service.items import same_item, sequence_of
 from service.model import (
     Absent,
@@ -111,7 +111,7 @@ class Guard:
                 condition = AsSeen(seen)  # damaged by a hand: mended, if it still is as it was seen
                 continue
             if not await self._source_holds(change.key, raw):
-                return Outcome.STALE
+                return await self._overtaken(change.key)
             self.brought.note(change.key)  # again: a page that was asked for meanwhile may be older than that look
             as_seen = Absent() if seen is None else AsSeen(seen)
             number_to_write = change.sequence if is_live and self._window.note_match(change) else None
@@ -137,9 +137,22 @@ class Guard:
             if number is not None and number > change.sequence:
                 return Outcome.STALE
             if not await self._source_holds(change.key, None):
-                return Outcome.STALE
+                return await self._overtaken(change.key)
             self.brought.note(change.key)
             condition = AsSeen(seen)
+
+    async def _overtaken(self, key: ItemKey) -> Outcome:
+        """The source is further on: a later record brings what counts.
+
+        Where the source judges every change, a key that is written all the time would never be brought so: there its
+        present state is, at once. A deletion is left to its record, which a filter may leave out.
+        """
+        if not self._window.is_shared:
+            return Outcome.STALE
+        try:
+            return await self.refresh(key, deletes=False)
+        except ChangeError:
+            return Outcome.STALE  # that state's own record becomes a dead letter
 
     def judge(self, change: Change, intent: Intent, seen: Image | None) -> Outcome | None:
         """What a replayed change comes to where the replica holds this; None when it may have to be mended. Pure."""
@@ -174,16 +187,19 @@ class Guard:
             return isinstance(await self._delete_if(key, condition), Written)
         return isinstance(await self.write_dressed(key, projected, None, condition), Written)
 
-    async def refresh(self, key: ItemKey) -> Outcome:
+    async def refresh(self, key: ItemKey, *, deletes: bool = True) -> Outcome:
         """Bring the source's present state of one item, whatever number the replica's carries. Raises ChangeError.
 
         What it writes carries no number, so that a change of this key that is still on its way is judged by the
-        source; the caller has seen to it that such changes are guarded (GuardWindow.extend).
+        source; the caller has seen to it that such changes are guarded (GuardWindow.extend). The replica is looked at
+        first: so whatever the source holds is at least as new as what is replaced, whoever else writes meanwhile.
         """
         while True:
+            seen = await self._look(key)
             source = await self._requests.read(lambda: self._source.get(key))
             self.brought.note(key)
-            seen = await self._look(key)
+            if source is None and not deletes:
+                return Outcome.STALE
             projected = None if source is None else self._shape.project(source)
             is_left_out = source is not None and projected is None
             if is_left_out or same_or_none(seen, projected, self._shape.metadata):

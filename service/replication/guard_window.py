@@ -8,6 +8,8 @@ image. A content can come twice (A, deleted, A again): the number that such a wr
 changes between would pass its condition. So those keys are remembered, and their next changes are judged by the
 source again. A process that dies in its window takes that memory with it; its successor judges everything that was
 made before by the source.
+
+Where others write at any time and nobody remembers what they wrote (Lambda), the source judges every change.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ MAX_MATCHES = 100_000
 class GuardWindow:
     """Owned by the replicator; extended by whoever writes besides the stream, before it writes."""
 
-    def __init__(self, *, guards_all: bool, until: float = 0.0, distrusted_until: float = 0.0) -> None:
-        """Times in seconds since the epoch, compared with changes' creation times."""
-        self._guards_all = guards_all
+    def __init__(
+        self, *, guards_all: bool, until: float = 0.0, distrusted_until: float = 0.0, is_shared: bool = False
+    ) -> None:
+        """Times in seconds since the epoch, compared with changes' creation times. `is_shared`: see above."""
+        self._guards_all = guards_all or is_shared
+        self.is_shared = is_shared
         self._distrusted_until = distrusted_until
         self._holders = 0
         self._matches: set[ItemKey] = set()
@@ -40,7 +45,7 @@ class GuardWindow:
 
     def distrusts(self, change: Change) -> bool:
         """The replica's number for this key may be lower than its content."""
-        return change.created_at < self._distrusted_until or change.key in self._matches
+        return self.is_shared or change.created_at < self._distrusted_until or change.key in self._matches
 
     def note_match(self, change: Change) -> bool:
         """The item is about to be written because the source holds it; False if it must go without a number."""
