@@ -19,7 +19,8 @@ LINE_SECONDS = 2.0
 def commands(admin_url: str, emulator_url: str) -> list[tuple[str, str]]:
     """What to try, each with its purpose."""
     put = (
-        f"curl {emulator_url} -H 'X-Amz-Target: DynamoDB_20120810.PutItem' -H 'Authorization: {AUTHORIZATION}' "
+        f"curl {emulator_url} -H 'Content-Type: application/x-amz-json-1.0' "
+        f"-H 'X-Amz-Target: DynamoDB_20120810.PutItem' -H 'Authorization: {AUTHORIZATION}' "
         f'-d \'{{"TableName": "{SOURCE}", "Item": {{"key": {{"S": "mine"}}, "value": {{"S": "1"}}}}}}\''
     )
     return [
