@@ -6,6 +6,7 @@ clients nor the wires retry: waiting belongs to the flow.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
-from service.aws.http import CONNECT_SECONDS, AiohttpEndpoint, http_session, tls_context
+from service.aws.http import CONNECT_SECONDS, AiohttpEndpoint, Http, http_session, proxy_of, tls_context
+from service.aws.http_direct import DirectEndpoint
 from service.aws.sessions import open_session
 from service.aws.signing import Signer
 from service.aws.wire import STREAMS, TABLES, Wire
@@ -104,8 +106,15 @@ class _Opening:
         # Requests go to the endpoint's path with a slash at its end, as botocore sends and signs them.
         url = client.meta.endpoint_url.rstrip("/") + "/"
         tls = tls_context(session.get_config_variable("ca_bundle"))
-        endpoint = AiohttpEndpoint(self.http, url, tls, self.request_timeout_seconds)
+        endpoint = self._endpoint(url, tls)
         credentials = await session.get_credentials()
         assert credentials is not None  # open_session found some
         signer = Signer(url, client.meta.region_name)
         return Connection(client, Wire(endpoint, signer, credentials, _SERVICES[service]))
+
+    def _endpoint(self, url: str, tls: ssl.SSLContext) -> Http:
+        if proxy_of(url):
+            return AiohttpEndpoint(self.http, url, tls, self.request_timeout_seconds)
+        endpoint = DirectEndpoint(url, tls, self.request_timeout_seconds)
+        self.stack.push_async_callback(endpoint.close)
+        return endpoint

@@ -1,5 +1,7 @@
 """HTTP for the wire, behind one small seam: `post(body, headers)`. It never retries, and it follows no redirect.
 
+`http_direct` is the quick way; what goes through a proxy takes aiohttp's.
+
 TLS and proxies are set up as the SDK sets up its own: the CA bundle of AWS_CA_BUNDLE or the profile, HTTPS_PROXY,
 NO_PROXY.
 """
@@ -20,11 +22,11 @@ from yarl import URL
 
 CONNECT_SECONDS = 3.0
 # Of a write's time: shorter than the whole, so that a connection that never came is told from an answer that is lost.
-_CONNECT_SHARE = 0.75
+CONNECT_SHARE = 0.75
 # An answer of a read may be long in coming through a narrow line, as long as it keeps coming: nothing is at stake.
-_WHOLE_READ_SECONDS = 60.0
+WHOLE_READ_SECONDS = 60.0
 # Less than the services keep an idle connection; aiobotocore's own value (_constants.DEFAULT_KEEPALIVE_TIMEOUT).
-_KEEP_ALIVE_SECONDS = 12.0
+KEEP_ALIVE_SECONDS = 12.0
 
 
 class NotSentError(Exception):
@@ -39,7 +41,7 @@ class AnswerLostError(Exception):
 class Answer:
     status: int
     headers: Mapping[str, str]
-    """Names compare without case."""
+    """To be asked with names in lower case."""
     body: bytes
 
 
@@ -63,11 +65,11 @@ class AiohttpEndpoint:
         self._session = session
         self._url = URL(url, encoded=True)
         self._tls = tls
-        self._proxy = ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url)
-        connect = min(CONNECT_SECONDS, request_timeout_seconds * _CONNECT_SHARE)
+        self._proxy = proxy_of(url)
+        connect = min(CONNECT_SECONDS, request_timeout_seconds * CONNECT_SHARE)
         self._write_timeout = aiohttp.ClientTimeout(total=request_timeout_seconds, sock_connect=connect)
         self._read_timeout = aiohttp.ClientTimeout(
-            total=max(_WHOLE_READ_SECONDS, request_timeout_seconds),
+            total=max(WHOLE_READ_SECONDS, request_timeout_seconds),
             sock_connect=connect,
             sock_read=request_timeout_seconds,
         )
@@ -97,7 +99,7 @@ class AiohttpEndpoint:
 @asynccontextmanager
 async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
     """The process's one session; how many connections there are is bounded by who calls, not here."""
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
     async with aiohttp.ClientSession(
         connector=connector,
         # x-amz-crc32 is of the body as it was sent, so it must not be compressed for us
@@ -109,9 +111,19 @@ async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for this endpoint; None where it is asked directly."""
+    proxy: str | None = ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url)
+    return proxy
+
+
 def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """As aiobotocore makes it: the given bundle, else REQUESTS_CA_BUNDLE, else the certificates of certifi."""
+    """As aiobotocore makes it: the given bundle, else REQUESTS_CA_BUNDLE, else the certificates of certifi.
+
+    And the certificate must be the host's: botocore leaves that to urllib3, which is not here.
+    """
     context: ssl.SSLContext = create_urllib3_context()
+    context.check_hostname = True
     context.load_verify_locations(ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True))
     return context
 

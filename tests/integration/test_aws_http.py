@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from service.aws.http import AiohttpEndpoint, AnswerLostError, NotSentError, http_session, tls_context
+from service.aws.http_direct import DirectEndpoint
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Amz-Crc32: 7\r\n\r\n{}"
 
@@ -50,12 +51,24 @@ async def session():
         yield opened
 
 
-def endpoint_on(session, url, request_timeout_seconds=5.0):
-    return AiohttpEndpoint(session, url, tls_context(None), request_timeout_seconds)
+@pytest.fixture(params=["direct", "aiohttp"])
+async def endpoint_on(request, session):
+    """Makes endpoints of either kind, which promise the same."""
+    opened = []
+
+    def make(url, request_timeout_seconds=5.0):
+        if request.param == "aiohttp":
+            return AiohttpEndpoint(session, url, tls_context(None), request_timeout_seconds)
+        opened.append(DirectEndpoint(url, tls_context(None), request_timeout_seconds))
+        return opened[-1]
+
+    yield make
+    for endpoint in opened:
+        await endpoint.close()
 
 
-async def test_requests_follow_each_other_on_one_connection(server, session):
-    endpoint = endpoint_on(session, server.url)
+async def test_requests_follow_each_other_on_one_connection(server, endpoint_on):
+    endpoint = endpoint_on(server.url)
 
     answers = [await endpoint.post(b"body", {"X-Amz-Target": "T"}, is_write=True) for _ in range(3)]
 
@@ -65,33 +78,33 @@ async def test_requests_follow_each_other_on_one_connection(server, session):
     assert all(b"Accept-Encoding: identity" in request for request in server.requests)
 
 
-async def test_an_error_answer_is_an_answer(server, session):
+async def test_an_error_answer_is_an_answer(server, endpoint_on):
     server.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad"
 
-    answer = await endpoint_on(session, server.url).post(b"", {}, is_write=True)
+    answer = await endpoint_on(server.url).post(b"", {}, is_write=True)
 
     assert (answer.status, answer.body) == (400, b"bad")
 
 
-async def test_a_redirect_is_not_followed(server, session):
+async def test_a_redirect_is_not_followed(server, endpoint_on):
     server.answer = b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
 
-    assert (await endpoint_on(session, server.url).post(b"", {}, is_write=True)).status == 307
+    assert (await endpoint_on(server.url).post(b"", {}, is_write=True)).status == 307
 
 
-async def test_a_refused_connection_sent_nothing(server, session):
+async def test_a_refused_connection_sent_nothing(server, endpoint_on):
     with pytest.raises(NotSentError):
-        await endpoint_on(session, "http://127.0.0.1:1/").post(b"", {}, is_write=True)
+        await endpoint_on("http://127.0.0.1:1/").post(b"", {}, is_write=True)
 
 
-async def test_a_name_that_is_not_known_sent_nothing(session):
+async def test_a_name_that_is_not_known_sent_nothing(endpoint_on):
     with pytest.raises(NotSentError):
-        await endpoint_on(session, "http://no-such-host.invalid/").post(b"", {}, is_write=True)
+        await endpoint_on("http://no-such-host.invalid/").post(b"", {}, is_write=True)
 
 
-async def test_a_server_without_tls_is_sent_nothing(server, session):
+async def test_a_server_without_tls_is_sent_nothing(server, endpoint_on):
     with pytest.raises(NotSentError):
-        await endpoint_on(session, server.url.replace("http:", "https:")).post(b"", {}, is_write=True)
+        await endpoint_on(server.url.replace("http:", "https:")).post(b"", {}, is_write=True)
 
 
 @pytest.mark.parametrize(
@@ -100,31 +113,36 @@ async def test_a_server_without_tls_is_sent_nothing(server, session):
         pytest.param(b"", id="nothing"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", id="half a head"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", id="half a body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", id="half the chunks"),
         pytest.param(b"what is this\r\n\r\n", id="no HTTP"),
     ],
 )
-async def test_an_answer_that_is_cut_is_lost_and_not_asked_for_again(server, session, answer):
+async def test_an_answer_that_is_cut_is_lost_and_not_asked_for_again(server, endpoint_on, answer):
     server.answer, server.ends = answer, True
 
     with pytest.raises(AnswerLostError):
-        await endpoint_on(session, server.url).post(b"", {}, is_write=True)
+        await endpoint_on(server.url).post(b"", {}, is_write=True)
 
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("is_write", [True, False])
-async def test_an_answer_that_never_comes_is_lost(server, session, is_write):
+async def test_an_answer_that_never_comes_is_lost(server, endpoint_on, is_write):
     server.answer = b""
 
     with pytest.raises(AnswerLostError):
-        await endpoint_on(session, server.url, 0.05).post(b"", {}, is_write=is_write)
+        await endpoint_on(server.url, 0.05).post(b"", {}, is_write=is_write)
+
+
+def proxied(session, url):
+    return AiohttpEndpoint(session, url, tls_context(None), 5.0)
 
 
 async def test_a_proxy_of_the_environment_is_used(server, session, monkeypatch):
     monkeypatch.setenv("http_proxy", server.url)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    await endpoint_on(session, "http://dynamodb.example/").post(b"", {}, is_write=True)
+    await proxied(session, "http://dynamodb.example/").post(b"", {}, is_write=True)
 
     assert server.requests[0].startswith(b"POST http://dynamodb.example/ ")
 
@@ -133,7 +151,7 @@ async def test_a_host_of_no_proxy_is_asked_directly(server, session, monkeypatch
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    await endpoint_on(session, server.url).post(b"", {}, is_write=True)
+    await proxied(session, server.url).post(b"", {}, is_write=True)
 
     assert server.requests[0].startswith(b"POST / ")
 

@@ -1,0 +1,257 @@
+"""service.aws.http_direct: what it does with its connections, against servers that treat them badly, and over TLS."""
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from service.aws.http import AnswerLostError, NotSentError, tls_context
+from service.aws.http_direct import DirectEndpoint
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Peer:
+    """Runs one script for each connection that it is given, and counts them."""
+
+    def __init__(self):
+        self.connections = 0
+        self.requests = 0
+        self.url = ""
+        self.closed = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def script(self, reader, writer):
+        while await self.request(reader):
+            writer.write(OK)
+
+    async def request(self, reader):
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.rpartition(b"Content-Length: ")[2].split(b"\r")[0]))
+        self.requests += 1
+        self.asked.set()
+        return head
+
+    async def serve(self, reader, writer):
+        self.connections += 1
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await self.script(reader, writer)
+        writer.close()
+        self.closed.set()
+
+
+@pytest.fixture
+async def peer():
+    misbehaving = Peer()
+    listening = await asyncio.start_server(misbehaving.serve, "127.0.0.1", 0)
+    misbehaving.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+    yield misbehaving
+    listening.close()
+
+
+@pytest.fixture
+async def endpoint(peer):
+    made = DirectEndpoint(peer.url, tls_context(None), 5.0)
+    yield made
+    await made.close()
+
+
+async def test_requests_at_the_same_time_have_a_connection_each_and_later_ones_share_them(peer, endpoint):
+    await asyncio.gather(*[endpoint.post(b"a", {}, is_write=True) for _ in range(5)])
+    await asyncio.gather(*[endpoint.post(b"b", {}, is_write=True) for _ in range(5)])
+
+    assert (peer.connections, peer.requests) == (5, 10)
+
+
+async def test_an_idle_connection_that_the_server_closed_is_not_used_again(peer, endpoint):
+    async def once(reader, writer):
+        await peer.request(reader)
+        writer.write(OK)
+
+    peer.script = once
+    for _ in range(3):
+        peer.closed.clear()
+        assert (await endpoint.post(b"a", {}, is_write=True)).body == b"{}"
+        await peer.closed.wait()
+
+    assert (peer.connections, peer.requests) == (3, 3)
+
+
+async def test_a_close_that_the_event_loop_has_not_seen_yet_is_seen_before_sending(peer, endpoint):
+    writers = []
+
+    async def keep_writer(reader, writer):
+        writers.append(writer)
+        while await peer.request(reader):
+            writer.write(OK)
+
+    peer.script = keep_writer
+    await endpoint.post(b"a", {}, is_write=True)
+    writers[0].transport.get_extra_info("socket")._sock.shutdown(2)  # nothing is awaited between here and the request
+
+    assert (await endpoint.post(b"b", {}, is_write=True)).status == 200
+    assert peer.connections == 2
+
+
+async def test_what_comes_unasked_ends_the_connection(peer, endpoint):
+    async def twice(reader, writer):
+        await peer.request(reader)
+        writer.write(OK + OK.replace(b"200 OK", b"408 Request Timeout"))
+        await reader.read()
+
+    peer.script = twice
+    answers = [await endpoint.post(b"a", {}, is_write=True) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert peer.connections == 2
+
+
+async def test_an_answer_that_closes_is_whole_and_ends_the_connection(peer, endpoint):
+    async def closing(reader, writer):
+        await peer.request(reader)
+        writer.write(b"HTTP/1.1 503 Slow Down\r\nConnection: close\r\n\r\nno length")
+
+    peer.script = closing
+    answer = await endpoint.post(b"a", {}, is_write=True)
+
+    assert (answer.status, answer.body) == (503, b"no length")
+
+
+async def test_a_reset_after_the_request_leaves_it_in_doubt_and_is_not_repeated(peer, endpoint):
+    async def reset(reader, writer):
+        await peer.request(reader)
+        writer.transport.abort()
+
+    peer.script = reset
+    with pytest.raises(AnswerLostError):
+        await endpoint.post(b"a", {}, is_write=True)
+    assert peer.requests == 1
+
+
+async def test_a_reset_before_the_request_was_read_leaves_it_in_doubt(peer, endpoint):
+    async def reset(reader, writer):
+        writer.transport.abort()
+
+    peer.script = reset
+    with pytest.raises(AnswerLostError):
+        await endpoint.post(b"x" * 10_000_000, {}, is_write=True)
+
+
+async def test_an_answer_in_single_bytes_is_read(peer, endpoint):
+    async def slowly(reader, writer):
+        await peer.request(reader)
+        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n0\r\nA: b\r\n\r\n":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+
+    peer.script = slowly
+
+    assert (await endpoint.post(b"a", {}, is_write=True)).body == b"{}"
+
+
+async def test_a_read_lasts_as_long_as_something_comes_and_a_write_does_not(peer):
+    async def drip(reader, writer):
+        await peer.request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            await asyncio.sleep(0.05)
+            writer.write(b"x")
+        await reader.read()
+
+    peer.script = drip
+    endpoint = DirectEndpoint(peer.url, tls_context(None), 0.2)
+
+    assert (await endpoint.post(b"a", {}, is_write=False)).body == b"x" * 8
+    with pytest.raises(AnswerLostError):
+        await endpoint.post(b"a", {}, is_write=True)
+    await endpoint.close()
+
+
+async def test_a_cancelled_request_closes_its_connection(peer, endpoint):
+    async def never(reader, writer):
+        await peer.request(reader)
+        await reader.read()
+
+    peer.script = never
+    asking = asyncio.create_task(endpoint.post(b"a", {}, is_write=True))
+    await peer.asked.wait()
+    asking.cancel()
+
+    await asyncio.wait([asking])
+    assert asking.cancelled()
+    await peer.closed.wait()
+
+
+@pytest.mark.parametrize("value", ["two\r\nlines", "two\nlines", "\u2603"])
+async def test_a_header_that_http_can_not_carry_sends_nothing(peer, endpoint, value):
+    with pytest.raises(NotSentError):
+        await endpoint.post(b"", {"X-Amz-Security-Token": value}, is_write=True)
+    assert peer.requests == 0
+
+
+async def test_a_server_that_accepts_and_says_nothing_to_tls_is_sent_nothing(peer):
+    async def silent(reader, writer):
+        await reader.read()
+
+    peer.script = silent
+    endpoint = DirectEndpoint(peer.url.replace("http:", "https:"), tls_context(None), 0.2)
+
+    with pytest.raises(NotSentError):
+        await endpoint.post(b"a", {}, is_write=True)
+
+
+@pytest.fixture
+async def tls_peer(tmp_path):
+    """A peer with a certificate for `localhost`, and the bundle that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "bundle.pem").write_bytes(pem)
+    (tmp_path / "server.pem").write_bytes(key.private_bytes(*form) + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    found = Peer()
+    listening = await asyncio.start_server(found.serve, "127.0.0.1", 0, ssl=context)
+    found.port = listening.sockets[0].getsockname()[1]
+    found.bundle = str(tmp_path / "bundle.pem")
+    yield found
+    listening.close()
+
+
+async def test_requests_go_over_tls_on_one_connection(tls_peer):
+    endpoint = DirectEndpoint(f"https://localhost:{tls_peer.port}/", tls_context(tls_peer.bundle), 5.0)
+
+    bodies = [(await endpoint.post(b"x" * 100_000, {}, is_write=True)).body for _ in range(3)]
+
+    assert bodies == [b"{}"] * 3
+    assert tls_peer.connections == 1
+    await endpoint.close()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_a_certificate_that_is_not_trusted_or_of_another_name_is_sent_nothing(tls_peer, host):
+    bundle = None if host == "localhost" else tls_peer.bundle
+    endpoint = DirectEndpoint(f"https://{host}:{tls_peer.port}/", tls_context(bundle), 5.0)
+
+    with pytest.raises(NotSentError):
+        await endpoint.post(b"a", {}, is_write=True)
+    assert tls_peer.requests == 0

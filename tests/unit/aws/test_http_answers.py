@@ -1,0 +1,111 @@
+"""service.aws.http_answers: an answer is the same however its bytes are cut, and garbage is never a body."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.aws.http_answers import AnswerParser, GarbageError
+
+PLAIN = b"HTTP/1.1 200 OK\r\nX-Amz-Crc32: 7\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\nTrailer: x\r\n\r\n"
+CONTINUED = b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN
+
+
+def fed(*pieces: bytes) -> AnswerParser:
+    parser = AnswerParser()
+    for piece in pieces:
+        parser.feed(piece)
+    return parser
+
+
+@given(st.sampled_from([PLAIN, CHUNKED, CONTINUED]), st.lists(st.integers(0, 140), max_size=8))
+def test_an_answer_is_the_same_however_it_is_cut(whole, cuts):
+    places = sorted({0, len(whole), *[min(cut, len(whole)) for cut in cuts]})
+    pieces = [whole[start:end] for start, end in zip(places, places[1:], strict=False)]
+    parser = fed(*pieces[:-1])
+
+    assert parser.answer is None
+    parser.feed(pieces[-1])
+    assert parser.answer is not None
+    assert (parser.answer.status, parser.answer.body, parser.keeps_connection) == (200, b"hello", True)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_raise_anything_but_garbage(noise):
+    for start in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"):
+        try:
+            parser = fed(start + noise)
+            if parser.answer is None:
+                parser.end()
+        except GarbageError:
+            pass
+
+
+def test_header_names_are_in_lower_case_and_repeated_ones_are_joined():
+    parser = fed(b"HTTP/1.1 200 OK\r\nA: 1\r\nX-Amz-Crc32:  7 \r\na: 2\r\nContent-Length: 0\r\n\r\n")
+
+    assert parser.answer is not None
+    assert parser.answer.headers == {"a": "1, 2", "x-amz-crc32": "7", "content-length": "0"}
+
+
+@pytest.mark.parametrize(
+    ("head", "keeps"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 0", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0", False),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0", True),
+        (b"HTTP/1.1 204 No Content", True),
+        (b"HTTP/1.1 200\r\nContent-Length: 0", True),
+    ],
+)
+def test_whether_the_connection_is_kept(head, keeps):
+    parser = fed(head + b"\r\n\r\n")
+
+    assert parser.answer is not None
+    assert parser.keeps_connection is keeps
+
+
+def test_more_than_the_answer_ends_the_connection():
+    assert not fed(PLAIN + b"H").keeps_connection
+
+
+def test_a_body_without_a_length_ends_with_the_connection():
+    parser = fed(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"<html>", b"</html>")
+
+    assert parser.answer is None
+    parser.end()
+    assert parser.answer is not None
+    assert (parser.answer.body, parser.keeps_connection) == (b"<html></html>", False)
+
+
+@pytest.mark.parametrize("whole", [PLAIN, CHUNKED, CONTINUED])
+def test_a_connection_that_ends_early_brings_no_answer(whole):
+    for cut in range(len(whole)):
+        parser = fed(whole[:cut])
+        with pytest.raises(GarbageError):
+            parser.end()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"HTTP/2 200 OK\r\n\r\n",
+        b"HTTP/1.1 2x0 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA : folded\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 5000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"1" * 70_000,
+        b"HTTP/1.1 200 OK\r\nA: " + b"1" * 70_000,
+    ],
+)
+def test_garbage_is_told(garbage):
+    with pytest.raises(GarbageError):
+        fed(garbage)
