@@ -133,12 +133,13 @@ class Service:
 
     async def replay(self, **start: Any) -> Replay:
         """From its start to its end."""
-        job = await self.replays.start(await self.flow(), **start)
+        flow = await self.flow()
+        job = await answered(lambda: self.replays.start(flow, **start))
         return await self.replayed(job.id)
 
     async def replayed(self, job_id: str) -> Replay:
         while True:
-            job = await self.replays.found(job_id)
+            job = await answered(lambda: self.replays.found(job_id))
             if job.state is not JobState.RUNNING:
                 return job
             assert not self.running.done(), "the service has ended"

@@ -1,0 +1,156 @@
+"""Reads a part of the stream's history again, beside the live reading, whose place it does not move.
+
+Readers of its own, parents before children; a shard's pages one after the other. What the pages tell is brought where
+the replica does not show it. Each shard's place is saved about once a second: a crash here costs the pages since then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.config import Settings
+from service.control import Checkpoint
+from service.errors import HaltError, PositionError, RetryableError
+from service.model import Page, ShardId
+from service.operations.job_log import JobLog
+from service.operations.jobs import JobState, Replay
+from service.operations.replay_page import Counts, PageReplay
+from service.operations.replay_place import Place, Stretch
+from service.operations.replay_reader import StretchReader
+from service.ports import Adapters
+from service.replication.replicator import Replicator, first_of
+
+SHARDS_AT_ONCE = 4
+SAVE_EVERY_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 0.2
+"""Whether the live reading has come as far as where it stood."""
+
+
+class ReplayRun:
+    """One replay's work in one tenure of the lease."""
+
+    def __init__(
+        self,
+        *,
+        job: Replay,
+        place: Place,
+        log: JobLog[Replay],
+        flow: Replicator,
+        adapters: Adapters,
+        settings: Settings,
+    ) -> None:
+        self.job = job
+        self._place = place
+        self._log = log
+        self._flow = flow
+        self._streams = adapters.streams
+        self._clock = adapters.clock
+        self._settings = settings
+        self._pages = PageReplay(flow, adapters, dry_run=job.dry_run)
+        parked = job.records_read - job.records_applied - job.records_unchanged
+        self._counts = Counts(job.records_read, job.records_applied, parked)
+        self._permits = asyncio.Semaphore(SHARDS_AT_ONCE)
+        self._begun: set[ShardId] = set()
+        self._is_saved = True
+
+    async def run(self) -> Replay:
+        """To its end; returns the job as it ended, saved. Raises LeaseLostError, or whatever else ends the flow."""
+        parked = self._counts.parked
+        ended = await self._ended()
+        if self._counts.parked > parked:
+            await self._flow.dead_letters.recount()  # one that was a dead letter before was counted again
+        await self._flow.requests.read(lambda: self._log.save(ended, self._place.saved()), "control")
+        return ended
+
+    async def _ended(self) -> Replay:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                saving = tasks.create_task(self._save_periodically(), name="replay progress")
+                await self._until_live_has_passed()
+                async with asyncio.TaskGroup() as shards:
+                    self._begin_readable(shards)
+                saving.cancel()
+        except BaseExceptionGroup as errors:
+            error = first_of(errors)
+            if not isinstance(error, PositionError | HaltError):
+                raise error from errors
+            return self.shown(JobState.FAILED, str(error))
+        return self.shown(JobState.DONE)
+
+    def shown(self, state: JobState = JobState.RUNNING, error: str | None = None) -> Replay:
+        """The job as it is now."""
+        counts = {
+            "records_read": self._counts.read,
+            "records_applied": self._counts.applied,
+            "records_unchanged": self._counts.unchanged,
+        }
+        finished_at = None if state is JobState.RUNNING else self._log.now()
+        return self.job.model_copy(update={**counts, "state": state, "error": error, "finished_at": finished_at})
+
+    async def _until_live_has_passed(self) -> None:
+        """Until all that is replayed was applied once: what is still on its way is not missing from the replica."""
+        while True:
+            saved = self._flow.checkpoints.record.checkpoints
+            if all(self._has_passed(stretch, saved) for stretch in self._place.stretches.values()):
+                return
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
+
+    def _has_passed(self, stretch: Stretch, saved: dict[ShardId, Checkpoint]) -> bool:
+        checkpoint = saved.get(stretch.shard_id)
+        if checkpoint is None:  # not begun since a restart, unless the stream does not list it any more
+            listed = self._flow.readers.shards
+            return bool(listed) and stretch.shard_id not in listed
+        if checkpoint.is_closed or stretch.until is not None or stretch.is_done:
+            return True
+        after = checkpoint.position.after
+        return stretch.end is not None and after is not None and after >= stretch.end
+
+    def _begin_readable(self, tasks: asyncio.TaskGroup) -> None:
+        for stretch in self._place.readable():
+            if stretch.shard_id not in self._begun:
+                self._begun.add(stretch.shard_id)
+                tasks.create_task(self._replay_shard(stretch, tasks), name=f"replay {stretch.shard_id}")
+
+    async def _replay_shard(self, stretch: Stretch, tasks: asyncio.TaskGroup) -> None:
+        async with self._permits:
+            await self._replay_pages(stretch)
+        stretch.is_done = True
+        self._is_saved = False
+        self._begin_readable(tasks)
+
+    async def _replay_pages(self, stretch: Stretch) -> None:
+        """Through the stretch's end. Raises PositionError when records that were asked for are lost."""
+        reader = StretchReader(
+            stretch,
+            self._place,
+            flow=self._flow,
+            streams=self._streams,
+            clock=self._clock,
+            poll_seconds=self._settings.poll_interval_seconds,
+            limit=self._settings.queue_max_records,
+        )
+        while (page := await reader.next_page()) is not None:
+            changes, is_over = stretch.chosen(page.changes, self._place.from_time)
+            counts = await self._pages.replay(changes)
+            # Nobody can read these: they are dead letters since the live reading met them.
+            counts.read += sum(stretch.is_inside(record.sequence) for record in page.unreadable)
+            self._note(counts, stretch, page)
+            if is_over:
+                return
+
+    def _note(self, counts: Counts, stretch: Stretch, page: Page) -> None:
+        """All of a page is settled: counts and place move together, so that a restart counts nothing twice."""
+        self._counts.add(counts)
+        stretch.move(page.changes)
+        self._is_saved = False
+
+    async def _save_periodically(self) -> None:
+        while True:
+            await self._clock.sleep(SAVE_EVERY_SECONDS)
+            if self._is_saved:
+                continue
+            self._is_saved = True
+            try:
+                await self._log.save(self.shown(), self._place.saved())
+            except RetryableError:
+                self._is_saved = False  # the next save has it
