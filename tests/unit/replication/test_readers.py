@@ -1,0 +1,341 @@
+"""All shards of a stream: found, read parents first, and never taken for whole before they are."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from service.control import Checkpoint
+from service.errors import GapError, HaltError, ThrottledError, UnavailableError
+from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
+from service.replication.change_queue import ChangeQueue
+from service.replication.progress import Progress
+from service.replication.readers import DISCOVER_EVERY_SECONDS, Readers
+from service.replication.replicator import first_of
+from service.telemetry import Retried
+from tests.fakes.stream import Timing
+from tests.fakes.world import World
+from tests.unit.replication.bench import Bench, item
+
+
+class Reading:
+    """Readers of a world's stream, with nobody behind the queue but the test."""
+
+    def __init__(self, world: World | None = None, *, max_records: int = 10_000) -> None:
+        self.world = world or World(timing=Timing(late_ends=0.0))
+        self.bench = Bench(self.world)
+        self.stream = self.world.source.stream
+        self.queue = ChangeQueue(max_records, 10**9)
+        self.progress = Progress(self.queue.release)
+        self._contents = itertools.count()
+
+    async def readers(self, *saved: Checkpoint) -> Readers:
+        path = await self.bench.open()
+        return Readers(
+            streams=self.bench.process.streams,
+            stream_arn=self.stream.arn,
+            checkpoints={checkpoint.shard_id: checkpoint for checkpoint in saved},
+            progress=self.progress,
+            queue=self.queue,
+            dead_letters=path.dead_letters,
+            clock=self.world.clock,
+            observer=self.bench.log,
+            poll_seconds=0.25,
+        )
+
+    @asynccontextmanager
+    async def running(self, readers: Readers) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(readers.read())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def gap(self, *saved: Checkpoint, seconds: float = 60) -> HaltError:
+        """The gap that reading ends with."""
+        readers = await self.readers(*saved)
+        try:
+            async with asyncio.timeout(seconds):
+                await readers.read()
+        except BaseExceptionGroup as errors:
+            error = first_of(errors)
+            assert isinstance(error, HaltError)
+            return error
+        except GapError as error:
+            return error
+        raise AssertionError("it read on")
+
+    async def brought(self) -> list[int]:
+        """What the readers have handed over so far."""
+        if not self.queue.records:
+            return []
+        found = await self.queue.get()
+        self.progress.settle(found)
+        return [int(change.sequence) for change in found]
+
+    def write(self, *names: str) -> list[int]:
+        return [int(self.world.source.put(item(name, str(next(self._contents)))) or 0) for name in names]
+
+
+def checkpoint(shard_id: str, *, after: int | None = None, is_closed: bool = False) -> Checkpoint:
+    position = Position(after=SequenceNumber(after)) if after else Position()
+    return Checkpoint(ShardId(shard_id), position, is_closed=is_closed)
+
+
+async def test_a_child_is_read_after_its_parents_end_and_from_its_start_e15_e16():
+    reading = Reading()
+    first = reading.write("a")
+    (parent,) = reading.stream.open_shards
+    child = reading.stream.roll()
+    second = reading.write("a")
+    start = Position(start=StartAt.LATEST, since=reading.world.clock.now())
+    readers = await reading.readers(Checkpoint(parent.shard_id, start))
+    async with reading.running(readers):
+        await asyncio.sleep(3)
+        assert await reading.brought() == first + second
+        assert readers.readers[child].position.start is StartAt.TRIM_HORIZON
+        assert parent.shard_id in readers.ended_at
+
+
+async def test_a_child_whose_parent_is_trimmed_is_read_e17():
+    reading = Reading()
+    reading.write("a")
+    (parent,) = reading.stream.open_shards
+    reading.stream.roll()
+    await asyncio.sleep(1)
+    reading.stream.trim(parent.shard_id)
+    written = reading.write("a")
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(2)
+        assert await reading.brought() == written
+
+
+async def test_a_parent_that_is_listed_as_open_does_not_block_its_child_e18():
+    reading = Reading(World(timing=Timing(ending_delay=(1000.0, 1000.0), late_ends=0.0)))
+    reading.stream.roll()
+    written = reading.write("a")
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(3)
+        assert await reading.brought() == written
+
+
+async def test_an_ended_shard_is_looked_after_until_its_children_are_listed_e19():
+    reading = Reading(World(timing=Timing(child_delay=(20.0, 20.0), late_ends=0.0)))
+    readers = await reading.readers()
+    async with reading.running(readers):
+        await asyncio.sleep(1)
+        child = reading.stream.roll()
+        written = reading.write("a")
+        await asyncio.sleep(10)
+        assert child not in readers.readers
+        assert readers.open_readers(), "without a successor nothing is caught up"
+        await asyncio.sleep(12)
+        assert await reading.brought() == written
+
+
+async def test_a_second_child_that_is_listed_later_is_found_e19():
+    reading = Reading()
+    readers = await reading.readers()
+    async with reading.running(readers):
+        await asyncio.sleep(1)
+        children = reading.stream.split()
+        reading.stream.shards[children[1]].listed_at += 7
+        await asyncio.sleep(5)
+        assert [child in readers.readers for child in children] == [True, False]
+        await asyncio.sleep(4)
+        assert children[1] in readers.readers
+
+
+async def test_a_burst_of_shard_ends_asks_for_the_list_at_most_twice_a_second_e2():
+    reading = Reading(World(shards=50, timing=Timing(late_ends=0.0)))
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(1)
+        before = reading.stream.calls["describe"]
+        for shard in reading.stream.open_shards:
+            reading.stream.roll(shard.shard_id)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(9)
+        assert reading.stream.calls["describe"] - before <= 21
+
+
+async def test_a_quiet_stream_is_listed_once_in_a_while_e2():
+    reading = Reading()
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(10 * DISCOVER_EVERY_SECONDS)
+        assert reading.stream.calls["describe"] <= 11
+
+
+async def test_a_trimmed_position_is_a_gap_that_says_where_e7():
+    reading = Reading()
+    first, second, _ = reading.write("a", "b", "c")
+    (shard,) = reading.stream.open_shards
+    reading.stream.trim(shard.shard_id, SequenceNumber(second))
+    gap = await reading.gap(checkpoint(shard.shard_id, after=first))
+    assert isinstance(gap, GapError)
+    assert gap.shard_id == shard.shard_id
+    assert gap.after == str(SequenceNumber(first))
+    assert "snapshot" in str(gap)
+
+
+async def test_a_shard_that_is_gone_before_it_was_read_is_a_gap_e8():
+    gap = await Reading().gap(checkpoint("shardId-gone", after=5))
+    assert isinstance(gap, GapError)
+    assert gap.shard_id == "shardId-gone"
+
+
+async def test_a_shard_that_is_gone_after_it_was_read_is_forgotten_e8_e23():
+    reading = Reading()
+    readers = await reading.readers(checkpoint("shardId-done", is_closed=True))
+    async with reading.running(readers) as task:
+        await asyncio.sleep(3)
+        assert not task.done()
+        assert readers.forgotten() == {"shardId-done"}
+
+
+async def test_a_closed_shard_that_is_still_listed_is_not_read_again_e23():
+    reading = Reading()
+    reading.write("a")
+    (parent,) = reading.stream.open_shards
+    reading.stream.roll()
+    readers = await reading.readers(checkpoint(parent.shard_id, is_closed=True))
+    async with reading.running(readers):
+        await asyncio.sleep(3)
+        assert await reading.brought() == []
+        assert readers.forgotten() == set()
+
+
+async def test_a_closed_shard_that_is_trimmed_behind_its_last_record_is_no_gap():
+    reading = Reading()
+    reading.write("a", "b")
+    (parent,) = reading.stream.open_shards
+    reading.stream.roll()
+    written = reading.write("c")
+    await asyncio.sleep(1)
+    assert parent.ending is not None
+    saved = Checkpoint(parent.shard_id, Position(after=parent.ending))
+    readers = await reading.readers(saved)
+    error = UnavailableError("later")
+    reading.world.plan.fail_next("streams.iterator", error)  # until then it is listed
+    async with reading.running(readers) as task:
+        await asyncio.sleep(0.03)
+        reading.stream.trim(parent.shard_id)
+        await asyncio.sleep(3)
+        assert not task.done()
+        assert await reading.brought() == written
+
+
+async def test_a_stream_that_does_not_exist_is_a_gap_and_no_endless_retry_e9():
+    reading = Reading()
+    reading.stream.vanish()
+    assert "does not exist" in str(await reading.gap())
+
+
+async def test_a_stream_that_was_switched_off_is_read_to_its_end_first_e24():
+    reading = Reading()
+    written = reading.write("a", "b")
+    reading.stream.disable()
+    gap = await reading.gap()
+    assert "switched off" in str(gap)
+    assert await reading.brought() == written
+
+
+async def test_throttling_slows_its_own_shard_and_no_other_e10():
+    world = World(shards=2, timing=Timing(late_ends=0.0))
+    reading = Reading(world)
+    first, second = (shard.shard_id for shard in reading.stream.open_shards)
+    read = reading.stream.read
+
+    async def throttling(shard_id, iterator, limit):
+        if shard_id == first:
+            raise ThrottledError("slow down", "LimitExceededException")
+        return await read(shard_id, iterator, limit)
+
+    reading.stream.read = throttling
+    names = [f"k{number}" for number in range(20)]
+    readers = await reading.readers()
+    async with reading.running(readers):
+        reading.write(*names)
+        await asyncio.sleep(30)
+        found = set(await reading.brought())
+        mine = {int(record.sequence) for record in reading.stream.shards[second].records}
+        assert found == mine
+    waits = [event for event in reading.bench.log.of(Retried) if event.cause == "LimitExceededException"]
+    assert len(waits) < 30  # with backoff; without, it would be hundreds
+    assert readers.trouble is None or "slow down" in readers.trouble
+
+
+async def test_one_failing_listing_does_not_end_the_reading_e22():
+    reading = Reading()
+    reading.world.plan.fail_next("streams.describe", UnavailableError("500"), times=3)
+    written = reading.write("a")
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(3)
+        assert await reading.brought() == written
+
+
+async def test_two_children_of_one_parent_and_their_children_are_all_read_e22():
+    reading = Reading()
+    async with reading.running(await reading.readers()):
+        written = []
+        for _ in range(4):
+            written += reading.write(*[f"k{number}" for number in range(12)])
+            for shard in reading.stream.open_shards:
+                reading.stream.split(shard.shard_id)
+        await asyncio.sleep(20)
+        assert sorted(await reading.brought()) == written
+
+
+async def test_a_full_queue_stops_the_reads_e57():
+    reading = Reading(max_records=3)
+    reading.write(*[f"k{number}" for number in range(20)])
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(5)
+        before = reading.stream.calls["read"]
+        await asyncio.sleep(60)
+        assert reading.stream.calls["read"] == before
+        assert reading.queue.records == 3
+
+
+async def test_a_pause_stops_the_reads_and_a_resume_goes_on_exactly_e74():
+    reading = Reading()
+    readers = await reading.readers()
+    async with reading.running(readers):
+        first = reading.write("a")
+        await asyncio.sleep(2)
+        readers.pause()
+        await asyncio.sleep(2)
+        before = reading.stream.calls["read"]
+        second = reading.write("b")
+        await asyncio.sleep(3600)  # every iterator expires meanwhile
+        assert reading.stream.calls["read"] == before
+        readers.resume()
+        await asyncio.sleep(3)
+        assert await reading.brought() == first + second
+
+
+async def test_an_unreadable_record_is_stored_before_its_page_counts_as_read_e33_e61():
+    reading = Reading()
+    sequence = reading.world.source.add_unreadable({"key": {"S": "a"}})
+    written = reading.write("b")
+    reading.world.plan.fail_next("control.put_dead_letter", UnavailableError("no connection"), times=2)
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(3)
+        assert await reading.brought() == written
+        assert [letter.sequence for letter in reading.bench.letters] == [sequence]
+
+
+async def test_a_stream_that_is_being_switched_on_is_waited_for_e24():
+    reading = Reading()
+    reading.stream.status = StreamStatus.ENABLING
+    (shard,) = reading.stream.open_shards
+    shard.listed_at += 5
+    readers = await reading.readers()
+    async with reading.running(readers) as task:
+        await asyncio.sleep(3)
+        assert not task.done()
+        assert not readers.readers
+        await asyncio.sleep(DISCOVER_EVERY_SECONDS)
+        assert len(readers.readers) == 1
