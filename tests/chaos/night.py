@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from tests.acceptance.product import Product
 from tests.chaos.faults import Role
 from tests.chaos.proxy import Proxy
+from tests.chaos.watched import Watched
 from tests.chaos.witness import METADATA, digest_of
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 
@@ -37,7 +37,7 @@ class Night:
         self.control = unique_name("control")
         self._shards = shards
         self.keys = dict(keys or {"key": "S"})
-        self._settings = {
+        self.settings: dict[str, object] = {
             "control_table": self.control,
             "start_at": "trim_horizon",
             "lease_seconds": 3,
@@ -68,11 +68,11 @@ class Night:
     async def __aexit__(self, *error: Any) -> None:
         await self._stack.aclose()
 
-    async def another(self, name: str, **settings: object) -> Product:
+    async def another(self, name: str, **settings: object) -> Watched:
         """One more process for the same pipeline, behind a door of its own; it is not started."""
         url = await self.proxy.door(name)
         behind = Server(name, url, self.server.process_id)
-        product = Product(behind, (self.source, self.replica), **(self._settings | settings))
+        product = Watched(behind, (self.source, self.replica), **(self.settings | settings))
         return await self._stack.enter_async_context(product)
 
     async def put(self, **item: Any) -> None:
@@ -88,9 +88,8 @@ class Night:
                 while not is_so():  # noqa: ASYNC110 what is waited for is anything that the proxy knows
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            log = self.product.errors[-3000:].decode(errors="replace")
             raise AssertionError(
-                f"{what} did not come true within {seconds} s; the product's log ends:\n{log}"
+                f"{what}: not within {seconds} s; the product's log ends:\n{self.product.log_end}"
             ) from None
 
     async def until_seen(self) -> None:

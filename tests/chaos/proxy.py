@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from aiohttp import web
 from tests.chaos.answers import Answer, error, hang_up, ok, reset, send, truncated
 from tests.chaos.faults import FaultPlan, Outage, Role
 from tests.chaos.virtual_stream import RefusalError, VirtualStream
-from tests.chaos.witness import Flight, Witness
+from tests.chaos.witness import Flight, Request, Witness
 from tests.chaos.writes import SINGLE_WRITES, Writes, WriteSplit
 from tests.servers import post
 
@@ -103,6 +104,7 @@ class Proxy:
     # --- one request
 
     async def _answer(self, door: str, request: web.BaseRequest) -> web.StreamResponse:
+        came_at = time.monotonic()
         body = await request.content.read()
         service, _, operation = request.headers.get("X-Amz-Target", ".").partition(".")
         payload: dict[str, Any] = orjson.loads(body) if body else {}
@@ -113,7 +115,7 @@ class Proxy:
             outcome, response = await self._misbehave(door, role, operation, payload, body, request)
             return response
         finally:
-            self.witness.noted(door, role, operation, writes, outcome)
+            self.witness.noted(Request(came_at, door, role, operation, writes, outcome))
 
     def _role(self, payload: dict[str, Any]) -> Role:
         table = payload.get("TableName") or next(iter(payload.get("RequestItems", {})), "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,21 +48,6 @@ async def check_streams(dynamodb: Any, streams: Any, witness: Witness, source: s
 async def _histories(dynamodb: Any, streams: Any, witness: Witness, table: str) -> dict[str, list[Digest]]:
     found: dict[str, list[Digest]] = {}
     for record in await read_stream(streams, await stream_arn_of(dynamodb, table)):
-        change = _as_json(record["dynamodb"])
+        change = record["dynamodb"]
         found.setdefault(witness.key_of(change["Keys"]), []).append(digest_of(change.get("NewImage")))
     return found
-
-
-def _as_json(change: dict[str, Any]) -> dict[str, Any]:
-    """The SDK decodes binary values; the wire's form is base64."""
-    return {name: _encoded(change[name]) for name in ("Keys", "NewImage") if name in change}
-
-
-def _encoded(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {name: _encoded(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_encoded(one) for one in value]
-    return value

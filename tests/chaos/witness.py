@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import base64
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,8 +19,12 @@ Digest = int | None
 
 
 def digest_of(image: Any) -> Digest:
-    """Equal for equal items, within one process."""
-    return None if image is None else hash(content_of(orjson.dumps(image), METADATA))
+    """Equal for equal items, within one process; binary values may be as on the wire or as the SDK decodes them."""
+    return None if image is None else hash(content_of(orjson.dumps(image, default=_base64), METADATA))
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(value).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Witness:
         self._flights: dict[str, Flight] = {}
 
     def key_of(self, item: dict[str, Any]) -> str:
-        return orjson.dumps({name: item[name] for name in self.key_names}).decode()
+        return orjson.dumps({name: item[name] for name in self.key_names}, default=_base64).decode()
 
     def saw_record(self, key: str, image: Any, visible_at: float) -> None:
         digest = digest_of(image)
@@ -127,8 +131,8 @@ class Witness:
         """Those in which the client still waited for the first answer when it sent the second write."""
         return [overlap for overlap in self.overlaps if not overlap[1].is_given_up]
 
-    def noted(self, door: str, role: Role, operation: str, writes: int, outcome: str) -> None:
-        self.requests.append(Request(time.monotonic(), door, role, operation, writes, outcome))
+    def noted(self, request: Request) -> None:
+        self.requests.append(request)
 
     def since(self, at: float, role: Role, *, door: str | None = None, writes_only: bool = False) -> list[Request]:
         """Requests that came after a moment (monotonic)."""
