@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.errors import AmbiguousError, ThrottledError
 from service.operations.jobs import Verification
 from tests.fakes.clock import run_virtual
-from tests.fakes.faults import FaultPlan, Rates
+from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.fakes.judges import check_all
 from tests.fakes.service import Service, until
 from tests.fakes.stream import Timing
@@ -149,6 +150,37 @@ def test_exactly_the_damage_is_found_and_mended_while_others_write(seed, history
         check_all(world)
 
     run_virtual(scenario, seed=seed)
+
+
+@slow()
+@given(seeds, histories, st.booleans(), st.booleans())
+def test_a_repair_of_what_is_written_all_the_time_never_goes_back(seed, history, has_faults, is_slow):
+    async def scenario() -> None:
+        world = new_world(seed, has_faults=has_faults)
+        async with Service(world, start_at="trim_horizon") as service:
+            await filled(service)
+            writing = [asyncio.create_task(write(world, history)), asyncio.create_task(tamper(world, len(history)))]
+            if is_slow:
+                world.plan.fail_next("replica.put", AmbiguousError("lost"), moment=Moment.AFTER, times=3)
+                world.plan.fail_next("replica.put", ThrottledError("slow down"), times=60)
+            while not all(task.done() for task in writing):
+                await service.verify(repair=True)
+            await settled(service)
+            await service.verify(repair=True)
+            assert differing(await service.verify()) == {}
+        check_all(world)
+
+    run_virtual(scenario, seed=seed)
+
+
+async def tamper(world: World, times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(random.random() * 4)
+        key = f"busy{random.randrange(4)}"
+        if random.random() < 0.5:
+            world.replica.lose({"key": {"S": key}})
+        else:
+            world.replica.preset(item(key, "7"))
 
 
 @slow()
