@@ -123,20 +123,27 @@ class Sink:
 
     async def _write_batch(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
         backoff = self._requests.backoff()
+        refusals = 0
         while batch:
             writes = [self._dressed(pending) for pending in batch.values()]
             try:
                 unprocessed = await self._requests.attempt(self._writing(writes), len(writes))
             except BatchRefusedError:
-                for pending in batch.values():
-                    await self._write_alone(pending, images)
+                await self._take_apart(batch, images)
                 return
             except AmbiguousError:
                 # Written or not: from here on each is written only where it still has to be.
                 for pending in batch.values():
                     await self._write_guarded(pending, images)
                 return
-            except (RetryableError, TransientChangeError):
+            except RetryableError:
+                await backoff.wait()
+                continue
+            except TransientChangeError:
+                refusals += 1
+                if refusals >= self._requests.max_attempts:  # one of them, which the others need not wait for
+                    await self._take_apart(batch, images)
+                    return
                 await backoff.wait()
                 continue
             left = set(unprocessed)
@@ -145,6 +152,10 @@ class Sink:
             if batch:
                 self._requests.left_unprocessed()
                 await backoff.wait()
+
+    async def _take_apart(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
+        for pending in batch.values():
+            await self._write_alone(pending, images)
 
     def _dressed(self, pending: Pending) -> ItemWrite:
         write = pending.write

@@ -216,6 +216,15 @@ async def test_a_cause_that_may_pass_is_given_some_tries_and_no_more_e51():
     assert [letter.attempts for letter in bench.letters] == [4]
 
 
+async def test_a_batch_that_is_refused_again_and_again_for_a_passing_cause_is_taken_apart_e51():
+    bench = Bench(max_attempts="3")
+    path = await bench.open()
+    bench.world.plan.fail_next("replica.write_batch", TransientChangeError("conflict"), times=1000)
+    await path.sink.apply([[bench.put("a", "1")], [bench.put("b", "1")]])
+    assert bench.process.connection.made.count("replica.write_batch") == 3
+    assert sorted(bench.world.replica.items) == [key("a"), key("b")]
+
+
 @pytest.mark.parametrize("moment", list(Moment))
 async def test_a_batch_whose_answer_was_lost_is_made_good_item_by_item_e51(moment):
     bench = Bench()
