@@ -193,6 +193,24 @@ async def test_a_repair_that_takes_long_never_takes_the_replica_back():
     check_all(world)
 
 
+async def test_a_repair_takes_its_turn_among_the_changes_of_its_key():
+    world = World(seed=3, max_latency=2.0)
+    async with Service(world) as service:
+        await filled(service, 40)
+        for number in range(40):
+            world.replica.preset(item(number, "17"))
+        puts = world.replica.calls["put"]
+        job = await service.verifications.start(await service.flow(), repair=True)
+        await until(lambda: world.replica.calls["put"] > puts)
+        for value in range(20):
+            for number in range(40):
+                world.source.put(item(number, str(value)))
+            await asyncio.sleep(0.5)
+        await service.ended(job.id)
+        await service.until_caught_up()
+    check_all(world)
+
+
 async def test_a_verification_goes_on_after_a_crash_and_counts_each_item_once():
     world = World(max_latency=0.2)
     world.source.page_bytes = world.replica.page_bytes = 500
