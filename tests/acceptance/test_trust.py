@@ -1,0 +1,131 @@
+"""Copy, prove, repair, replay: with the installed command beside a live writer.
+
+The number of items is small here; DYNAMIRROR_TEST_ITEMS=100000 makes it the real thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from service.model import Delete, Put
+from tests.acceptance.filled import fill, item, item_key
+from tests.acceptance.load import Load
+from tests.acceptance.observed import check_equal, check_never_back, histories
+from tests.acceptance.product import Product
+from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client
+
+ITEMS = int(os.environ.get("DYNAMIRROR_TEST_ITEMS", "4000"))
+DAMAGED = ITEMS // 100
+"""So many items are damaged in four ways, a quarter each."""
+WRITES = 400
+JOB_SECONDS = 60 + ITEMS / 200
+
+
+async def done(product: Product, path: str) -> dict[str, Any]:
+    """The job, once it has ended well."""
+    async with asyncio.timeout(JOB_SECONDS):
+        while True:
+            job: dict[str, Any] = (await product.get(path)).json()
+            if job["state"] != "running":
+                assert job["state"] == "done", job
+                return job
+            await asyncio.sleep(0.2)
+
+
+async def verified(product: Product, *, repair: bool = False) -> dict[str, Any]:
+    answer = await product.post("/verify", {"repair": repair})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"].startswith("/verifications/")
+    return await done(product, answer.headers["location"])
+
+
+def counts(job: dict[str, Any]) -> tuple[int, int, int]:
+    return job["missing"], job["extra"], job["different"]
+
+
+@pytest.mark.timeout(120 + ITEMS / 50)
+@pytest.mark.parametrize("name", ["dynamodb-local", "ministack"])
+async def test_a_table_is_copied_proved_damaged_found_and_mended_beside_a_live_writer(
+    server_named: Callable[[str], Server], unique_name: Callable[[str], str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable.upper(), value)
+    server = server_named(name)
+    source, replica = unique_name("source"), unique_name("replica")
+    async with sdk_client(server.endpoint_url, attempts=3) as dynamodb:
+        await create_streamed_table(dynamodb, source)
+        await create_streamed_table(dynamodb, replica, view_type=None)
+        pad = b'"n":{"S":"1"},"pad":{"S":"' + b"x" * 500 + b'"}'
+        await fill(server, source, range(ITEMS), lambda number: Put(item_key(number), item(number, pad)))
+        async with Product(server, (source, replica), start_at="snapshot") as product:
+            async with Load(dynamodb, source, seed=4, per_second=200):
+                await (await product.start()).until_running(JOB_SECONDS)
+                snapshot = (await product.get("/snapshots")).json()["items"][0]
+                assert snapshot["state"] == "done"
+                assert snapshot["items_scanned"] >= ITEMS
+
+                job = await verified(product)
+                assert counts(job) == (0, 0, 0), job
+                assert job["items_compared"] >= ITEMS
+
+                quarter = DAMAGED // 4
+                await fill(server, replica, range(quarter), lambda number: Delete(item_key(number)))
+                extra = range(ITEMS, ITEMS + quarter)
+                await fill(server, replica, extra, lambda number: Put(item_key(number), item(number, pad)))
+                changed = pad.replace(b"xx", b"yy", 1)
+                await fill(server, replica, range(quarter, 2 * quarter), lambda n: Put(item_key(n), item(n, changed)))
+                retyped = pad.replace(b'{"S":"1"}', b'{"N":"1"}')
+                await fill(
+                    server, replica, range(2 * quarter, 3 * quarter), lambda n: Put(item_key(n), item(n, retyped))
+                )
+                expected = (quarter, quarter, 2 * quarter)
+                job = await verified(product)
+                assert counts(job) == expected
+                assert len(job["differing_keys"]) == min(100, 4 * quarter)
+                job = await verified(product, repair=True)
+                assert counts(job) == expected
+                assert job["repaired"] == 4 * quarter
+                assert counts(await verified(product)) == (0, 0, 0)
+            await product.until_caught_up()
+            await check_equal(dynamodb, source, replica)
+            assert await product.stop() == 0
+
+
+@pytest.mark.timeout(180)
+async def test_a_replay_of_all_history_on_an_undamaged_replica_writes_nothing(
+    dynamodb_local: Server, unique_name: Callable[[str], str]
+) -> None:
+    """E70: judged from the replica's own stream, which shows no write since the replay began."""
+    source, replica = unique_name("source"), unique_name("replica")
+    async with (
+        sdk_client(dynamodb_local.endpoint_url, attempts=3) as dynamodb,
+        sdk_client(dynamodb_local.endpoint_url, "dynamodbstreams", attempts=3) as streams,
+    ):
+        await create_streamed_table(dynamodb, source)
+        await create_streamed_table(dynamodb, replica)
+        async with Product(dynamodb_local, (source, replica), start_at="trim_horizon") as product:
+            await product.start()
+            async with Load(dynamodb, source, seed=5, per_second=300) as load:
+                while load.writes < WRITES:
+                    await asyncio.sleep(0.1)
+            await product.until_caught_up()
+            before = await histories(dynamodb, streams, replica)
+
+            answer = await product.post("/replay", {"from": "trim_horizon", "dry_run": True})
+            assert answer.status_code == 202, answer.text
+            rehearsed = await done(product, answer.headers["location"])
+            answer = await product.post("/replay", {"from": "trim_horizon"})
+            replayed = await done(product, answer.headers["location"])
+            for job in (rehearsed, replayed):
+                assert job["records_read"] > WRITES / 2  # deletions of what is not there make no record
+                assert job["records_unchanged"] == job["records_read"]
+                assert job["records_applied"] == 0
+            assert await histories(dynamodb, streams, replica) == before
+            check_never_back(await histories(dynamodb, streams, source), before)
+            await check_equal(dynamodb, source, replica)
+            assert await product.stop() == 0
