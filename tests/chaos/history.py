@@ -50,7 +50,7 @@ class History:
     """One night. `seconds` is how long things go wrong; `kills` how many kill -9 there are among them."""
 
     def __init__(
-        self, server: Server, unique_name: UniqueName, seed: int, *, seconds: float = 5.0, kills: int = 2
+        self, server: Server, unique_name: UniqueName, seed: int, *, seconds: float = 4.0, kills: int = 2
     ) -> None:
         self.dice = random.Random(seed)
         self.outcome = Outcome(seed)

@@ -107,7 +107,10 @@ class Proxy:
         came_at = time.monotonic()
         body = await request.content.read()
         service, _, operation = request.headers.get("X-Amz-Target", ".").partition(".")
-        payload: dict[str, Any] = orjson.loads(body) if body else {}
+        try:
+            payload: dict[str, Any] = orjson.loads(body)
+        except ValueError:
+            return await send(request, error("SerializationException", "The request is no JSON", 400))
         role = Role.STREAM if service == _STREAM_TARGET else self._role(payload)
         writes = self._writes.count(operation, payload) if role is Role.REPLICA else 0
         outcome = "cut off"

@@ -1,0 +1,23 @@
+"""Nights for the tests here: on DynamoDB Local, whose stream tells the truth about the replica."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from tests.chaos.night import Night
+from tests.servers import Server
+
+
+@pytest.fixture
+def a_night(
+    dynamodb_local: Server, unique_name: Callable[[str], str]
+) -> Callable[..., AbstractAsyncContextManager[Night]]:
+    """`async with a_night(lease_seconds=2) as night`."""
+
+    def night(**settings: object) -> Night:
+        return Night(dynamodb_local, unique_name, **settings)  # type: ignore[arg-type]  # its own keywords, then settings
+
+    return night

@@ -1,0 +1,92 @@
+"""What can't be written or understood stands in nobody's way, and nothing of it is lost (I7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.chaos.faults import Role
+from tests.chaos.test_unfit_replica import ANight, put_some
+from tests.chaos.verdict import check_witness
+from tests.chaos.workload import BIG_BYTES
+
+
+def is_poison(key: str) -> bool:
+    return "poison" in key
+
+
+async def test_a_refused_item_becomes_a_dead_letter_with_both_its_images(a_night: ANight) -> None:
+    """Two images of nearly 400 KB in one record: more than an item of the control table holds."""
+    async with a_night() as night:
+        night.proxy.plan.of[Role.REPLICA].poison = re.compile("poison")
+        await (await night.product.start()).until_running()
+        for letter in "ab":
+            await night.put(key={"S": "poison"}, n={"N": str(ord(letter))}, pad={"S": letter * BIG_BYTES})
+            await put_some(night, letter)
+        await night.until_applied(30, is_poison)
+        status = await night.product.until(lambda status: status["dead_letters"] >= 2)
+        assert status["lag"]["unapplied_records"] == 0
+
+        letters = await night.dead_letters()
+        assert [letter["keys"] for letter in letters] == [{"key": {"S": "poison"}}] * 2
+        assert BIG_BYTES not in map(len, map(str, letters)), "a list tells no item's values"
+        whole: dict[str, Any] = (await night.product.get(f"/dead-letters/{letters[1]['id']}")).json()
+        assert len(str(whole)) > 2 * BIG_BYTES
+
+        night.proxy.plan.of[Role.REPLICA].poison = None
+        answer = (await night.product.post("/dead-letters/redrive", {"all": True})).json()
+        assert answer["failed"] == 0
+        assert answer["redriven"] + answer["superseded"] == 2
+        assert await night.check_equal() == 11
+        assert await night.dead_letters() == []
+        check_witness(night.proxy.witness)
+        assert await night.product.stop() == 0
+
+
+async def test_a_redrive_does_not_take_back_what_came_later(a_night: ANight) -> None:
+    async with a_night() as night:
+        night.proxy.plan.of[Role.REPLICA].poison = re.compile("poison")
+        await (await night.product.start()).until_running()
+        await night.put(key={"S": "poison"}, n={"N": "1"})
+        await night.product.until(lambda status: status["dead_letters"] == 1)
+        night.proxy.plan.of[Role.REPLICA].poison = None
+        await night.put(key={"S": "poison"}, n={"N": "2"})
+        await night.until_applied()
+        answer = (await night.product.post("/dead-letters/redrive", {"all": True})).json()
+        assert answer == {"redriven": 0, "superseded": 1, "failed": 0}
+        await night.check_equal()
+        check_witness(night.proxy.witness)
+        assert await night.product.stop() == 0
+
+
+async def test_records_that_nobody_can_read_are_kept_and_stop_nothing(a_night: ANight) -> None:
+    """E33."""
+    spoiled: list[bytes | dict[str, Any]] = []
+
+    def spoil(record: dict[str, Any]) -> dict[str, Any] | bytes | None:
+        if record["dynamodb"]["Keys"]["key"]["S"] != "poison":
+            return None
+        number = record["dynamodb"]["SequenceNumber"]
+        place = {"SequenceNumber": number}
+        kinds: list[bytes | dict[str, Any]] = [
+            {**record, "eventName": "EXPLODE"},
+            {**record, "dynamodb": {**record["dynamodb"], "Keys": {}}},
+            {**record, "dynamodb": place},
+            {**record, "dynamodb": {**record["dynamodb"], "NewImage": 7}},
+        ]
+        spoiled.append(kinds[len(spoiled) % len(kinds)])
+        return spoiled[-1]
+
+    async with a_night() as night:
+        night.stream.spoil = spoil
+        await (await night.product.start()).until_running()
+        for number in range(4):
+            await night.put(key={"S": "poison"}, n={"N": str(number)})
+            await put_some(night, f"k{number}-")
+        await night.until(lambda: len(night.proxy.witness.source) == 20, what="the stream shows the others")
+        await night.until(lambda: night.proxy.witness.oldest_unapplied_at() is None, what="the others are applied")
+        await night.check_equal(is_poison)
+        status = await night.product.until(lambda status: status["dead_letters"] == 4)
+        assert status["state"] == "running"
+        assert len(spoiled) == 4
+        assert await night.product.stop() == 0
