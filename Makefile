@@ -7,7 +7,7 @@ DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
 
-.PHONY: demo test check clean
+.PHONY: demo test chaos check clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -15,6 +15,10 @@ demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them
 	$(BIN)/python -m tests.servers fetch
 	$(BIN)/python -m pytest $(PYTEST)
+
+chaos: $(TEST)  ## a long night of faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7"
+	$(BIN)/python -m tests.servers fetch
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: $(TEST)  ## format, lint, types, import contracts, file lengths
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: history after history until so many processes were killed, then a table of what was injected.
+"""`python -m tests.chaos`: history after history until so many processes were killed, then a table of faults.
 
 `--seed N` plays one history again. Exit code 1 when an invariant did not hold; the seed is printed with it.
 """
