@@ -79,10 +79,12 @@ class Replicator:
                 self._applying = tasks.create_task(self.lanes.apply_all(self.queue), name="lanes")
                 while self._early_jobs:
                     self.start_job(*self._early_jobs.pop())
-                await self._until_applied()
-                self._jobs = None
-                for task in [*beside, *self._job_tasks]:
-                    task.cancel()
+                try:
+                    await self._until_applied()
+                finally:  # a job that is started from now on, in an abort too, would keep the flow from ending
+                    self._jobs = None
+                    for task in [*beside, *self._job_tasks]:
+                        task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
         finally:
