@@ -7,7 +7,7 @@ DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
 
-.PHONY: demo test chaos check clean
+.PHONY: demo test chaos check lambda clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -28,6 +28,12 @@ check: $(TEST)  ## format, lint, types, import contracts, file lengths
 	@find service api -name '*.py' -exec awk -v max=$(MAX_LINES) \
 		'END { if (NR > max) { print FILENAME ": " NR " lines, at most " max; exit 1 } }' {} \; > $(VENV)/too-long
 	@if [ -s $(VENV)/too-long ]; then cat $(VENV)/too-long; exit 1; fi
+
+lambda: $(DEMO)  ## build dist/dynamirror-lambda.zip; LAMBDA="--python 3.13 --architecture arm64" for another runtime
+	$(BIN)/python deploy/lambda/build.py $(LAMBDA)
+
+bench: $(TEST)  ## ratios to the obvious program and to the limit; BENCH="--quick" takes a minute
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
