@@ -1,0 +1,32 @@
+"""How much the control table is asked: modestly, idle or busy, with the contract's defaults."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.chaos.faults import Role
+from tests.chaos.test_unfit_replica import ANight
+from tests.chaos.workload import Workload
+
+SECONDS = 8.0
+
+
+async def test_the_control_table_is_asked_a_few_times_a_second_at_most(a_night: ANight) -> None:
+    """Idle: the lease's renewals, five in a lease time. Busy: a save each checkpoint interval beside them."""
+    async with a_night(lease_seconds=10, checkpoint_interval_seconds=1) as night:
+        await night.put(key={"S": "a"}, n={"N": "1"})
+        await night.product.start()
+        await night.until_applied()
+        await night.product.until_caught_up()
+        began = time.monotonic()
+        await asyncio.sleep(SECONDS)
+        idle = night.proxy.witness.since(began, Role.CONTROL)
+        began = time.monotonic()
+        async with Workload(night.dynamodb, night.source, seed=5, per_second=100, big=0):
+            await asyncio.sleep(SECONDS)
+        busy = night.proxy.witness.since(began, Role.CONTROL)
+        print(f"requests a minute: idle {len(idle) * 60 / SECONDS:.0f}, busy {len(busy) * 60 / SECONDS:.0f}")
+        assert len(idle) <= 8, [request.operation for request in idle]
+        assert len(busy) <= 16, [request.operation for request in busy]
+        assert await night.product.stop() == 0
