@@ -117,7 +117,10 @@ class Actor:
         self.report = Report(
             pipeline=self.pipeline, settings=stage.settings, totals=self.totals, clock=process.clock, version="0"
         )
-        self.task = asyncio.create_task(process.live(self.pipeline.run()), name=f"process {owner}")
+        self.task = asyncio.create_task(self._live(), name=f"process {owner}")
+
+    async def _live(self) -> bool:
+        return await self.process.live(self.pipeline.run())
 
     def _generation(self) -> int:
         """Of the lease that it had when it last was the owner: a former one writes under that."""

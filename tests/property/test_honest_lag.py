@@ -47,7 +47,7 @@ class Hiccups:
 async def observe(stage: Stage, actor: Actor, *, slack: float) -> None:
     """Look at the status again and again, and at the truth beside it."""
     while True:
-        await asyncio.sleep(0.07)
+        await asyncio.sleep(0.11)
         status = actor.report.status()
         if status.lag.seconds is None or status.state is not PipelineState.RUNNING:
             continue
@@ -104,7 +104,7 @@ def test_nothing_is_caught_up_while_a_listed_open_shard_is_unread(setting, histo
 
         async def observe_shards() -> None:
             while True:
-                await asyncio.sleep(0.07)
+                await asyncio.sleep(0.11)
                 flow, now = actor.pipeline.replicator, stage.world.clock.now()
                 if flow is None or not actor.report.status().lag.caught_up:
                     continue
