@@ -90,10 +90,22 @@ def same_item(one: Image, other: Image, ignoring: frozenset[str] = frozenset()) 
     return all(_same_value(left[name], right[name]) for name in left if name not in ignoring)
 
 
+def check_values(item: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming the attribute, unless each value is DynamoDB JSON, such as {"S": "text"}."""
+    for name, value in item.items():
+        try:
+            _canonical(value)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"the attribute {name!r} is not DynamoDB JSON, such as {{'S': 'text'}}") from error
+
+
 def _same_value(one: msgspec.Raw, other: msgspec.Raw) -> bool:
     if bytes(one) == bytes(other):
         return True
-    return bool(_canonical(msgspec.json.decode(one)) == _canonical(msgspec.json.decode(other)))
+    try:
+        return bool(_canonical(msgspec.json.decode(one)) == _canonical(msgspec.json.decode(other)))
+    except (ValueError, TypeError, AttributeError):
+        return False  # what is no value of DynamoDB's is like nothing but itself
 
 
 def _canonical(value: Any) -> tuple[str, Any]:
@@ -114,5 +126,7 @@ def _canonical(value: Any) -> tuple[str, Any]:
             return kind, [_canonical(element) for element in content]
         case "M":
             return kind, {name: _canonical(element) for name, element in content.items()}
-        case _:  # S, BOOL, NULL: JSON's own equality
+        case "S" | "BOOL" | "NULL":
             return kind, content
+        case _:
+            raise ValueError(f"{kind!r} is no type of DynamoDB")

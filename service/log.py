@@ -165,7 +165,7 @@ def _log_news(
         case LeaseAcquired():
             log.info("lease acquired", owner=event.owner, generation=event.generation)
         case LeaseLost():
-            log.info("lease lost", reason=event.reason)
+            log.warning("lease lost", reason=event.reason)
         case LeaseReleased():
             log.info("lease released", is_clean=event.is_clean)
         case Paused():

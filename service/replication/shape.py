@@ -116,11 +116,10 @@ class Shape:
         if {name: after.get(name) for name in self._key_names} != keys:
             raise ChangeError("the transform changed the item's key, which must stay as it is")
         try:
+            items.check_values(after)
             return Image(msgspec.json.encode(after))
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
-            raise ChangeError(
-                "the transform returned values that are not DynamoDB JSON, such as {'S': 'text'}"
-            ) from error
+            raise ChangeError(f"the transform returned what is no item: {error}") from error
 
     def dress(self, image: Image, sequence: SequenceNumber | None, dressing: Dressing = Dressing.FULL) -> Image:
         """The item as it is written: a projected image with its metadata attributes in front."""

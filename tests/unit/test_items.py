@@ -2,9 +2,10 @@
 
 import json
 
+import msgspec
 import pytest
 
-from service.items import attributes, join, keys_of, may_have_attribute, same_item, sequence_of
+from service.items import attributes, check_values, join, keys_of, may_have_attribute, same_item, sequence_of
 from service.model import Image, KeyAttribute, SequenceNumber
 
 
@@ -122,3 +123,12 @@ def test_an_ignored_name_counts_inside_a_document():
 
 def test_escapes_do_not_make_a_difference():
     assert same_item(Image(b'{"\\u00e9":{"S":"\\/"}}'), Image('{"é":{"S":"/"}}'.encode()))
+
+
+@pytest.mark.parametrize("value", [{"N": "x"}, {"X": "1"}, {"S": "a", "N": "1"}, {}, 5, {"L": [1]}, {"NS": ["1", "b"]}])
+def test_what_is_no_value_is_named_and_is_like_nothing_but_itself(value: object) -> None:
+    with pytest.raises(ValueError, match="'v'"):
+        check_values({"key": {"S": "a"}, "v": value})
+    image = Image(msgspec.json.encode({"v": value}))
+    assert same_item(image, image)
+    assert not same_item(image, Image(b'{"v":{"N":"1"}}'))
