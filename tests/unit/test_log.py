@@ -101,7 +101,7 @@ NEWS = [
     (ShardStarted(SHARD, "TRIM_HORIZON"), "info", "shard started"),
     (ShardEnded(SHARD), "info", "shard read to its end"),
     (LeaseAcquired("me", 3), "info", "lease acquired"),
-    (LeaseLost("another has it"), "info", "lease lost"),
+    (LeaseLost("another has it"), "warning", "lease lost"),
     (LeaseReleased(is_clean=True), "info", "lease released"),
     (Paused(is_paused=True), "info", "paused"),
     (Paused(is_paused=False), "info", "resumed"),
