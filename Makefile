@@ -7,7 +7,7 @@ DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
 
-.PHONY: demo test chaos check lambda clean
+.PHONY: demo test chaos check lambda bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo

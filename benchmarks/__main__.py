@@ -1,0 +1,37 @@
+"""`python -m benchmarks`: all cases, under five minutes; `--quick`: the ratios once, under one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.cases import Figure, Runner, Verdict, figures
+from tests.servers import running
+
+
+def main() -> int:
+    """1 when a figure that decides is missed."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the ratios once")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--write-results", action="store_true", help="write benchmarks/RESULTS.md")
+    given = parser.parse_args()
+    found: list[Figure] = []
+    with running("moto") as behind:
+        runner = Runner(behind.endpoint_url, given.quick, lambda line: print(line, file=sys.stderr, flush=True))
+        found.extend(figures(runner))
+    print(report.table(found))
+    if given.json:
+        given.json.write_text(report.as_json(found))
+    if given.write_results:
+        report.write_results(found)
+    missed = [each for each in found if each.decides and each.verdict is Verdict.MISSED]
+    for each in missed:
+        print(f"missed: {each.case}, {each.what}: {each.value:.3g}, target {each.target:g}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,378 @@
+"""A stand-in for DynamoDB that is never the bottleneck: one process, raw HTTP/1.1, answers made ahead.
+
+It knows the source, its stream and the replica; whatever concerns another table (the control table) it passes on to
+a real emulator. It counts requests by kind and items written, and checks that no key goes back (I1). `Bench.*` targets
+steer it: Go opens the stream, Report tells the counts.
+
+    python -m benchmarks.stub '{"workload": {...}, "behind": "http://127.0.0.1:5000"}'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, STREAM_ARN, Items, Stream, Workload, answer, iterator
+
+_KEEP_BYTES = 700_000_000
+_HEAD_END = b"\r\n\r\n"
+_SPLICED = re.compile(rb'"dynamirror_sequence": ?\{"S": ?"(\d{40})"\}, ?"pk": ?\{"S": ?"([^"]+)"')
+_KEYS = re.compile(rb'"pk": ?\{"S": ?"user-(\d{7})"\}')
+_EMPTY = answer(b"{}")
+_WRITTEN = answer(b'{"UnprocessedItems":{}}')
+_THROTTLED = answer(
+    b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}',
+    b"400 Bad Request",
+)
+_FAILED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no","Item":%b}'
+
+
+class Replica:
+    """What was written: the last sequence number of each key. Owned by the stub's loop."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._final = stream.last_sequences()
+        self._last: dict[bytes, bytes] = {}
+        self._missing = len(self._final)
+        self.items_written = 0
+        self.order_violations = 0
+        self.last_write_at = 0.0
+        self.on_written: Callable[[bytes], None] = lambda sequence: None
+
+    @property
+    def is_complete(self) -> bool:
+        """Every key has its last state."""
+        return not self._missing
+
+    def write(self, body: bytes) -> None:
+        found = _SPLICED.findall(body)
+        self.items_written += len(found) or body.count(b'"PutRequest"') or 1
+        last, final = self._last, self._final
+        for sequence, key in found:
+            if sequence < last.get(key, b""):
+                self.order_violations += 1
+            elif sequence == final.get(key) != last.get(key):
+                self._missing -= 1
+            last[key] = sequence
+            self.on_written(sequence)
+        self.last_write_at = time.monotonic()
+
+    def newer(self, body: bytes) -> bytes | None:
+        """The item that a conditional put meets, when it is not older."""
+        for sequence, key in _SPLICED.findall(body):
+            held = self._last.get(key, b"")
+            if held >= sequence:
+                return b'{"pk":{"S":"%b"},"dynamirror_sequence":{"S":"%b"}}' % (key, held)
+        return None
+
+
+class Stub:
+    """All state of one case. Its methods answer one request each: bytes at once, or later through `reply`."""
+
+    def __init__(self, workload: Workload, behind: str, counts_only: bool) -> None:
+        self.workload = workload
+        self.stream = Stream(workload, time.time())
+        self.replica = Replica(self.stream)
+        self.requests: Counter[str] = Counter()
+        self._behind = urlsplit(behind)
+        self._opened_at: float | None = None
+        self._first_read_at = 0.0
+        self._delay = workload.write_milliseconds / 1000
+        self._tokens, self._filled_at = 0.0, 0.0
+        self._latencies: list[float] = []
+        self._held: list[Callable[[], None]] = []
+        """Scans that came before the stream was opened: they begin with it."""
+        self._counts_only = counts_only
+        items = Items(workload.item_bytes)
+        self._tables = {
+            SOURCE: [items.image(key, 1) for key in range(workload.table_items)],
+            REPLICA: [items.stored_in_replica(key) for key in range(workload.table_items)],
+        }
+        self._scan_pages: dict[tuple[str, int, int, int], bytes] = {}
+        if workload.records * workload.item_bytes * 3 < _KEEP_BYTES and not workload.per_second:
+            self.stream.keep_pages()
+        if workload.per_second:
+            self.replica.on_written = self._note_latency
+
+    def handle(self, target: str, body: bytes, reply: Callable[[bytes], None]) -> None:
+        operation = target.rpartition(".")[2]
+        if operation == "getrecords":
+            self.requests["GetRecords"] += 1
+            reply(self._records(body))
+        elif operation == "batchwriteitem":
+            self.requests["BatchWriteItem"] += 1
+            self._write(body, _WRITTEN, reply)
+        elif operation == "putitem" and b'"%b"' % REPLICA.encode() in body[:64]:
+            self.requests["PutItem"] += 1
+            self._put(body, reply)
+        else:
+            self._rare(target, operation, body, reply)
+
+    def _records(self, body: bytes) -> bytes:
+        start = body.index(b"it-")
+        _, number, place, _ = body[start : body.index(b'"', start)].split(b"-", 3)
+        line, at = self.stream.lines[int(number)], int(place)
+        if self._opened_at is None:
+            return self._nothing(line.number, at)
+        if self.workload.per_second:
+            return self._due_records(line.number, at)
+        if at >= len(line.keys):
+            return self._nothing(line.number, at)
+        self._first_read_at = self._first_read_at or time.monotonic()
+        return self.stream.page(line, at, min(at + self.stream.page_records, line.end_from(at)))
+
+    def _due_records(self, number: int, at: int) -> bytes:
+        """What the source has written by now; made with its time."""
+        assert self._opened_at is not None
+        line, lines = self.stream.lines[number], len(self.stream.lines)
+        made = int((time.monotonic() - self._opened_at) * self.workload.per_second / lines)
+        end = min(made, len(line.keys), at + self.stream.page_records)
+        if end <= at:
+            return self._nothing(number, at)
+        return self.stream.page(line, at, end, time.time())
+
+    def _note_latency(self, sequence: bytes) -> None:
+        place = (int(sequence) - self.stream.lines[0].sequence(-1)) % 1_000_000_000_000 // 1000
+        due = place * len(self.stream.lines) / self.workload.per_second
+        assert self._opened_at is not None
+        self._latencies.append(time.monotonic() - self._opened_at - due)
+
+    @staticmethod
+    def _nothing(line: int, place: int) -> bytes:
+        return answer(b'{"NextShardIterator":"%b","Records":[]}' % iterator(line, place))
+
+    def _write(self, body: bytes, done: bytes, reply: Callable[[bytes], None]) -> None:
+        if self.workload.capacity and not self._has_capacity(body.count(b'"dynamirror_sequence"')):
+            self.requests["throttled"] += 1
+            reply(_THROTTLED)
+            return
+        self.replica.write(body)
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, reply, done)
+        else:
+            reply(done)
+
+    def _has_capacity(self, items: int) -> bool:
+        now, capacity = time.monotonic(), self.workload.capacity
+        self._tokens = min(capacity, self._tokens + (now - self._filled_at) * capacity)
+        self._filled_at = now
+        if self._tokens < items:
+            return False
+        self._tokens -= items
+        return True
+
+    def _put(self, body: bytes, reply: Callable[[bytes], None]) -> None:
+        if b'"ConditionExpression"' in body and (item := self.replica.newer(body)) is not None:
+            reply(answer(_FAILED % item, b"400 Bad Request"))
+        else:
+            self._write(body, _EMPTY, reply)
+
+    def _rare(self, target: str, operation: str, body: bytes, reply: Callable[[bytes], None]) -> None:
+        asked: dict[str, Any] = json.loads(body or b"{}")
+        table = asked.get("TableName") or next(iter(asked.get("RequestItems", {})), None)
+        known: dict[str, Callable[[], bytes]] = {
+            "go": self._go,
+            "report": lambda: answer(json.dumps(self.report()).encode()),
+            "describestream": lambda: answer(json.dumps(self._described_stream(asked)).encode()),
+            "getsharditerator": lambda: answer(json.dumps(self._iterator(asked)).encode()),
+        }
+        if table in (SOURCE, REPLICA):
+            known |= {
+                "describetable": lambda: answer(json.dumps({"Table": self._described(str(table))}).encode()),
+                "scan": lambda: self._scan(str(table), body, asked),
+                "batchgetitem": lambda: self._batch_get(str(table), body),
+                "getitem": lambda: self._get(str(table), body),
+            }
+        if operation in known:
+            if operation not in ("go", "report"):
+                self.requests[operation] += 1
+            if operation == "scan" and self._opened_at is None and asked.get("TotalSegments", 1) > 1:
+                self._held.append(lambda: reply(known[operation]()))
+            else:
+                reply(known[operation]())
+            return
+        self.requests[f"control.{operation}"] += 1
+        task = asyncio.ensure_future(self._pass_on(target, body, reply))
+        _PASSING.add(task)
+        task.add_done_callback(_PASSING.discard)
+
+    def _go(self) -> bytes:
+        self._opened_at = time.monotonic()
+        for answer_now in self._held:
+            answer_now()
+        return _EMPTY
+
+    def report(self) -> dict[str, Any]:
+        replica = self.replica
+        expected = self.workload.records or self.workload.table_items
+        done = replica.items_written >= expected if self._counts_only else replica.is_complete
+        seconds = replica.last_write_at - self._first_read_at if self._first_read_at else 0.0
+        return {
+            "is_complete": done,
+            "seconds": seconds,
+            "items_written": replica.items_written,
+            "order_violations": replica.order_violations,
+            "requests": dict(self.requests),
+            "latencies": sorted(self._latencies),
+        }
+
+    def _described_stream(self, asked: dict[str, Any]) -> dict[str, Any]:
+        shards = []
+        for line in self.stream.lines:
+            ids = line.shard_ids()
+            for generation, shard_id in enumerate(ids):
+                start, end = line.range_of(generation)
+                numbers = {"StartingSequenceNumber": str(line.sequence(start - 1))}
+                if generation < len(ids) - 1:
+                    numbers["EndingSequenceNumber"] = str(line.sequence(end - 1))
+                shard = {"ShardId": shard_id, "SequenceNumberRange": numbers}
+                if generation:
+                    shard["ParentShardId"] = ids[generation - 1]
+                shards.append(shard)
+        # At most 100 shards in one answer (API reference, DescribeStream).
+        after = asked.get("ExclusiveStartShardId")
+        first = next((index + 1 for index, shard in enumerate(shards) if shard["ShardId"] == after), 0)
+        some = shards[first : first + 100]
+        described: dict[str, Any] = {
+            "StreamArn": STREAM_ARN,
+            "StreamStatus": "ENABLED",
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+            "TableName": SOURCE,
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "Shards": some,
+        }
+        if first + 100 < len(shards):
+            described["LastEvaluatedShardId"] = some[-1]["ShardId"]
+        return {"StreamDescription": described}
+
+    def _iterator(self, asked: dict[str, Any]) -> dict[str, Any]:
+        _, generation, number = asked["ShardId"].split("-")
+        line = self.stream.lines[int(number, 16)]
+        start, _ = line.range_of(int(generation))
+        if "SequenceNumber" in asked:
+            start = (int(asked["SequenceNumber"]) - line.sequence(-1)) // 1000
+        elif asked["ShardIteratorType"] == "LATEST":
+            start = len(line.keys)
+        return {"ShardIterator": iterator(line.number, start).decode()}
+
+    def _described(self, table: str) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "TableName": table,
+            "TableStatus": "ACTIVE",
+            "TableArn": f"arn:aws:dynamodb:us-west-2:123456789012:table/{table}",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            "ItemCount": self.workload.table_items,
+        }
+        if table == SOURCE:
+            described["LatestStreamArn"] = STREAM_ARN
+            described["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        return described
+
+    def _scan(self, table: str, body: bytes, asked: dict[str, Any]) -> bytes:
+        segment, segments = asked.get("Segment", 0), asked.get("TotalSegments", 1)
+        items = self._tables[table]
+        start, end = len(items) * segment // segments, len(items) * (segment + 1) // segments
+        if "ExclusiveStartKey" in asked:
+            start = int(asked["ExclusiveStartKey"]["pk"]["S"].removeprefix("user-")) + 1
+        self._first_read_at = self._first_read_at or time.monotonic()
+        until = min(end, start + min(asked.get("Limit", 10**9), max(1, SCAN_PAGE_BYTES // self.workload.item_bytes)))
+        name = (table, segment, start, until)
+        if name not in self._scan_pages:
+            more = b"" if until >= end else b',"LastEvaluatedKey":{"pk":{"S":"%b"}}' % Items.key(until - 1)
+            found = b",".join(items[start:until])
+            self._scan_pages[name] = answer(
+                b'{"Count":%d,"Items":[%b],"ScannedCount":%d%b}' % (until - start, found, until - start, more)
+            )
+        return self._scan_pages[name]
+
+    def _batch_get(self, table: str, body: bytes) -> bytes:
+        items = self._tables[table]
+        found = b",".join(items[int(key)] for key in _KEYS.findall(body) if int(key) < len(items))
+        return answer(b'{"Responses":{"%b":[%b]},"UnprocessedKeys":{}}' % (table.encode(), found))
+
+    def _get(self, table: str, body: bytes) -> bytes:
+        items, asked = self._tables[table], _KEYS.search(body)
+        assert asked is not None
+        key = int(asked[1])
+        return answer(b'{"Item":%b}' % items[key]) if key < len(items) else _EMPTY
+
+    async def _pass_on(self, target: str, body: bytes, reply: Callable[[bytes], None]) -> None:
+        reader, writer = await asyncio.open_connection(self._behind.hostname, self._behind.port)
+        writer.write(
+            b"POST / HTTP/1.1\r\nHost: %b\r\nX-Amz-Target: %b\r\nContent-Type: application/x-amz-json-1.0\r\n"
+            b"Authorization: AWS4-HMAC-SHA256 Credential=dynamirror/20260101/us-west-2/dynamodb/aws4_request, "
+            b"SignedHeaders=host, Signature=0\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+            % (self._behind.netloc.encode(), _SPELLED[target].encode(), len(body), body)
+        )
+        head, _, rest = (await reader.read()).partition(_HEAD_END)
+        writer.close()
+        reply(answer(rest, head.split(b"\r\n", 1)[0].split(b" ", 1)[1]))
+
+
+_PASSING: set[asyncio.Future[None]] = set()
+_SPELLED: dict[str, str] = {}
+"""Targets as they were written, by their lower-case form."""
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection: a request, its answer, the next request."""
+
+    def __init__(self, stub: Stub) -> None:
+        self._stub = stub
+        self._waiting = bytearray()
+        self._needed = 0
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._waiting += data
+        if len(self._waiting) < self._needed:
+            return
+        end = self._waiting.find(_HEAD_END)
+        if end < 0:
+            return
+        head = bytes(self._waiting[:end])
+        small = head.lower()
+        at = small.find(b"content-length:")
+        length = int(small[at + 15 : small.find(b"\r", at) if small.find(b"\r", at) > 0 else None]) if at >= 0 else 0
+        self._needed = end + 4 + length
+        if len(self._waiting) < self._needed:
+            return
+        body = bytes(memoryview(self._waiting)[end + 4 : self._needed])
+        self._waiting = self._waiting[self._needed :]
+        self._needed = 0
+        at = small.find(b"x-amz-target:")
+        until = small.find(b"\r", at)
+        target = small[at + 13 : until if until > 0 else None].strip().decode()
+        _SPELLED.setdefault(target, head[at + 13 : until if until > 0 else None].strip().decode())
+        self._stub.handle(target, body, self._reply)
+
+    def _reply(self, whole: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(whole)
+
+
+async def serve(workload: Workload, behind: str, counts_only: bool) -> None:
+    """Prints the port, then serves until it is ended."""
+    stub = Stub(workload, behind, counts_only)
+    gc.freeze()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    asyncio.run(serve(Workload(**given["workload"]), given["behind"], given.get("counts_only", False)))
