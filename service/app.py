@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as installed_version
 
 from api.app import create_app
@@ -17,18 +18,22 @@ from api.server import AdminServer
 from service.config import Settings
 from service.log import LogObserver
 from service.metrics import Metrics
+from service.operations.admin_only import AdminOnlyConsole
+from service.operations.console import Console
 from service.operations.letters import Letters
 from service.operations.live import LiveConsole
+from service.operations.mapping import PipelineMapping
 from service.operations.pause import Pause
 from service.operations.pipeline import Pipeline
 from service.operations.replays import Replays
 from service.operations.report import Report
+from service.operations.side_flow import SidePipeline
 from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Clock
 from service.telemetry import Observers
-from service.world import SystemClock, at_start, new_owner, open_world
+from service.world import SystemClock, at_start, new_owner, open_mappings, open_world
 
 VERSION = installed_version("dynamirror")
 
@@ -38,29 +43,49 @@ class Running:
     """What `serve` tells once it answers requests."""
 
     url: str
-    console: LiveConsole
+    console: Console
     stop: Callable[[], None]
 
 
 async def serve(
-    settings: Settings, *, announce: Callable[[Running], None] = lambda running: None, handles_signals: bool = True
+    settings: Settings,
+    *,
+    announce: Callable[[Running], None] = lambda running: None,
+    handles_signals: bool = True,
+    is_admin_only: bool = False,
 ) -> None:
     """Replicate and serve the admin API until stopped by SIGTERM, SIGINT or `Running.stop`.
 
-    `announce` is called once the API listens. Raises ConfigurationError, HaltError.
+    `announce` is called once the API listens. `is_admin_only`: Lambda replicates. Raises ConfigurationError, HaltError.
     """
     owner = new_owner()
-    async with open_world(settings) as world:
+    async with open_world(settings) as world, AsyncExitStack() as stack:
         clock = SystemClock()
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.migrate(owner))
         totals = Totals(clock)
         logs = LogObserver()
         observer = Observers(totals, logs)
-        pipeline = Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=observer)
-        report = Report(pipeline=pipeline, settings=settings, totals=totals, clock=clock, version=VERSION)
-        console = _console(pipeline, settings, report, clock, observer)
-        metrics = Metrics(report.status, console.not_ready_reason, report.vital)
+        make = partial(
+            Pipeline if not is_admin_only else SidePipeline,
+            settings=settings,
+            outside=outside,
+            look_again=world.look,
+            owner=owner,
+            observer=observer,
+        )
+        pipeline = make()
+        # Beside Lambda, what only a flow with readers knows or does is left to a pipeline that never runs.
+        reading = make() if is_admin_only else pipeline
+        report = Report(pipeline=reading, settings=settings, totals=totals, clock=clock, version=VERSION)
+        live = _console(pipeline, reading, settings, report, clock, observer)
+        console: Console = live
+        if is_admin_only:
+            mappings = await stack.enter_async_context(open_mappings(settings))
+            mapping = PipelineMapping(mappings, outside.source.stream_arn or "", clock)
+            await stack.enter_async_context(running(mapping.look_periodically(), "event source mapping"))
+            console = AdminOnlyConsole(console=live, pipeline=pipeline, report=report, mapping=mapping)
+        metrics = Metrics(console.status, console.not_ready_reason, report.vital)
         observer.add(metrics)
         app = create_app(
             console,
@@ -88,7 +113,9 @@ async def _run_both(pipeline: Pipeline, server: AdminServer) -> None:
         await asyncio.wait([serving])
 
 
-def _console(pipeline: Pipeline, settings: Settings, report: Report, clock: Clock, observer: Observers) -> LiveConsole:
+def _console(
+    pipeline: Pipeline, reading: Pipeline, settings: Settings, report: Report, clock: Clock, observer: Observers
+) -> LiveConsole:
     adapters = pipeline.outside.adapters
     return LiveConsole(
         pipeline=pipeline,
@@ -99,8 +126,18 @@ def _console(pipeline: Pipeline, settings: Settings, report: Report, clock: Cloc
         letters=Letters(pipeline=pipeline, adapters=adapters, observer=observer),
         snapshots=Snapshots(pipeline=pipeline, adapters=adapters, observer=observer),
         verifications=Verifications(pipeline=pipeline, adapters=adapters, observer=observer, report=report),
-        replays=Replays(pipeline=pipeline, adapters=adapters, observer=observer),
+        replays=Replays(pipeline=reading, adapters=adapters, observer=observer),
     )
+
+
+@asynccontextmanager
+async def running(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """Until the block ends."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 @contextmanager

@@ -50,14 +50,22 @@ def _options(
 
 
 @app.command()
-def run() -> None:
+def run(
+    is_admin_only: Annotated[
+        bool, typer.Option("--admin-only", help="Serve the admin API for a pipeline that Lambda replicates.")
+    ] = False,
+) -> None:
     """Replicate, and serve the admin API, until it is stopped by SIGTERM or Ctrl-C."""
     settings = load_settings()
     configure_log(settings)
     # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
     from service.app import serve
 
-    work = serve(settings, announce=lambda running: logger().info("admin api listens", url=running.url))
+    work = serve(
+        settings,
+        is_admin_only=is_admin_only,
+        announce=lambda running: logger().info("admin api listens", url=running.url),
+    )
     with contextlib.suppress(StoppedError):  # before it had begun
         run_until_signal(work, "before the service ran")
 

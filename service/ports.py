@@ -180,6 +180,27 @@ class SchemaStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMapping:
+    """An event source mapping of Lambda. `state` as its API names it: `Enabled`, `Disabling`, `Disabled`, …"""
+
+    id: str
+    function_arn: str
+    state: str
+    last_result: str
+    reports_failures: bool
+    """What the function answers counts (`ReportBatchItemFailures`)."""
+
+
+class SourceMappings(Protocol):
+    """Lambda's side of a pipeline that it replicates."""
+
+    async def of_stream(self, stream_arn: str) -> list[SourceMapping]: ...
+
+    async def switch(self, mapping_id: str, *, is_on: bool) -> None:
+        """Asked for; the mapping's state follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Adapters:
     """Everything outside, as one process holds it."""
 

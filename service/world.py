@@ -8,11 +8,12 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
 from service.aws.clients import Connections, open_connections
 from service.aws.control_store import DynamoControlStore
+from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
 from service.aws.schema_store import DynamoSchemaStore
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import create_table_like
@@ -124,6 +125,11 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     """The connections that the settings name, until the block ends."""
     async with open_connections(settings, request_timeout(settings)) as connections:
         yield World(settings, connections, SystemClock())
+
+
+def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappings]:
+    """Lambda's event source mappings where the source is, for a pipeline that Lambda replicates."""
+    return open_lambda_mappings(settings)
 
 
 async def at_start(clock: Clock, step: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -214,6 +214,8 @@ class Guard:
         """
         if self.brought.has_brought(key, page):
             return Outcome.STALE
+        if self._window.is_shared:
+            return await self.refresh(key)  # nobody here knows what others have brought, or removed, since then
         projected = self._shape.project(raw)
         if projected is None:
             return Outcome.UNCHANGED

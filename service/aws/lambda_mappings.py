@@ -1,0 +1,81 @@
+"""The event source mappings that read a stream, as the Lambda API shows them and switches them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError
+
+from service.aws.error_codes import Call
+from service.aws.faults import translated
+from service.aws.sessions import open_session
+from service.config import PREFIX, Settings
+from service.errors import ConfigurationError
+from service.ports import SourceMapping
+from service.table_names import table_region
+
+_RESOURCE = "the event source mappings of the stream"
+_REQUEST_SECONDS = 10.0
+
+
+class LambdaMappings:
+    """Implements ports.SourceMappings. Each call is a request, or a few."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def of_stream(self, stream_arn: str) -> list[SourceMapping]:
+        found: list[SourceMapping] = []
+        page: dict[str, Any] = {}
+        while True:
+            start = {"Marker": page["NextMarker"]} if page else {}
+            with translated(Call("ListEventSourceMappings", _RESOURCE)):
+                page = await self._client.list_event_source_mappings(EventSourceArn=stream_arn, **start)
+            found += [_mapping(entry) for entry in page["EventSourceMappings"]]
+            if not page.get("NextMarker"):
+                return found
+
+    async def switch(self, mapping_id: str, *, is_on: bool) -> None:
+        with translated(Call("UpdateEventSourceMapping", _RESOURCE)):
+            await self._client.update_event_source_mapping(UUID=mapping_id, Enabled=is_on)
+
+
+def _mapping(entry: dict[str, Any]) -> SourceMapping:
+    return SourceMapping(
+        id=entry["UUID"],
+        function_arn=entry.get("FunctionArn", ""),
+        state=entry.get("State", ""),
+        last_result=entry.get("LastProcessingResult", ""),
+        reports_failures="ReportBatchItemFailures" in entry.get("FunctionResponseTypes", []),
+    )
+
+
+@asynccontextmanager
+async def open_lambda_mappings(settings: Settings) -> AsyncIterator[LambdaMappings]:
+    """The Lambda API where the source lives: a mapping is in the region of its stream. Raises ConfigurationError."""
+    config = AioConfig(read_timeout=_REQUEST_SECONDS, retries={"total_max_attempts": 1})
+    region = settings.source_region or table_region(settings.source_table)
+    session = await open_session(f"{PREFIX}SOURCE", region, None, config)
+    async with AsyncExitStack() as stack:
+        try:
+            client = await stack.enter_async_context(
+                aioboto3.Session(botocore_session=session).client(
+                    "lambda", endpoint_url=_endpoint(settings), config=config
+                )
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigurationError(f"no client for lambda can be made: {error}") from error
+        yield LambdaMappings(client)
+
+
+def _endpoint(settings: Settings) -> str | None:
+    """The SDK's own, unless the source is on an emulator: that one serves Lambda at the same address."""
+    if os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_LAMBDA"):
+        return None
+    url = settings.source_endpoint_url
+    return None if url is None or "amazonaws.com" in url else url
