@@ -60,12 +60,12 @@ def settings_of(**fixed: Any) -> st.SearchStrategy[Setting]:
 
 
 @st.composite
-def steps(draw: st.DrawFn, kinds: Sequence[str], keys: int) -> Step:
+def steps(draw: st.DrawFn, kinds: Sequence[str], keys: int, contents: int) -> Step:
     kind = draw(st.sampled_from(kinds))
     key = st.integers(0, keys - 1)
     match kind:
         case "put":
-            return kind, draw(key), draw(st.integers(0, 2))
+            return kind, draw(key), draw(st.integers(0, contents - 1))
         case "delete":
             return kind, draw(key)
         case "wait":
@@ -81,11 +81,11 @@ def steps(draw: st.DrawFn, kinds: Sequence[str], keys: int) -> Step:
 
 
 def histories(
-    *more: Sequence[str], keys: int = 4, min_size: int = 8, max_size: int = 70
+    *more: Sequence[str], keys: int = 4, contents: int = 3, min_size: int = 8, max_size: int = 70
 ) -> st.SearchStrategy[list[Step]]:
     """Writes, and the other kinds of steps that are named. Reshards and crashes are rarer than writes."""
     kinds = [*WRITES * max(1, len(more)), *[kind for group in more for kind in group]]
-    return st.lists(steps(kinds, keys), min_size=min_size, max_size=max_size)
+    return st.lists(steps(kinds, keys, contents), min_size=min_size, max_size=max_size)
 
 
 def slow(share: int = 2) -> settings:

@@ -168,6 +168,7 @@ class Stage:
         keys: Any = STRING_KEY,
         skews: tuple[float, ...] = (0.0,),
         expected: Expected = lambda item: item,
+        max_latency: float = 0.05,
         **options: str,
     ) -> None:
         """`options` are settings by their names in lower case, such as `queue_max_records="5"`."""
@@ -182,7 +183,7 @@ class Stage:
             shards=setting.shards,
             timing=timing or (Timing.wild() if setting.is_late else Timing()),
             plan=plan or FaultPlan(setting.seed, wild if setting.has_faults else {}),
-            max_latency=0.05,
+            max_latency=max_latency,
             sequence_attribute=sequence,
         )
         named = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.model import ViewType
 from tests.fakes.clock import run_virtual
 from tests.property.histories import CRASHES, OPERATIONS, RESHARDS, RIVALS, histories, settings_of, slow
 from tests.property.stage import Stage
@@ -49,3 +50,24 @@ def test_no_item_goes_back_whatever_happens(setting, history):
 @given(settings_of(has_sequence=False), histories(CRASHES, OPERATIONS, keys=2))
 def test_without_the_sequence_attribute_the_source_decides(setting, history):
     play(setting, history)
+
+
+@slow(1)
+@given(
+    settings_of(start_at="snapshot", preset=st.integers(1, 6), is_late=st.booleans()),
+    histories(("snapshot",), keys=3, contents=4, min_size=20),
+    st.sampled_from([0.3, 1.0]),
+)
+def test_no_item_goes_back_while_a_slow_scan_is_overtaken_by_the_stream(setting, history, max_latency):
+    """What a page brings may be older, or newer, than what the stream is about to bring (E66)."""
+    play(setting, history, max_latency=max_latency)
+
+
+@slow(1)
+@given(
+    settings_of(start_at="trim_horizon", view_type=ViewType.NEW_AND_OLD_IMAGES, has_faults=False, is_late=False),
+    histories(("delete", "delete", "crash", "crash"), keys=1, contents=2, min_size=15),
+)
+def test_no_item_goes_back_when_a_content_comes_again_and_much_is_repeated(setting, history):
+    """A, B, deleted, A again: by its content alone, the first A can't be told from the last."""
+    play(setting, history, checkpoint_interval_seconds="60")

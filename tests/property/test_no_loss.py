@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
-from tests.fakes.faults import Moment
+from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.property.histories import CRASHES, RESHARDS, RIVALS, histories, settings_of, slow
 from tests.property.stage import Stage
 
@@ -72,6 +72,17 @@ def test_whatever_was_saved_when_a_process_is_killed_the_rest_is_read_again(sett
         for step in history:
             await stage.perform(step)
         await stage.close()
+        stage.judge().check_all()
+
+    run_virtual(scenario, seed=setting.seed)
+
+
+@slow()
+@given(settings_of(writers=1, has_faults=False, start_at="trim_horizon"), histories(keys=9, min_size=20))
+def test_what_a_batch_leaves_unprocessed_is_written_in_the_end(setting, history):
+    async def scenario() -> None:
+        stage = Stage(setting, plan=FaultPlan(setting.seed, {"replica": Rates(unprocessed=0.7)}))
+        await stage.play(history)
         stage.judge().check_all()
 
     run_virtual(scenario, seed=setting.seed)
