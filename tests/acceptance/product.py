@@ -59,12 +59,13 @@ class Product:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> Self:
-        """Returns when the admin API answers. Fails if the process ends before."""
+    async def start(self, *options: str) -> Self:
+        """`dynamirror run`, with options. Returns when the admin API answers. Fails if the process ends before."""
         given = {f"DYNAMIRROR_{name}": str(value) for name, value in self._settings.items()}
         self._process = await asyncio.create_subprocess_exec(
             COMMAND,
             "run",
+            *options,
             env=environment() | given,
             cwd=os.sep,  # where no .env can be
             stdin=asyncio.subprocess.DEVNULL,

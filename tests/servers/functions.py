@@ -23,7 +23,7 @@ class Functions:
         self.sqs = sqs
         self._code = code
         self._unique_name = unique_name
-        self._names: list[str] = []
+        self.names: list[str] = []
         self._mappings: list[str] = []
 
     async def create(self, source: str, replica: str, *, seconds: int = 30, **settings: str) -> str:
@@ -40,7 +40,7 @@ class Functions:
             MemorySize=512,
             Environment={"Variables": variables},
         )
-        self._names.append(name)
+        self.names.append(name)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while (await self.client.get_function(FunctionName=name))["Configuration"]["State"] != "Active":  # noqa: ASYNC110 the server has no event to wait for
                 await asyncio.sleep(0.1)
@@ -69,10 +69,14 @@ class Functions:
         url = (await self.sqs.create_queue(QueueName=name))["QueueUrl"]
         return url, f"arn:aws:sqs:{REGION}:000000000000:{name}"
 
+    def forget(self, mapping: str) -> None:
+        """The test has removed it."""
+        self._mappings.remove(mapping)
+
     async def remove(self) -> None:
         for mapping in self._mappings:
             await self.client.delete_event_source_mapping(UUID=mapping)
-        for name in self._names:
+        for name in self.names:
             await self.client.delete_function(FunctionName=name)
 
 
