@@ -77,7 +77,7 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
         f"{sum(one.samples for one in outcomes)} statuses; peak memory of a process "
         f"{max(one.peak_memory_bytes for one in outcomes) / 2**20:.0f} MiB; requests to the control table "
         f"{min(one.control_requests_per_minute for one in outcomes):.0f} to "
-        f"{max(one.control_requests_per_minute for one in outcomes):.0f} a minute, with a lease of 2 s and all restarts"
+        f"{max(one.control_requests_per_minute for one in outcomes):.0f} a minute, with a lease of 3 s and all restarts"
     )
 
 
@@ -95,7 +95,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     arguments.add_argument("--seed", type=int, help="play this history alone")
     arguments.add_argument("--kills", type=int, default=200)
-    arguments.add_argument("--at-once", type=int, default=2)
+    arguments.add_argument("--at-once", type=int, default=1)
     given = arguments.parse_args()
     seeds = iter([given.seed]) if given.seed is not None else itertools.count(random.SystemRandom().randrange(10**6))
     with running("dynamodb-local") as server:
