@@ -105,6 +105,7 @@ class Standalone:
             shape=self._shape,
             window=GuardWindow(guards_all=True),
             requests=self._requests,
+            clock=clock,
             observer=observer,
         )
         self.sole_owner = SoleOwner(

@@ -60,8 +60,8 @@ class Checkpoints:
         )
 
     def _guarded_until(self) -> float:
-        """While the window is held (a snapshot runs), a successor must guard up to about now."""
-        if not self._window.is_held:
+        """While the window is held (a snapshot runs) or remembers keys, a successor must guard up to about now."""
+        if not (self._window.is_held or self._window.has_matches):
             return self._window.until
         now = self._clock.now()
         return max(self._window.until, now - now % 10 + 10 + MARGIN_SECONDS)  # in steps: no write every second

@@ -27,7 +27,7 @@ from service.model import (
     SequenceNumber,
     Written,
 )
-from service.ports import ReplicaTable, Table
+from service.ports import Clock, ReplicaTable, Table
 from service.replication.brought import Brought
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intent
@@ -69,6 +69,7 @@ class Guard:
         shape: Shape,
         window: GuardWindow,
         requests: Requests,
+        clock: Clock,
         observer: Observer,
     ) -> None:
         self._source = source
@@ -76,6 +77,7 @@ class Guard:
         self._shape = shape
         self._window = window
         self._requests = requests
+        self._clock = clock
         self._observer = observer
         self.brought = Brought()
 
@@ -104,7 +106,7 @@ class Guard:
             if number is not None and number > change.sequence:
                 return Outcome.STALE
             is_same = seen is not None and same_item(seen, projected, self._shape.metadata)
-            if is_same and (number is not None or not is_live or not self._shape.sequence_attribute):
+            if is_same and not (is_live and self._lacks_number(change, number)):
                 return Outcome.UNCHANGED
             if number == change.sequence:
                 assert seen is not None
@@ -114,7 +116,8 @@ class Guard:
                 return await self._overtaken(change.key)
             self.brought.note(change.key)  # again: a page that was asked for meanwhile may be older than that look
             as_seen = Absent() if seen is None else AsSeen(seen)
-            number_to_write = change.sequence if is_live and self._window.note_match(change) else None
+            has_number = self._window.note_match(change, self._clock.now()) and is_live
+            number_to_write = change.sequence if has_number else None
             if isinstance(await self.write_dressed(change.key, projected, number_to_write, as_seen), Written):
                 return Outcome.WRITTEN
             condition = None
@@ -139,6 +142,7 @@ class Guard:
             if not await self._source_holds(change.key, None):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)
+            self._window.note_match(change, self._clock.now())
             condition = AsSeen(seen)
 
     async def _overtaken(self, key: ItemKey) -> Outcome:
@@ -264,6 +268,12 @@ class Guard:
         if not self._shape.sequence_attribute or self._window.distrusts(change):
             return None
         return Older(change.sequence)
+
+    def _lacks_number(self, change: Change, number: SequenceNumber | None) -> bool:
+        """The item's content is right, and its number is missing, or is the one that a former match left."""
+        if not self._shape.sequence_attribute:
+            return False
+        return number is None or (number < change.sequence and self._window.is_match(change))
 
     def _number(self, item: Image | None) -> SequenceNumber | None:
         if item is None or not self._shape.sequence_attribute:

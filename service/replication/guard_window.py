@@ -4,10 +4,11 @@ Something else is a former process, a snapshot, a repair or a replay. Outside th
 applied, and batches need no conditions.
 
 Inside it, an item without a number (or none at all) is written only while the source holds exactly the change's
-image. A content can come twice (A, deleted, A again): the number that such a write carries may be too low, and the
-changes between would pass its condition. So those keys are remembered, and their next changes are judged by the
-source again. A process that dies in its window takes that memory with it; its successor judges everything that was
-made before by the source.
+image. A content can come twice (A, deleted, A again): what is written so may be the state of a later change, under a
+number that is too low, and the changes between would take it back. So those keys are remembered, and their changes are
+judged by the source again, inside the window and after it, until every change is settled that was made before the
+source was looked at. A process that dies takes that memory with it; its successor judges everything that was made
+before by the source.
 
 Where others write at any time and nobody remembers what they wrote (Lambda), the source judges every change.
 """
@@ -19,7 +20,7 @@ from service.model import Change, ItemKey
 MARGIN_SECONDS = 60.0
 """For clocks that differ: ours, a former process's and DynamoDB's."""
 MAX_MATCHES = 100_000
-"""Some 20 MB; with more, items are written without a number, so that the source judges them anyway."""
+"""Some 25 MB; with more, items are written without a number, and all changes made until then are guarded."""
 
 
 class GuardWindow:
@@ -33,7 +34,8 @@ class GuardWindow:
         self.is_shared = is_shared
         self._distrusted_until = distrusted_until
         self._holders = 0
-        self._matches: set[ItemKey] = set()
+        self._matches: dict[ItemKey, float] = {}
+        """Keys that were written because of what the source held, and when it was looked at last."""
         self.until = until
 
     def is_inside(self, change: Change) -> bool:
@@ -41,19 +43,29 @@ class GuardWindow:
         return self._holders > 0 or change.created_at < self.until
 
     def needs_guard(self, change: Change) -> bool:
-        return self._guards_all or self.is_inside(change)
+        return self._guards_all or self.is_inside(change) or change.key in self._matches
 
     def distrusts(self, change: Change) -> bool:
         """The replica's number for this key may be lower than its content."""
-        return self.is_shared or change.created_at < self._distrusted_until or change.key in self._matches
+        return self.is_shared or change.created_at < self._distrusted_until or self.is_match(change)
 
-    def note_match(self, change: Change) -> bool:
-        """The item is about to be written because the source holds it; False if it must go without a number."""
-        if not self.is_inside(change):
-            return True
-        if len(self._matches) < MAX_MATCHES:
-            self._matches.add(change.key)
+    def is_match(self, change: Change) -> bool:
+        """Its key was written because of what the source held."""
         return change.key in self._matches
+
+    @property
+    def has_matches(self) -> bool:
+        return bool(self._matches)
+
+    def note_match(self, change: Change, now: float) -> bool:
+        """The key is about to be written because of what the source holds; False if it must go without a number."""
+        if not self.is_inside(change) and not self.is_match(change):
+            return True
+        if len(self._matches) >= MAX_MATCHES and not self.is_match(change):
+            self.extend(now)
+            return False
+        self._matches[change.key] = now
+        return True
 
     def extend(self, now: float) -> None:
         """Changes created up to now may meet writes that are not the stream's."""
@@ -72,6 +84,5 @@ class GuardWindow:
         return self._holders > 0
 
     def forget_matches(self, settled_up_to: float) -> None:
-        """Every change made before that moment is settled: none that could be judged wrongly may be left."""
-        if not self._holders and settled_up_to > self.until:
-            self._matches.clear()
+        """Every change made before that moment is settled: none that could be judged wrongly is left of those keys."""
+        self._matches = {key: at for key, at in self._matches.items() if at + MARGIN_SECONDS >= settled_up_to}

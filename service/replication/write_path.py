@@ -56,7 +56,13 @@ def build_write_path(
     )
     shape = shape_of(settings, source, adapters, observer)
     guard = Guard(
-        source=adapters.source, replica=replica, shape=shape, window=window, requests=requests, observer=observer
+        source=adapters.source,
+        replica=replica,
+        shape=shape,
+        window=window,
+        requests=requests,
+        clock=clock,
+        observer=observer,
     )
     dead_letters = DeadLetters(
         store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
