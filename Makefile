@@ -6,15 +6,16 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
+AT_ONCE ?= 2
 
 .PHONY: demo test chaos check lambda bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
 
-test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them
+test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0 runs them one by one
 	$(BIN)/python -m tests.servers fetch
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist worksteal $(PYTEST)
 
 chaos: $(TEST)  ## a long night of faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7"
 	$(BIN)/python -m tests.servers fetch

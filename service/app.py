@@ -6,6 +6,7 @@ The order of the `async with` stack is the order of the shutdown, backwards.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -99,6 +100,8 @@ async def serve(
         server = await AdminServer(app, host=settings.admin_host, port=settings.admin_port).listen()
         with _signals(pipeline.stop if handles_signals else None):
             announce(Running(server.url, console, pipeline.stop))
+            gc.collect()
+            gc.freeze()  # what is there now stays: walking it with each collection costs up to 2 µs a record
             await _run_both(pipeline, server)
 
 
