@@ -86,6 +86,8 @@ class Mapping:
     window_seconds: float = 0.0
     crashes: float = 0.0
     timeouts: float = 0.0
+    lost_answers: float = 0.0
+    """The chance that an invocation ends right after its work, before it could answer."""
     repeats: float = 0.0
     """The chance that a settled batch comes once more."""
 
@@ -163,7 +165,7 @@ class Poller:
         self.invocations += 1
         process = self._world.process()
         if self._random.random() < self._mapping.crashes:
-            process.crash_at(self._random.randint(1, 25), self._random.choice(list(Moment)))
+            process.crash_at(self._random.randint(3, self._random.choice([8, 25])), self._random.choice(list(Moment)))
         is_short = self._random.random() < self._mapping.timeouts
         seconds = self._random.choice([0.05, 0.2, 0.6]) if is_short else 60.0
         lowest: list[SequenceNumber | None] = []
@@ -176,7 +178,7 @@ class Poller:
             is_alive = await process.live(work(), seconds=seconds * self._random.choice([0.7, 2.0]))
         except DynamirrorError:
             is_alive = False
-        if not is_alive or not lowest:
+        if not is_alive or not lowest or self._random.random() < self._mapping.lost_answers:
             self.failures += 1
             return 0
         return self._start_of(batch, lowest[0])

@@ -41,6 +41,7 @@ def mappings(**fixed):
         "window_seconds": st.sampled_from([0.0, 1.0]),
         "crashes": st.sampled_from([0.0, 0.3]),
         "timeouts": st.sampled_from([0.0, 0.4]),
+        "lost_answers": st.sampled_from([0.0, 0.3]),
         "repeats": st.sampled_from([0.0, 0.3]),
     }
     return st.builds(Mapping, **(free | {name: st.just(value) for name, value in fixed.items()}))
@@ -81,7 +82,7 @@ def play(world, mapping, steps, **named):
     return poller
 
 
-@given(mappings(crashes=0.0, timeouts=0.0), STEPS, st.booleans(), st.integers(1, 3))
+@given(mappings(crashes=0.0, timeouts=0.0, lost_answers=0.0), STEPS, st.booleans(), st.integers(1, 3))
 def test_batches_windows_and_parallel_parts_bring_everything_in_order(mapping, steps, has_faults, shards):
     world = world_of(mapping, has_faults=has_faults, shards=shards)
     play(world, mapping, steps)
@@ -106,9 +107,19 @@ def test_it_holds_for_every_view_type_and_without_the_sequence_attribute(mapping
     Judge(world).check_equal()
 
 
-@slow()
-@given(mappings(crashes=0.5, timeouts=0.3, batch_size=100), STEPS)
-def test_a_batch_that_was_applied_and_comes_again_in_two_halves_does_not_take_the_replica_back(mapping, steps):
+ONE_KEY = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.just(0), st.integers(0, 1)),
+        st.tuples(st.just("delete"), st.just(0)),
+        st.tuples(st.just("wait"), st.sampled_from([0.3, 1.0, 3.0])),
+    ),
+    min_size=8,
+    max_size=40,
+)
+
+
+@given(mappings(lost_answers=0.6, parallelization=1, bisects=True), ONE_KEY)
+def test_a_content_that_comes_again_is_not_taken_away_by_the_second_try_of_a_half(mapping, steps):
     world = world_of(mapping)
     play(world, mapping, steps)
     Judge(world).check_never_back()

@@ -56,7 +56,7 @@ async def invoke(event, seconds=20.0):
 
 
 async def event_of(streams, arn):
-    """All that the stream has, as Lambda would send it in one batch (values that the SDK decodes are not among them)."""
+    """All that the stream has, as Lambda would send it in one batch; none of the values is one that the SDK decodes."""
     records = []
     for record in await read_stream(streams, arn):
         created = record["dynamodb"]["ApproximateCreationDateTime"].timestamp()
