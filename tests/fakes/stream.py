@@ -149,9 +149,7 @@ class FakeStream:
         parent = self._close(shard_id)
         middle = (parent.hashes.start + parent.hashes.stop) // 2
         halves = (range(parent.hashes.start, middle), range(middle, parent.hashes.stop))
-        first, second = (
-            self._open(half, parent.shard_id, self._listing_of_child(parent)).shard_id for half in halves
-        )
+        first, second = (self._open(half, parent.shard_id, self._listing_of_child(parent)).shard_id for half in halves)
         return first, second
 
     def disable(self) -> None:
