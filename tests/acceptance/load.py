@@ -19,6 +19,7 @@ class Load:
         self._pause_seconds = 1 / per_second
         self._keys = keys
         self.writes = 0
+        self._wanted: tuple[int, asyncio.Event] | None = None
 
     async def __aenter__(self) -> Load:
         self._task = asyncio.create_task(self._write_on(), name="load")
@@ -27,6 +28,12 @@ class Load:
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
         await asyncio.wait([self._task])
+
+    async def until_written(self, writes: int) -> None:
+        """Until it has written so many times."""
+        enough = asyncio.Event()
+        self._wanted = (writes, enough)
+        await enough.wait()
 
     def _key(self) -> str:
         """Half of the writes go to three keys."""
@@ -41,4 +48,6 @@ class Load:
                 item = key | {"n": {"N": str(next(self._numbers))}, "pad": {"S": "x" * self._random.randrange(2000)}}
                 await self._dynamodb.put_item(TableName=self._table, Item=item)
             self.writes += 1
+            if self._wanted is not None and self.writes >= self._wanted[0]:
+                self._wanted[1].set()
             await asyncio.sleep(self._pause_seconds)

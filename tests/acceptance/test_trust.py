@@ -111,8 +111,7 @@ async def test_a_replay_of_all_history_on_an_undamaged_replica_writes_nothing(
         async with Product(dynamodb_local, (source, replica), start_at="trim_horizon") as product:
             await product.start()
             async with Load(dynamodb, source, seed=5, per_second=300) as load:
-                while load.writes < WRITES:
-                    await asyncio.sleep(0.1)
+                await load.until_written(WRITES)
             await product.until_caught_up()
             before = await histories(dynamodb, streams, replica)
 
