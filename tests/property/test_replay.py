@@ -23,7 +23,6 @@ from tests.fakes.stream import Timing
 from tests.fakes.world import World
 from tests.property.histories import WAITS, Step, slow
 
-KEYS = 4
 LATE_SECONDS = 20.0
 """Longer than any record, child or ending of Timing.wild() is late."""
 PORTS = ("streams", "source", "replica", "control")
@@ -35,13 +34,13 @@ REPLAYS = ("replay", "replay", "dry_run")
 
 
 @st.composite
-def steps(draw: st.DrawFn, kinds: Sequence[str]) -> Step:
+def steps(draw: st.DrawFn, kinds: Sequence[str], keys: int) -> Step:
     kind = draw(st.sampled_from(kinds))
     match kind:
         case "put":
-            return kind, draw(st.integers(0, KEYS - 1)), draw(st.integers(0, 2))
+            return kind, draw(st.integers(0, keys - 1)), draw(st.integers(0, 2))
         case "delete" | "lose" | "change" | "strip":
-            return kind, draw(st.integers(0, KEYS - 1))
+            return kind, draw(st.integers(0, keys - 1))
         case "wait":
             return kind, draw(st.sampled_from(WAITS))
         case "roll" | "split":
@@ -54,9 +53,9 @@ def steps(draw: st.DrawFn, kinds: Sequence[str]) -> Step:
             return (kind,)
 
 
-def histories(*more: Sequence[str], size: int = 60) -> st.SearchStrategy[list[Step]]:
+def histories(*more: Sequence[str], keys: int = 4) -> st.SearchStrategy[list[Step]]:
     kinds = [*WRITES * max(1, len(more)), *[kind for group in more for kind in group]]
-    return st.lists(steps(kinds), min_size=8, max_size=size)
+    return st.lists(steps(kinds, keys), min_size=8, max_size=60)
 
 
 def key(number: int) -> dict[str, Any]:
@@ -84,7 +83,7 @@ class Operator:
 
     def _new(self) -> Service:
         attribute = self.world.replica.sequence_attribute
-        return Service(self.world, start_at="trim_horizon", sequence_attribute=attribute, queue_max_records=10)
+        return Service(self.world, start_at="trim_horizon", sequence_attribute=attribute, queue_max_records=2)
 
     async def play(self, history: Sequence[Step]) -> None:
         """Returns caught up, with every replay ended."""
@@ -237,6 +236,20 @@ def test_a_replay_beside_the_live_stream_takes_nothing_back(
     history: list[Step], seed: int, view_type: ViewType, is_late: bool
 ):
     operator = Operator(seed, has_faults=False, view_type=view_type, attribute="dynamirror_sequence", is_late=is_late)
+    play(operator, history, is_damaged=False)
+
+
+@given(history=histories(("roll", "delete"), REPLAYS, keys=1), seed=SEEDS)
+@slow()
+def test_a_source_that_repeats_itself_far_ahead_of_its_stream_is_not_taken_back(history: list[Step], seed: int):
+    operator = Operator(
+        seed,
+        has_faults=False,
+        view_type=ViewType.NEW_AND_OLD_IMAGES,
+        attribute="dynamirror_sequence",
+        is_late=True,
+    )
+    operator.world.source.stream.timing.record_delay = (4.0, 15.0)
     play(operator, history, is_damaged=False)
 
 
