@@ -43,6 +43,21 @@ async def test_a_refused_item_becomes_a_dead_letter_with_both_its_images(a_night
         assert await night.product.stop() == 0
 
 
+async def test_one_refused_item_of_a_batch_costs_only_itself(a_night: ANight) -> None:
+    async with a_night(writers=1) as night:
+        night.proxy.plan.of[Role.REPLICA].poison = re.compile("poison")
+        await put_some(night, "before")
+        await night.put(key={"S": "poison"}, n={"N": "1"})
+        await put_some(night, "after")
+        await night.until_seen()
+        await night.product.start()
+        await night.until_applied(30, is_poison)
+        await night.product.until(lambda status: status["dead_letters"] > 0)
+        assert [letter["keys"] for letter in await night.dead_letters()] == [{"key": {"S": "poison"}}]
+        assert await night.check_equal(is_poison) == 11
+        assert await night.product.stop() == 0
+
+
 async def test_a_redrive_does_not_take_back_what_came_later(a_night: ANight) -> None:
     async with a_night() as night:
         night.proxy.plan.of[Role.REPLICA].poison = re.compile("poison")
