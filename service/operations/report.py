@@ -9,7 +9,7 @@ from service.control import Gap
 from service.model import ShardId
 from service.operations.jobs import Verification
 from service.operations.pipeline import Pipeline
-from service.operations.readiness import Vital
+from service.operations.readiness import PATIENCE_SECONDS, Vital
 from service.operations.status import (
     GapStatus,
     LagStatus,
@@ -130,8 +130,8 @@ class Report:
                 ShardStatus(
                     shard_id=shard_id,
                     parent_shard_id=parent,
-                    state=_shard_state(flow, shard_id),
-                    checkpoint=str(progress.position.after) if progress and progress.position.after else None,
+                    state=self._shard_state(flow, shard_id, now),
+                    checkpoint=_saved_number(flow, shard_id),
                     last_read=str(progress.read_through) if progress and progress.read_through else None,
                     lag_seconds=round(shard_lag(view, now), 3) if view else 0.0,
                     records_read=progress.records_read if progress else 0,
@@ -182,11 +182,21 @@ class Report:
         if not flow.readers.readers:
             return now - flow.readers.started_at, "list"
         ages = [
-            (now - (reader.last_read_at or reader.started_at), str(reader.shard.shard_id))
+            (now - reader.tries_since, str(reader.shard.shard_id))
             for reader in flow.readers.open_readers()
             if reader.shard.shard_id not in flow.readers.ended_at
         ]
         return max(ages, default=(None, None))
+
+    def _shard_state(self, flow: Replicator, shard_id: ShardId, now: float) -> ShardState:
+        progress, reader = flow.progress.shards.get(shard_id), flow.readers.readers.get(shard_id)
+        if shard_id in flow.readers.ended_at:
+            return ShardState.CLOSED if progress is None or not progress.unsettled else ShardState.DRAINED
+        if reader is None:
+            return ShardState.WAITING_FOR_PARENT
+        may_read = not self._pipeline.is_paused and not flow.queue.is_full
+        is_dead = may_read and now - reader.tries_since > PATIENCE_SECONDS
+        return ShardState.FAILED if is_dead else ShardState.READING
 
 
 def shard_views(flow: Replicator) -> dict[ShardId, ShardView]:
@@ -207,11 +217,9 @@ def shard_views(flow: Replicator) -> dict[ShardId, ShardView]:
     return views
 
 
-def _shard_state(flow: Replicator, shard_id: ShardId) -> ShardState:
-    progress = flow.progress.shards.get(shard_id)
-    if shard_id in flow.readers.ended_at:
-        return ShardState.CLOSED if progress is None or not progress.unsettled else ShardState.DRAINED
-    return ShardState.READING if shard_id in flow.readers.readers else ShardState.WAITING_FOR_PARENT
+def _saved_number(flow: Replicator, shard_id: ShardId) -> str | None:
+    saved = flow.checkpoints.saved.checkpoints.get(shard_id)
+    return str(saved.position.after) if saved is not None and saved.position.after is not None else None
 
 
 def _gap(gap: Gap) -> GapStatus:

@@ -66,6 +66,11 @@ class Checkpoints:
         now = self._clock.now()
         return max(self._window.until, now - now % 10 + 10 + MARGIN_SECONDS)  # in steps: no write every second
 
+    @property
+    def saved(self) -> PipelineRecord:
+        """What the control table holds."""
+        return self._saved or self._record
+
     async def save_once(self) -> None:
         """Save if anything has changed. Raises LeaseLostError, RetryableError."""
         record = self.record

@@ -202,8 +202,10 @@ class Readers:
         reader = self.readers[shard.shard_id]
         backoff = Backoff(self._clock)
         while True:
-            await self._may_read.wait()
-            await self._queue.wait_for_room()
+            if not self._may_read.is_set() or self._queue.is_full:
+                await self._may_read.wait()
+                await self._queue.wait_for_room()
+                reader.tries_since = self._clock.now()
             try:
                 async with self._permits:
                     page = await reader.read_once()

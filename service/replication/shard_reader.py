@@ -53,6 +53,8 @@ class ShardReader:
         """When the tip was found, while nothing has come since."""
         self.last_read_at: float | None = None
         """Wall clock of the last successful read."""
+        self.tries_since = clock.now()
+        """Wall clock: since when it has tried to read without success; now or a moment ago while all is well."""
 
     @property
     def poll_seconds(self) -> float:
@@ -111,7 +113,7 @@ class ShardReader:
             self._iterator = None  # DynamoDB Local says so of a tip iterator once an empty stream gets its first record
             return None
         self._iterator = page.next_iterator
-        self.last_read_at = self._clock.now()
+        self.last_read_at = self.tries_since = self._clock.now()
         page = self._without_old(page)
         self._note(page, asked_at)
         return page
