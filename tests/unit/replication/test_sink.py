@@ -266,6 +266,22 @@ def without_secrets(found):
     return None if found["value"] == {"S": "secret"} else found
 
 
+def without_bombs(found):
+    if found["value"] == {"S": "bomb"}:
+        raise ValueError("boom")
+    return found
+
+
+async def test_of_a_group_the_change_that_the_transform_breaks_on_is_parked_and_not_another():
+    bench = Bench(transform="tests.unit.replication.test_sink:without_bombs")
+    path = await bench.open()
+    good, bad = bench.put("a", "1"), bench.put("a", "bomb")
+    await path.sink.apply([[good, bad]])
+    assert [letter.sequence for letter in bench.letters] == [bad.sequence]
+    assert bench.held("a") == item("a", "1")
+    assert bench.settled == [bad, good]
+
+
 async def test_unconditional_writes_are_made_only_outside_of_the_window():
     made: list[tuple[str, bool]] = []
     bench = Bench(window=GuardWindow(guards_all=False, until=EPOCH + 5))
