@@ -103,6 +103,9 @@ class Product:
     async def post(self, path: str, body: object = None) -> httpx.Response:
         return await self._client.post(path, json=body)
 
+    async def delete(self, path: str) -> httpx.Response:
+        return await self._client.delete(path)
+
     async def until(self, is_so: Any, seconds: float = 60.0) -> dict[str, Any]:
         """The first status of which `is_so` is true."""
         status: dict[str, Any] = {}
