@@ -30,13 +30,13 @@ class Job(BaseModel):
 
 class Replay(Job):
     sequence_number: str | None = Field(default=None, description="Where it began, if it was asked for by number.")
-    shard_id: str | None = None
+    shard_id: str | None = Field(default=None, description="The number's shard, where only one can hold it.")
     from_time: Instant | None = Field(default=None, description="Where it began, if it was asked for by time.")
     from_: Literal["trim_horizon"] | None = Field(
         default=None, alias="from", description="`trim_horizon` if all that the stream still has was asked for."
     )
     dry_run: bool = Field(default=False, description="True: nothing is changed, the counts tell what would be.")
-    records_read: int = 0
+    records_read: int = Field(default=0, description="Those in neither of the next two counts became dead letters.")
     records_applied: int = Field(default=0, description="Records that changed the replica; in a dry run: would.")
     records_unchanged: int = Field(default=0, description="Records that the replica already had, or that are stale.")
 
