@@ -25,6 +25,8 @@ FULL_PAGE_BYTES = 128 * 1024
 """A page of this size or more is followed by the next at once; a smaller one by a part of the poll interval."""
 RETENTION_SECONDS = 24 * 3600.0
 """Records are kept for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
+MAX_FALSE_TRIMS = 3
+"""So often in a row a fresh iterator is asked for again when it is called trimmed."""
 START_MARGIN_SECONDS = 120.0
 """A creation time is rounded down by up to a minute (DynamoDB Local), and clocks differ: what a `latest` start skips
 must be older than its moment by more than that."""
@@ -44,6 +46,7 @@ class ShardReader:
         self._base_poll_seconds = poll_seconds
         self._limit = max(1, min(limit, MAX_RECORDS))
         self._iterator: str | None = None
+        self._false_trims = 0
         self._empty_pages = 0
         self._wait_seconds = 0.0
         self.started_at = clock.now()
@@ -108,20 +111,23 @@ class ShardReader:
             self._iterator = None
             return None
         except TrimmedError:
-            if not self._is_fresh_tip():
+            # DynamoDB Local says so of an iterator of an empty stream once that gets its first record.
+            if not self._is_fresh() or self._false_trims == MAX_FALSE_TRIMS:
                 raise
-            self._iterator = None  # DynamoDB Local says so of a tip iterator once an empty stream gets its first record
+            self._false_trims += 1
+            self._iterator = None
             return None
+        self._false_trims = 0
         self._iterator = page.next_iterator
         self.last_read_at = self.tries_since = self._clock.now()
         page = self._without_old(page)
         self._note(page, asked_at)
         return page
 
-    def _is_fresh_tip(self) -> bool:
-        """Nothing was read since a start at the tip so recent that nothing made since can have been trimmed."""
-        started_at_tip = self.position.after is None and self.position.start is StartAt.LATEST
-        return started_at_tip and self._clock.now() - self.position.since < RETENTION_SECONDS / 2
+    def _is_fresh(self) -> bool:
+        """Nothing was read since a start so recent that nothing made since can have been trimmed."""
+        started_at = self.position.since if self.position.start is StartAt.LATEST else self.started_at
+        return self.position.after is None and self._clock.now() - started_at < RETENTION_SECONDS / 2
 
     def _stored_position(self) -> Position:
         """What a new iterator is asked for: never LATEST again, which would skip what came meanwhile."""

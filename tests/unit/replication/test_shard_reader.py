@@ -144,6 +144,39 @@ async def test_a_trimmed_position_is_told_and_not_skipped_e7():
         await reader.read_once()
 
 
+class TrimsFreshIterators:
+    """As DynamoDB Local: an iterator of an empty stream is called trimmed once the first record is there."""
+
+    def __init__(self, stream, times):
+        self._stream = stream
+        self._left = times
+
+    async def iterator(self, shard_id, position):
+        return await self._stream.iterator(shard_id, position)
+
+    async def read(self, shard_id, iterator, limit):
+        if self._left:
+            self._left -= 1
+            raise TrimmedError("trimmed")
+        return await self._stream.read(shard_id, iterator, limit)
+
+
+@pytest.mark.parametrize("start", list(StartAt))
+@pytest.mark.parametrize(("times", "is_gap"), [(1, False), (3, False), (4, True)])
+async def test_a_fresh_start_that_is_called_trimmed_is_asked_for_again_some_times(start, times, is_gap):
+    shelf = Shelf()
+    position = Position(start=start, since=EPOCH)
+    reader = ShardReader(
+        shelf.shard, position, TrimsFreshIterators(shelf.stream, times), shelf.world.clock, poll_seconds=0.25, limit=10
+    )
+    (first,) = shelf.write("1")
+    if is_gap:
+        with pytest.raises(TrimmedError):
+            await read(reader, pages=times + 1)
+    else:
+        assert await read(reader, pages=times + 1) == [first]
+
+
 async def test_a_limit_is_kept_within_what_the_service_takes_e12():
     shelf = Shelf()
     shelf.write(*[str(number) for number in range(5)])
