@@ -66,6 +66,8 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
+        self.settled_up_to = 0.0
+        """How far this process's last flow had come (epoch seconds); 0 where nothing is known: the lag of a failure."""
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
@@ -170,6 +172,7 @@ class Pipeline:
             await running
         finally:
             running.cancel()
+            self.settled_up_to = replicator.settled_up_to
             self.replicator = None
         await self._release(is_clean=replicator.is_exact)
 

@@ -96,7 +96,10 @@ class Report:
     def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
         if flow is None or lag is None:
             # Not the one that reads: a process that does not know its lag does not claim that there is none.
-            return LagStatus(seconds=None, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
+            since = self._pipeline.settled_up_to
+            is_known = self._pipeline.state is PipelineState.FAILED and since > 0
+            seconds = round(now - since, 3) if is_known else None
+            return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
         unapplied = flow.progress.unsettled
         is_caught_up = lag.is_caught_up and not unapplied
         seconds = lag.seconds if flow.readers.readers else now - flow.readers.started_at

@@ -245,3 +245,21 @@ def test_a_gap_is_failed_not_ready_and_kept_through_a_restart() -> None:
                 assert "snapshot" in (unready(service) or "")
 
     play(scenario)
+
+
+def test_the_lag_of_a_failed_pipeline_grows_from_where_it_had_come() -> None:
+    """I8, E9: the stream is gone while it is read."""
+
+    async def scenario(world: World) -> None:
+        async with Service(world) as service:
+            await service.until_caught_up()
+            world.source.stream.vanish()
+            await until(lambda: service.pipeline.state is PipelineState.FAILED)
+            await asyncio.sleep(100)
+            status = service.report.status()
+            assert status.lag.seconds is not None
+            assert 95 < status.lag.seconds < 140
+            assert not status.lag.caught_up
+            assert unready(service) is not None
+
+    play(scenario)
