@@ -17,7 +17,7 @@ from tests.acceptance.filled import fill, item, item_key
 from tests.acceptance.load import Load
 from tests.acceptance.observed import check_equal, check_never_back, histories
 from tests.acceptance.product import Product
-from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client
+from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client, set_stream
 
 ITEMS = int(os.environ.get("DYNAMIRROR_TEST_ITEMS", "4000"))
 DAMAGED = ITEMS // 100
@@ -58,10 +58,11 @@ async def test_a_table_is_copied_proved_damaged_found_and_mended_beside_a_live_w
     server = server_named(name)
     source, replica = unique_name("source"), unique_name("replica")
     async with sdk_client(server.endpoint_url, attempts=3) as dynamodb:
-        await create_streamed_table(dynamodb, source)
+        await create_streamed_table(dynamodb, source, view_type=None)
         await create_streamed_table(dynamodb, replica, view_type=None)
         pad = b'"n":{"S":"1"},"pad":{"S":"' + b"x" * 500 + b'"}'
         await fill(server, source, range(ITEMS), lambda number: Put(item_key(number), item(number, pad)))
+        await set_stream(dynamodb, source, "NEW_AND_OLD_IMAGES")  # the table is older than its stream
         async with Product(server, (source, replica), start_at="snapshot") as product:
             async with Load(dynamodb, source, seed=4, per_second=200):
                 await (await product.start()).until_running(JOB_SECONDS)
