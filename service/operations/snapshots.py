@@ -33,7 +33,9 @@ class Snapshots:
         return [self._current(job) for job in await self._log.newest()]
 
     async def found(self, job_id: str) -> Snapshot:
-        return self._current(await self._log.found(job_id))
+        if self._run is not None and self._run.job.id == job_id:
+            return self._run.shown()  # known here, also while the control table is silent
+        return await self._log.found(job_id)
 
     def _current(self, job: Snapshot) -> Snapshot:
         """The running job as it is now, rather than as it was last saved."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from service.errors import ThrottledError
+from service.operations.jobs import JobState
 from service.operations.pause import Pause
 from service.operations.readiness import not_ready_reason
 from service.operations.status import PipelineState, Role, ShardState
@@ -261,5 +262,21 @@ def test_the_lag_of_a_failed_pipeline_grows_from_where_it_had_come() -> None:
             assert 95 < status.lag.seconds < 140
             assert not status.lag.caught_up
             assert unready(service) is not None
+
+    play(scenario)
+
+
+def test_a_running_job_is_shown_while_the_control_table_is_silent() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world, lease_seconds=3600) as service:
+            put(world, 5)
+            await service.until_caught_up()
+            await outage(world, "replica", 600)  # so that the comparison can't come to its end
+            job = await service.verifications.start(await service.flow())
+            await outage(world, "control", 600)
+            await asyncio.sleep(60)
+            assert (await service.verifications.found(job.id)).state is JobState.RUNNING
+            await asyncio.sleep(600)
+            assert (await service.ended(job.id)).different == 0
 
     play(scenario)
