@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.acceptance.observed import check_equal, check_never_back, histories
 from tests.acceptance.product import Product
 from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client, set_stream
 
+REAL_ITEMS = 100_000
 ITEMS = int(os.environ.get("DYNAMIRROR_TEST_ITEMS", "4000"))
 DAMAGED = ITEMS // 100
 """So many items are damaged in four ways, a quarter each."""
@@ -66,18 +68,20 @@ async def test_a_table_is_copied_proved_damaged_found_and_mended_beside_a_live_w
         await fill(server, source, range(ITEMS), lambda number: Put(item_key(number), item(number, pad)))
         await set_stream(dynamodb, source, "NEW_AND_OLD_IMAGES")  # the table is older than its stream
         async with Product(server, (source, replica), start_at="snapshot") as product:
-            async with Load(dynamodb, source, seed=4, per_second=200):
+            async with AsyncExitStack() as beside:
+                await beside.enter_async_context(Load(dynamodb, source, seed=4, per_second=200))
                 await (await product.start()).until_running(JOB_SECONDS)
                 snapshot = (await product.get("/snapshots")).json()["items"][0]
                 assert snapshot["state"] == "done"
                 assert snapshot["items_scanned"] >= ITEMS
+                # DynamoDB Local tells times by the minute, so that a verdict on a key that a writer keeps changing
+                # takes minutes: there the writer rests from here on, unless it is to be the real thing.
+                if name == "dynamodb-local" and ITEMS < REAL_ITEMS:
+                    await beside.aclose()
 
-                # DynamoDB Local tells times by the minute, so that each verdict beside a writer takes one.
-                takes_every_step = name == "ministack" or ITEMS >= 100_000
-                if takes_every_step:
-                    job = await verified(product)
-                    assert counts(job) == (0, 0, 0), job
-                    assert job["items_compared"] >= ITEMS
+                job = await verified(product)
+                assert counts(job) == (0, 0, 0), job
+                assert job["items_compared"] >= ITEMS
 
                 quarter = DAMAGED // 4
                 await fill(server, replica, range(quarter), lambda number: Delete(item_key(number)))
@@ -90,8 +94,7 @@ async def test_a_table_is_copied_proved_damaged_found_and_mended_beside_a_live_w
                     server, replica, range(2 * quarter, 3 * quarter), lambda n: Put(item_key(n), item(n, retyped))
                 )
                 expected = (quarter, quarter, 2 * quarter)
-                if takes_every_step:
-                    assert counts(await verified(product)) == expected
+                assert counts(await verified(product)) == expected
                 job = await verified(product, repair=True)
                 assert counts(job) == expected
                 assert len(job["differing_keys"]) == min(100, 4 * quarter)
