@@ -145,6 +145,8 @@ class Report:
 
     def _warnings(self, lag: Lag | None) -> list[str]:
         found = list(self._totals.warnings.values())
+        if self._pipeline.replicator is not None:
+            found += self._pipeline.replicator.requests.refused_reads.values()
         if self._totals.is_throttled:
             found.append("the replica throttles: its capacity is below what the stream brings; raise it, or wait")
         if lag is not None and lag.seconds > WARN_AFTER_HOURS * 3600:

@@ -88,12 +88,11 @@ class SnapshotRun:
 
     async def run(self) -> None:
         """Until every segment is copied. The caller holds the guard's window meanwhile."""
-        saving = asyncio.create_task(self._save_periodically(), name="snapshot progress")
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            saving = tasks.create_task(self._save_periodically(), name="snapshot progress")
             await self._scan_all("source")
             if self._place.removes_extra:
                 await self._scan_all("replica")
-        finally:
             saving.cancel()
         await self._finish()
 

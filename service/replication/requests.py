@@ -60,6 +60,8 @@ class Requests:
         self._fitness = fitness
         self.max_attempts = max_attempts
         self.refusal: str | None = None
+        self.refused_reads: dict[str, str] = {}
+        """Why a table can't be read (`source`, `replica`, …), while that is so: a job that waits for it says so."""
         self.failing_since: float | None = None
         """Wall clock: since when no request to the replica has succeeded although some were made."""
 
@@ -127,7 +129,12 @@ class Requests:
         backoff = self.backoff()
         while True:
             try:
-                return await call()
+                answer = await call()
             except RetryableError as error:
+                if isinstance(error, RefusedError):
+                    self.refused_reads[target] = str(error)
                 self._observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
+            else:
+                self.refused_reads.pop(target, None)
+                return answer
             await backoff.wait()

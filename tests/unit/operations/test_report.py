@@ -280,3 +280,19 @@ def test_a_running_job_is_shown_while_the_control_table_is_silent() -> None:
             assert (await service.ended(job.id)).different == 0
 
     play(scenario)
+
+
+def test_a_table_that_may_not_be_read_is_a_warning_while_a_job_waits_for_it() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world, lease_seconds=3600) as service:
+            put(world, 5)
+            await service.until_caught_up()
+            await outage(world, "source", 300)
+            job = await service.verifications.start(await service.flow())
+            await asyncio.sleep(60)
+            assert any("denied" in warning for warning in service.report.status().warnings)
+            await asyncio.sleep(300)
+            await service.ended(job.id)
+            assert not service.report.status().warnings
+
+    play(scenario)
