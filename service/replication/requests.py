@@ -24,25 +24,30 @@ from service.replication.gate import WriteGate
 from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
-LOOK_AT_REPLICA_EVERY_SECONDS = 10.0
+FITNESS_COUNTS_FOR_SECONDS = 10.0
 
 
 class ReplicaFitness:
-    """Whether the replica could take any item of the source: a table that can't makes no change a dead letter (E52)."""
+    """Whether the replica can take any item of the source: a table that can't makes no change a dead letter (E52)."""
 
     def __init__(self, replica: Table, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
         self._replica = replica
         self._keys = keys
         self._clock = clock
-        self._looked_at = float("-inf")
+        self._fit_at = float("-inf")
+
+    @property
+    def is_known(self) -> bool:
+        """It was found fit not long ago, and nobody has found otherwise since."""
+        return self._clock.monotonic() - self._fit_at < FITNESS_COUNTS_FOR_SECONDS
 
     async def look(self) -> str | None:
-        """None if it could; otherwise why not. A good answer counts for some seconds."""
-        if self._clock.monotonic() - self._looked_at < LOOK_AT_REPLICA_EVERY_SECONDS:
-            return None
+        """None if it can now; otherwise why not. Raises RetryableError."""
+        self._fit_at = float("-inf")
+        asked_at = self._clock.monotonic()
         found = await self._replica.describe()
         if found.keys == self._keys:
-            self._looked_at = self._clock.monotonic()
+            self._fit_at = asked_at
             return None
         expected = ", ".join(f"{key.name} ({key.type})" for key in self._keys)
         return f"{found.name} has the key {found.key_text}, the source has {expected}: create it anew with that key"
@@ -76,6 +81,7 @@ class Requests:
         backoff = self.backoff()
         refusals = 0
         while True:
+            was_fit = self._fitness.is_known
             try:
                 return await self.attempt(call, items)
             except TransientChangeError:
@@ -86,10 +92,15 @@ class Requests:
             except ItemTooLargeError:
                 raise
             except ChangeError:
+                # The change is at fault only if the replica was fit before it was refused and is so after: a table
+                # that was created anew meanwhile has not been asked yet.
                 unfit = await self.read(self._fitness.look, "replica")
-                if unfit is None:
+                if unfit is not None:
+                    self._failed(RefusedError(unfit, "KeySchemaDiffers"))
+                elif was_fit:
                     raise
-                self._failed(RefusedError(unfit, "KeySchemaDiffers"))
+                else:
+                    continue
             except RetryableError:
                 pass  # noted by attempt
             await backoff.wait()

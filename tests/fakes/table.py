@@ -32,6 +32,8 @@ class FakeTable:
         self.items: dict[ItemKey, Image] = {}
         self.calls: Counter[str] = Counter()
         self.is_missing = False
+        self.described_keys = self.keys
+        """A test may have the table described with another key than it has."""
         self.page_bytes = _PAGE_BYTES
         """A test may cut a scan's pages shorter."""
         self._jitter = jitter or Jitter()
@@ -89,7 +91,7 @@ class FakeTable:
         return ScanPage(page, page[-1][0] if is_cut else None, size)
 
     def _description(self) -> TableDescription:
-        return TableDescription(self.name, self.arn, self.region, self.keys, item_count=len(self.items))
+        return TableDescription(self.name, self.arn, self.region, self.described_keys, item_count=len(self.items))
 
     async def _begin(self, call: str) -> None:
         self.calls[call] += 1
