@@ -12,10 +12,10 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
+import msgspec
 from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
 from botocore.utils import get_environ_proxies
 from yarl import URL
@@ -27,6 +27,7 @@ CONNECT_SHARE = 0.75
 WHOLE_READ_SECONDS = 60.0
 # Less than the services keep an idle connection; aiobotocore's own value (_constants.DEFAULT_KEEPALIVE_TIMEOUT).
 KEEP_ALIVE_SECONDS = 12.0
+CHECKSUM_HEADER = "x-amz-crc32"
 
 
 class NotSentError(Exception):
@@ -37,12 +38,11 @@ class AnswerLostError(Exception):
     """The request, or a part of it, was sent; no whole answer came back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     status: int
-    headers: Mapping[str, str]
-    """To be asked with names in lower case."""
     body: bytes
+    checksum: str | None = None
+    """The header x-amz-crc32: the body's CRC-32 in decimal, where the service sent one."""
 
 
 class Http(Protocol):
@@ -85,7 +85,7 @@ class AiohttpEndpoint:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, response.headers, await response.read())
+                return Answer(response.status, await response.read(), response.headers.get(CHECKSUM_HEADER))
         except (
             aiohttp.ClientConnectorError,  # refused, no route, no such host, TLS, or no proxy
             aiohttp.ClientHttpProxyError,

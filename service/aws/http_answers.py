@@ -7,16 +7,19 @@ else for garbage: a body is never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
-from service.aws.http import Answer
+from service.aws.http import CHECKSUM_HEADER, Answer
 
 _MAX_HEAD_BYTES = 64 * 1024
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
+_STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?= |\r|\Z)")
+# Searched for, rather than the whole head matched: that takes a tenth of the time.
+_NO_FIELD = re.compile(r"\r\n(?![^\s:]+:)")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _MAX_CHUNK_LINE_BYTES = 4 * 1024
 _WITHOUT_BODY = frozenset({204, 304})
-_Headers = dict[str, str]
+_LENGTH, _CODING, _CONNECTION, _CHECKSUM = (
+    f"\r\n{name}:" for name in ("content-length", "transfer-encoding", "connection", CHECKSUM_HEADER)
+)
 
 
 class GarbageError(Exception):
@@ -30,117 +33,131 @@ class AnswerParser:
         self.answer: Answer | None = None
         self.keeps_connection = False
         """The connection can carry another request. Known with the answer."""
-        self._received = bytearray()
-        self._at = 0
+        self._head = b""
         self._status = 0
-        self._headers: _Headers | None = None
+        """0 until the head has come."""
+        self._checksum: str | None = None
         self._length: int | None = None
+        self._parts: list[bytes] = []
+        """Of the body: the pieces as they came, or its chunks."""
+        self._came = 0
         self._is_chunked = False
-        self._chunks: list[bytes] = []
+        self._chunked = bytearray()
 
     def feed(self, data: bytes) -> None:
         """More bytes of the connection. Raises GarbageError."""
-        self._received += data
-        while self._headers is None:
-            if not self._read_head():
+        while not self._status:
+            data = self._head + data
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                if len(data) > _MAX_HEAD_BYTES:
+                    raise GarbageError("the answer's head is too long")
+                self._head = data
                 return
-            if self._status >= 200:
-                break
-            self._headers = None  # 100 Continue and its like: the answer is still to come
+            self._head = b""
+            self._read_head(data[:end].decode("latin-1"))
+            data = data[end + 4 :]
         if self._is_chunked:
+            self._chunked += data
             self._read_chunks()
-        elif self._length is not None:
-            self._read_length(self._length)
+        else:
+            self._parts.append(data)
+            self._came += len(data)
+            if self._length is not None and self._came >= self._length:
+                self._finish(self._length)
 
     def end(self) -> None:
         """The connection is closed in order: the end of a body that has no length. Raises GarbageError."""
-        if self._headers is None or self._is_chunked or self._length is not None:
+        if not self._status or self._is_chunked or self._length is not None:
             raise GarbageError("the connection was closed before the whole answer had come")
+        self._finish(self._came)
         self.keeps_connection = False
-        self._finish(bytes(self._received[self._at :]))
 
-    def _read_head(self) -> bool:
-        end = self._received.find(b"\r\n\r\n", self._at)
-        if end < 0:
-            if len(self._received) - self._at > _MAX_HEAD_BYTES:
-                raise GarbageError("the answer's head is too long")
-            return False
-        status_line, *lines = bytes(self._received[self._at : end]).split(b"\r\n")
-        self._at = end + 4
-        found = _STATUS_LINE.fullmatch(status_line)
+    def _read_head(self, head: str) -> None:
+        """Leaves everything as it is after 100 Continue and its like: the answer is still to come."""
+        found = _STATUS_LINE.match(head)
         if found is None:
             raise GarbageError("the answer is no HTTP")
-        self._status = int(found[2])
-        headers = self._headers = _headers(lines)
-        self._is_chunked, self._length = _framing(self._status, headers)
-        options = [option.strip() for option in headers.get("connection", "").lower().split(",")]
-        self.keeps_connection = "close" not in options and (found[1] == b"1" or "keep-alive" in options)
-        return True
-
-    def _read_length(self, length: int) -> None:
-        end = self._at + length
-        if len(self._received) < end:
+        lines = head.count("\r\n")
+        if _NO_FIELD.search(head) or head.count("\n") != lines or head.count("\r") != lines:
+            raise GarbageError("a header can't be read")
+        status = int(found[2])
+        if status < 200:
             return
-        with memoryview(self._received) as received:
-            body = bytes(received[self._at : end])
-        self._at = end
-        self._finish(body)
+        self._status = status
+        fields = head.lower()
+        self._is_chunked, self._length = _framing(status, fields)
+        self._checksum = _field(fields, _CHECKSUM)
+        self.keeps_connection = _keeps(_field(fields, _CONNECTION), is_newer=found[1] == "1")
 
     def _read_chunks(self) -> None:
-        received = self._received
-        while (line_end := received.find(b"\r\n", self._at)) >= 0:
-            size = _chunk_size(bytes(received[self._at : line_end]))
+        received, at = self._chunked, 0
+        while (line_end := received.find(b"\r\n", at)) >= 0:
+            size = _chunk_size(bytes(received[at:line_end]))
             start = line_end + 2
             if size == 0:
-                self._read_trailers(start)
+                del received[:at]
+                self._read_trailers(start - at)
                 return
             if len(received) < start + size + 2:
-                return
+                break
             if received[start + size : start + size + 2] != b"\r\n":
                 raise GarbageError("a chunk is longer than it says")
-            self._chunks.append(bytes(received[start : start + size]))
-            self._at = start + size + 2
-        if len(received) - self._at > _MAX_CHUNK_LINE_BYTES:
-            raise GarbageError("a chunk has no size")
+            self._parts.append(bytes(received[start : start + size]))
+            self._came += size
+            at = start + size + 2
+        else:
+            if len(received) - at > _MAX_CHUNK_LINE_BYTES:
+                raise GarbageError("a chunk has no size")
+        del received[:at]
 
     def _read_trailers(self, start: int) -> None:
         """After the last chunk: fields that nobody needs, and an empty line."""
         at = start
-        while (line_end := self._received.find(b"\r\n", at)) >= 0:
+        while (line_end := self._chunked.find(b"\r\n", at)) >= 0:
             if line_end == at:
-                self._at = at + 2
-                self._finish(b"".join(self._chunks))
+                self._finish(self._came, is_followed=len(self._chunked) > at + 2)
                 return
             at = line_end + 2
-        if len(self._received) - start > _MAX_HEAD_BYTES:
+        if len(self._chunked) - start > _MAX_HEAD_BYTES:
             raise GarbageError("the answer's trailers are too long")
 
-    def _finish(self, body: bytes) -> None:
-        assert self._headers is not None
-        is_framed = self._is_chunked or self._length is not None
-        if is_framed and len(self._received) > self._at:
+    def _finish(self, length: int, *, is_followed: bool = False) -> None:
+        if is_followed or self._came > length:
             self.keeps_connection = False  # somebody answers what was not asked
-        self.answer = Answer(self._status, self._headers, body)
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self.answer = Answer(self._status, body[:length], self._checksum)
 
 
-def _headers(lines: list[bytes]) -> _Headers:
-    headers: _Headers = {}
-    for line in lines:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if not colon or not name or name != name.strip():
-            raise GarbageError("a header can't be read")
-        name = name.lower()
-        headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-    return headers
+def _field(fields: str, start: str) -> str | None:
+    """A field's value, of fields in lower case; the values of a repeated one are joined (RFC 9110, section 5.3)."""
+    at = fields.find(start)
+    if at < 0:
+        return None
+    at += len(start)
+    end = fields.find("\r", at)
+    if end < 0:
+        return fields[at:].strip()
+    value = fields[at:end].strip()
+    more = _field(fields[end:], start)
+    return value if more is None else f"{value}, {more}"
 
 
-def _framing(status: int, headers: Mapping[str, str]) -> tuple[bool, int | None]:
+def _keeps(options: str | None, *, is_newer: bool) -> bool:
+    """Whether the connection stays, by its field and the version of HTTP (RFC 9112, section 9.3)."""
+    if options is None:
+        return is_newer
+    named = [option.strip() for option in options.split(",")]
+    return "close" not in named and (is_newer or "keep-alive" in named)
+
+
+def _framing(status: int, fields: str) -> tuple[bool, int | None]:
     """Whether the body is chunked, or how long it is; False and None: it ends with the connection."""
-    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
-    if status in _WITHOUT_BODY or status < 200:
+    if status in _WITHOUT_BODY:
         return False, 0
+    coding, length = _field(fields, _CODING), _field(fields, _LENGTH)
     if coding is not None:
-        if coding.lower() != "chunked" or length is not None:
+        if coding != "chunked" or length is not None:
             raise GarbageError("the answer's body has no certain end")
         return True, None
     if length is None:

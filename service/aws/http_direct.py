@@ -37,7 +37,8 @@ class Connection(asyncio.Protocol):
         self._parser = AnswerParser()
         self._answered: asyncio.Future[Answer] | None = None
         """Of the exchange under way; None while there is none."""
-        self._timer: asyncio.TimerHandle
+        self._timer: asyncio.TimerHandle | None = None
+        """Runs on from one exchange to the next, so that most of them need none of their own."""
         self._give_up_at = self._quiet_seconds = self._heard_at = 0.0
         self._keeps = True
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -49,13 +50,18 @@ class Connection(asyncio.Protocol):
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     @property
+    def is_open(self) -> bool:
+        """Another request may go over it, as far as the event loop knows."""
+        return self._keeps and not self._transport.is_closing()
+
+    @property
     def is_usable(self) -> bool:
         """Nothing has come since the last answer: no end, and nothing that was not asked for.
 
         The kernel is asked too: it may know of an end that the event loop has not come to yet, and a request that is
         sent into a closed connection is a write in doubt.
         """
-        return self._keeps and not self._transport.is_closing() and not self._poll.poll(0)
+        return self.is_open and not self._poll.poll(0)
 
     async def exchange(self, request: bytes, give_up_at: float, quiet_seconds: float) -> Answer:
         """Send and wait: until a moment of the loop's clock, or until nothing was heard for so long.
@@ -65,7 +71,8 @@ class Connection(asyncio.Protocol):
         self._parser = AnswerParser()
         self._answered = self._loop.create_future()
         self._give_up_at, self._quiet_seconds, self._heard_at = give_up_at, quiet_seconds, self._loop.time()
-        self._timer = self._loop.call_at(self._time_out_at, self._look_at_time)
+        if self._timer is None or self._timer.when() > self._time_out_at:
+            self._look_at_time_again()
         self._transport.write(request)
         try:
             return await self._answered
@@ -75,7 +82,6 @@ class Connection(asyncio.Protocol):
                 self._answered.exception()  # looked at, lest asyncio complains: a cancellation came just before it
             raise
         finally:
-            self._timer.cancel()
             self._answered = None
 
     @property
@@ -83,14 +89,22 @@ class Connection(asyncio.Protocol):
         return min(self._give_up_at, self._heard_at + self._quiet_seconds)
 
     def _look_at_time(self) -> None:
-        """One timer an exchange: what was heard meanwhile only puts it off."""
+        """What was heard meanwhile, and an exchange that came later, only put it off."""
+        self._timer = None
+        if self._answered is None:
+            return
         if self._loop.time() < self._time_out_at:
-            self._timer = self._loop.call_at(self._time_out_at, self._look_at_time)
+            self._look_at_time_again()
         else:
             self._lose("no answer in time")
 
+    def _look_at_time_again(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._time_out_at, self._look_at_time)
+
     def data_received(self, data: bytes) -> None:
-        if self._answered is None:
+        if self._answered is None or self._answered.done():
             self.abort()  # nobody asked: 408 Request Timeout, for example
             return
         self._heard_at = self._loop.time()
@@ -111,6 +125,8 @@ class Connection(asyncio.Protocol):
                 self._look_for_answer()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._lose(f"{type(exc).__name__}: {exc}" if exc else "the connection was closed")
         self.closed.set_result(None)
 
@@ -185,7 +201,7 @@ class DirectEndpoint:
         return None
 
     def _keep(self, connection: Connection) -> None:
-        if connection.is_usable:
+        if connection.is_open:
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
         else:

@@ -33,7 +33,7 @@ class Signer:
         self._second = -1
         self._moment = ""
         self._key_for: tuple[str, str] | None = None
-        self._key = b""
+        self._key = hmac.new(b"", digestmod=sha256)
         self._scope = ""
 
     def headers(self, target: str, body: bytes, credentials: ReadOnlyCredentials, now: float) -> dict[str, str]:
@@ -55,10 +55,10 @@ class Signer:
         request = f"{self._prefix}{middle}x-amz-target:{target}\n\n{signed}\n{sha256(body).hexdigest()}"
         key, scope = self._signing_key(moment[:8], credentials.secret_key or "")
         to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
+        key.update(to_sign.encode())
         headers["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={signed}, Signature={signature}"
+            f"SignedHeaders={signed}, Signature={key.hexdigest()}"
         )
         return headers
 
@@ -68,12 +68,12 @@ class Signer:
             self._second = second
         return self._moment
 
-    def _signing_key(self, day: str, secret: str) -> tuple[bytes, str]:
-        """Four hashes that change with the day and the secret only."""
+    def _signing_key(self, day: str, secret: str) -> tuple[hmac.HMAC, str]:
+        """Ready for what is to be signed; the four hashes behind it change with the day and the secret only."""
         if self._key_for != (day, secret):
             key = b"AWS4" + secret.encode()
             for part in (day, self._region, _SERVICE, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._key_for, self._key = (day, secret), key
+            self._key_for, self._key = (day, secret), hmac.new(key, digestmod=sha256)
             self._scope = f"{day}/{self._region}/{_SERVICE}/aws4_request"
-        return self._key, self._scope
+        return self._key.copy(), self._scope

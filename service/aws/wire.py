@@ -61,8 +61,7 @@ class Wire:
             raise not_sent(call, str(error), "NotSent") from error
         except AnswerLostError as error:
             raise answer_lost(call, str(error), "AnswerLost") from error
-        expected = answer.headers.get("x-amz-crc32")
-        if expected is not None and expected != str(zlib.crc32(answer.body)):
+        if answer.checksum is not None and answer.checksum != str(zlib.crc32(answer.body)):
             raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
         if answer.status != 200:
             raise fault_of_answer(call, answer.status, answer.body)

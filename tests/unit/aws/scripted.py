@@ -21,7 +21,7 @@ class ScriptedHttp:
         answer = self._script.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, Answer) else Answer(200, {}, answer)
+        return answer if isinstance(answer, Answer) else Answer(200, answer)
 
 
 class StaticCredentials:

@@ -41,11 +41,22 @@ def test_no_bytes_raise_anything_but_garbage(noise):
             pass
 
 
-def test_header_names_are_in_lower_case_and_repeated_ones_are_joined():
-    parser = fed(b"HTTP/1.1 200 OK\r\nA: 1\r\nX-Amz-Crc32:  7 \r\na: 2\r\nContent-Length: 0\r\n\r\n")
+@pytest.mark.parametrize(
+    ("fields", "checksum"),
+    [
+        (b"X-Amz-Crc32:  7 \r\n", "7"),
+        (b"x-amz-crc32:7\r\nServer: x\r\n", "7"),
+        (b"X-Amz-Crc32: 7\r\nX-AMZ-CRC32: 8\r\n", "7, 8"),
+        (b"Not-X-Amz-Crc32: 7\r\n", None),
+        (b"Server: x-amz-crc32: 7\r\n", None),
+        (b"", None),
+    ],
+)
+def test_the_checksum_is_found_however_its_name_is_spelled(fields, checksum):
+    parser = fed(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
 
     assert parser.answer is not None
-    assert parser.answer.headers == {"a": "1, 2", "x-amz-crc32": "7", "content-length": "0"}
+    assert parser.answer.checksum == checksum
 
 
 @pytest.mark.parametrize(
@@ -53,6 +64,8 @@ def test_header_names_are_in_lower_case_and_repeated_ones_are_joined():
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0", True),
         (b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 0", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: x, CLOSE\r\nContent-Length: 0", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: x\r\nContent-Length: 0\r\nConnection: close", False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 0", False),
         (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0", True),
         (b"HTTP/1.1 204 No Content", True),
