@@ -6,7 +6,7 @@ An image is DynamoDB JSON in bytes, as it came from the wire. These functions ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -44,13 +44,19 @@ def join(values: Mapping[str, msgspec.Raw | bytes]) -> Image:
 
 def may_have_attribute(image: bytes, name: str) -> bool:
     """False: the image surely has no top-level attribute of this name. True: it probably has one; look inside."""
-    needle, is_plain = _needle(name)
-    return needle in image or (not is_plain and b"\\" in image)
+    return bool(finder(name)(image))
 
 
 @lru_cache(maxsize=256)
-def _needle(name: str) -> tuple[bytes, bool]:
-    return f'"{name}"'.encode(), _PLAIN_NAME.fullmatch(name) is not None
+def finder(name: str, prefix: str = "") -> Callable[[bytes], object]:
+    """Tells, in one pass, whether an image may have a top-level attribute of this name, or with this prefix.
+
+    False means surely not, True: look inside. An empty name, or prefix, is none.
+    """
+    starts = [re.escape(f'"{name}"'.encode())] * bool(name) + [re.escape(f'"{prefix}'.encode())] * bool(prefix)
+    if not all(map(_PLAIN_NAME.fullmatch, (name, prefix))):
+        starts.append(rb"\\")  # the name may be spelled with escapes
+    return re.compile(b"|".join(starts) or b"(?!)").search
 
 
 def sequence_of(image: Image, attribute: str) -> SequenceNumber | None:

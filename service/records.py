@@ -27,7 +27,7 @@ from service.model import (
 
 # Field names and event names: botocore, dynamodbstreams 2012-08-10, shapes Record, StreamRecord, OperationType.
 _IS_REMOVAL = {"INSERT": False, "MODIFY": False, "REMOVE": True}
-_VIEW_TYPES = {view_type.value: view_type for view_type in ViewType}
+_CARRIES_ITEM: dict[str | None, bool] = {view_type.value: view_type.carries_item for view_type in ViewType}
 # What userIdentity says of a delete by Time to Live (API reference, Record).
 _TTL_PRINCIPAL = "dynamodb.amazonaws.com"
 _LARGEST_SECONDS = 1e11  # above, a time can only be in milliseconds: the year 5138 in seconds, 1973 in milliseconds
@@ -78,8 +78,8 @@ class RecordReader:
     """
 
     def __init__(self, keys: Iterable[KeyAttribute], view_type: ViewType | None = None) -> None:
-        self._keys = KeyReader(keys)
-        self._view_type = view_type or ViewType.NEW_AND_OLD_IMAGES
+        self._key_of = KeyReader(keys).read
+        self._carries_item = (view_type or ViewType.NEW_AND_OLD_IMAGES).carries_item
 
     def page(self, shard_id: ShardId, body: bytes) -> Page:
         """An answer of GetRecords. Raises ValueError when it is not even a list of records."""
@@ -118,36 +118,32 @@ class RecordReader:
 
     def _change(self, shard_id: ShardId, record: _Record) -> Change:
         """Raises ValueError, with what is wrong, for a record that can't be understood."""
-        stream = record.dynamodb
-        key, new, old = self._keys.read(stream.Keys), bytes(stream.NewImage), bytes(stream.OldImage)
+        stream, name, identity = record.dynamodb, record.eventName, record.userIdentity
+        key, new, old = self._key_of(stream.Keys), bytes(stream.NewImage), bytes(stream.OldImage)
+        is_removal = _IS_REMOVAL.get(name)
+        if is_removal is None:
+            raise ValueError(f"unknown eventName {name[:40]!r}")
+        if not _CARRIES_ITEM.get(stream.StreamViewType, self._carries_item):
+            effect = Effect.LOOK_UP
+        elif is_removal:
+            effect = Effect.DELETE
+        elif new:
+            effect = Effect.PUT
+        else:
+            raise ValueError(f"the {name} record has no NewImage")
+        created = stream.ApproximateCreationDateTime
         return Change(
             shard_id,
             SequenceNumber.parse(stream.SequenceNumber),
-            self._effect(record, bool(new)),
+            effect,
             key,
             Image(new) if new else None,
-            _seconds(stream.ApproximateCreationDateTime),
-            size=len(key) + len(new) + len(old),
-            event_name=record.eventName,
-            is_ttl_delete=record.userIdentity is not None and _is_ttl(record.userIdentity),
-            old_image=Image(old) if old else None,
+            created if type(created) is float and created < _LARGEST_SECONDS else _seconds(created),
+            len(key) + len(new) + len(old),
+            name,
+            identity is not None and _is_ttl(identity),
+            Image(old) if old else None,
         )
-
-    def _effect(self, record: _Record, has_new_image: bool) -> Effect:
-        try:
-            is_removal = _IS_REMOVAL[record.eventName]
-        except KeyError:
-            raise ValueError(f"unknown eventName {record.eventName[:40]!r}") from None
-        view_type = self._view_type
-        if record.dynamodb.StreamViewType is not None:
-            view_type = _VIEW_TYPES.get(record.dynamodb.StreamViewType, view_type)
-        if not view_type.carries_item:
-            return Effect.LOOK_UP
-        if is_removal:
-            return Effect.DELETE
-        if not has_new_image:
-            raise ValueError(f"the {record.eventName} record has no NewImage")
-        return Effect.PUT
 
     def _unreadable(self, shard_id: ShardId, record: bytes, error: ValueError) -> Unreadable:
         """Whatever can still be told about a record, each part by itself."""
@@ -161,7 +157,7 @@ class RecordReader:
             inner = {} if number is None else inner
         if "Keys" in inner:
             try:
-                key = self._keys.read(inner["Keys"])
+                key = self._key_of(inner["Keys"])
             except ValueError:
                 key = None
         return Unreadable(shard_id, number, name, record, str(error)[:300], key)

@@ -37,20 +37,19 @@ class ChangeQueue:
 
     def _admit(self, changes: Sequence[Change], start: int) -> int:
         """Take what fits from `start` on; returns where the rest begins. A change that fits nowhere goes alone."""
-        end = start
-        while end < len(changes) and (self.records == 0 or self._fits(changes[end].size)):
-            self.records += 1
-            self.bytes += changes[end].size
+        end, records, size = start, self.records, self.bytes
+        for change in changes[start:] if start else changes:
+            if records and (records >= self.max_records or size + change.size > self.max_bytes):
+                self._has_room.clear()
+                break
+            records += 1
+            size += change.size
             end += 1
-        if end < len(changes):
-            self._has_room.clear()
+        self.records, self.bytes = records, size
         if end > start:
             self._waiting.extend(changes[start:end])
             self._has_changes.set()
         return end
-
-    def _fits(self, size: int) -> bool:
-        return self.records < self.max_records and self.bytes + size <= self.max_bytes
 
     async def wait_for_room(self) -> None:
         """Until a further change could be taken: a reader waits here before it asks for a page."""

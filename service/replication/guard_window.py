@@ -43,7 +43,7 @@ class GuardWindow:
         return self._holders > 0 or change.created_at < self.until
 
     def needs_guard(self, change: Change) -> bool:
-        return self._guards_all or self.is_inside(change) or change.key in self._matches
+        return self._guards_all or self._holders > 0 or change.created_at < self.until or change.key in self._matches
 
     def distrusts(self, change: Change) -> bool:
         """The replica's number for this key may be lower than its content."""

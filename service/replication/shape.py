@@ -56,6 +56,9 @@ class Shape:
         self._stamped_millisecond = -1
         self._stamp_prefix = b""
         self._number_prefix = msgspec.json.encode(sequence_attribute) + b':{"S":"'
+        self._looks_always = transform is not None or bool(include) or bool(self._exclude)
+        self._may_need_look = items.finder(sequence_attribute, _GLOBAL_TABLE_PREFIX)
+        self._may_have_stamp = items.finder(stamp_attribute)
         self.kept_stamps = 0
         """Items whose own attribute has the stamp's name; they keep it."""
 
@@ -69,7 +72,7 @@ class Shape:
 
         Raises ChangeError when the transform raises, returns no item, or changes the key.
         """
-        if not self._must_look_inside(image):
+        if not self._looks_always and not self._may_need_look(image):
             return image
         attributes = items.attributes(image)
         kept = {name: value for name, value in attributes.items() if self._is_wanted(name)}
@@ -85,15 +88,6 @@ class Shape:
         if self._transform is None:
             return image if len(kept) == len(attributes) else items.join(kept)
         return self._transformed(items.join(kept))
-
-    def _must_look_inside(self, image: Image) -> bool:
-        return (
-            self._transform is not None
-            or self._include is not None
-            or bool(self._exclude)
-            or image.find(b'"aws:rep:') >= 0
-            or (bool(self.sequence_attribute) and items.may_have_attribute(image, self.sequence_attribute))
-        )
 
     def _is_wanted(self, name: str) -> bool:
         if name.startswith(_GLOBAL_TABLE_PREFIX) or name in self._exclude:
@@ -130,11 +124,11 @@ class Shape:
             else:
                 stamp = self._stamp()
         if sequence is not None and self.sequence_attribute and dressing is not Dressing.BARE:
-            number = self._number_prefix + sequence.guard.encode() + b'"},'
-        return Image(b"{" + stamp + number + image[1:]) if stamp or number else image
+            number = b'%b%b"},' % (self._number_prefix, sequence.guard.encode())
+        return Image(b"{%b%b%b" % (stamp, number, image[1:])) if stamp or number else image
 
     def _has_own_stamp(self, image: Image) -> bool:
-        return items.may_have_attribute(image, self.stamp_attribute) and self.stamp_attribute in items.attributes(image)
+        return bool(self._may_have_stamp(image)) and self.stamp_attribute in items.attributes(image)
 
     def _keep_stamp(self) -> None:
         self.kept_stamps += 1

@@ -26,6 +26,7 @@ MAX_BATCH = 25
 Settle = Callable[[Sequence[Change]], None]
 Group = list[Change]
 """Changes of one key, oldest first."""
+Refused = tuple[Change, ChangeError]
 
 
 class Pending:
@@ -78,7 +79,9 @@ class Sink:
         images = await self._look_up(groups)
         batch: dict[ItemKey, Pending] = {}
         for group in groups:
-            pending = await self._prepare(group, images)
+            pending, refused = self._newest(group, images)
+            for change, error in refused:
+                await self._park(change, error, 1)
             if pending is None:
                 continue
             if self._window.needs_guard(pending.change):
@@ -95,21 +98,24 @@ class Sink:
             return {}
         return await self._requests.read(lambda: self._source.get_many(keys))
 
-    async def _prepare(self, group: Group, images: dict[ItemKey, Image]) -> Pending | None:
-        """The newest change of the group that can be written; None when none is left. Newer ones are settled."""
+    def _newest(self, group: Group, images: dict[ItemKey, Image]) -> tuple[Pending | None, Sequence[Refused]]:
+        """The write of the group's newest change that there is one for; None when none is left.
+
+        Newer ones leave the group: what a filter leaves out is settled, what can't be written is the second part.
+        """
+        refused: list[Refused] | None = None
         while group:
             change = group[-1]
             try:
                 pending = self._pending(group, images)
             except ChangeError as error:
-                await self._park(change, error, 1)
-                group.pop()
+                refused = [*(refused or ()), (group.pop(), error)]
                 continue
             if pending is not None:
-                return pending
+                return pending, refused or ()
             group.pop()
             self._note([change], ChangesSettled(records=1, skipped=1))
-        return None
+        return None, refused or ()
 
     def _pending(self, group: Group, images: dict[ItemKey, Image]) -> Pending | None:
         """The write of the group's newest change; None if a filter leaves it out. Raises ChangeError."""
@@ -208,7 +214,9 @@ class Sink:
         await self._park(pending.change, error, attempts)
         group = pending.group
         group.pop()
-        older = await self._prepare(group, images)
+        older, refused = self._newest(group, images)
+        for change, cause in refused:
+            await self._park(change, cause, 1)
         if older is not None:
             # Guarded, although nothing newer was written: a lost answer may have been a success after all.
             await self._write_guarded(older, images)
