@@ -208,9 +208,7 @@ class Readers:
                 reader.tries_since = self._clock.now()
             try:
                 async with self._permits:
-                    page = await reader.read_once()
-                    if page is not None:
-                        await self._hand_over(shard, page)
+                    is_at_end = await self._read_page(shard, reader)
             except RetryableError as error:
                 self._note_retry(error)
                 await backoff.wait()
@@ -221,11 +219,17 @@ class Readers:
                 raise self._gap(shard, reader, error) from error
             backoff.reset()
             self.trouble = None
-            if page is None:
-                continue
-            if page.next_iterator is None:
+            if is_at_end:
                 return self._end(shard)
             await self._clock.sleep(reader.wait_seconds)
+
+    async def _read_page(self, shard: Shard, reader: ShardReader) -> bool:
+        """Whether the shard was read to its end. The page is let go: hundreds of waiting shards would keep one each."""
+        page = await reader.read_once()
+        if page is None:
+            return False
+        await self._hand_over(shard, page)
+        return page.next_iterator is None
 
     async def _hand_over(self, shard: Shard, page: Page) -> None:
         for record in page.unreadable:

@@ -108,14 +108,14 @@ class ShardReader:
         try:
             page = await self._streams.read(self.shard.shard_id, self._iterator, self._limit)
         except IteratorExpiredError:
-            self._iterator = None
+            self._iterator, self._wait_seconds = None, 0.0
             return None
         except TrimmedError:
             # DynamoDB Local says so of an iterator of an empty stream once that gets its first record.
             if not self._is_fresh() or self._false_trims == MAX_FALSE_TRIMS:
                 raise
             self._false_trims += 1
-            self._iterator = None
+            self._iterator, self._wait_seconds = None, 0.0
             return None
         self._false_trims = 0
         self._iterator = page.next_iterator

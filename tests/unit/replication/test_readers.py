@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.control import Checkpoint
 from service.errors import GapError, HaltError, ThrottledError, UnavailableError
-from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
+from service.model import Page, Position, SequenceNumber, ShardId, StartAt, StreamStatus
 from service.replication.change_queue import ChangeQueue
 from service.replication.progress import Progress
 from service.replication.readers import DISCOVER_EVERY_SECONDS, Readers
@@ -98,6 +99,31 @@ async def test_a_child_is_read_after_its_parents_end_and_from_its_start_e15_e16(
         assert await reading.brought() == first + second
         assert readers.readers[child].position.start is StartAt.TRIM_HORIZON
         assert parent.shard_id in readers.ended_at
+
+
+class Changes(list):
+    """A page's changes, of which can be told whether somebody keeps them."""
+
+
+async def test_a_reader_that_waits_keeps_no_page():
+    reading = Reading()
+    reading.write("a", "b")
+    readers = await reading.readers()
+    pages: list[weakref.ref[Changes]] = []
+    read = reading.bench.process.streams.read
+
+    async def watched(*asked):
+        page = await read(*asked)
+        changes = Changes(page.changes)
+        pages.append(weakref.ref(changes))
+        return Page(changes, page.unreadable, page.next_iterator, page.size)
+
+    reading.bench.process.streams.read = watched
+    async with reading.running(readers):
+        await asyncio.sleep(0.2)  # less than the poll interval
+        assert len(await reading.brought()) == 2
+        assert len(pages) == 1
+        assert pages[0]() is None
 
 
 async def test_a_child_whose_parent_is_trimmed_is_read_e17():
