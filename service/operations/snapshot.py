@@ -1,9 +1,9 @@
 """Copies the whole source table into the replica, beside the live stream (I3).
 
 The stream's positions were fixed before the first page. Pages are scanned in parallel segments; an item that the
-stream has brought since its page was asked for is dropped; the others are written where the replica has none, through
-the lanes. Stream changes are guarded until the snapshot is behind them. Each segment's place is saved: a crash here
-costs the pages since then, which are scanned again.
+stream has brought since its page was asked for is dropped; the others are written where the replica has none, in
+batches through the lanes. Stream changes are guarded until the snapshot is behind them. Each segment's place is saved:
+a crash here costs the pages since then, which are scanned again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from service.replication.replicator import Replicator
 from service.telemetry import JobChanged, Observer
 
 SEGMENTS = 8
-ITEMS_AT_ONCE = 64
-"""Items of one page that wait in the lanes at the same time."""
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
 SAVE_EVERY_SECONDS = 1.0
@@ -122,16 +120,23 @@ class SnapshotRun:
         return await self._flow.requests.read(lambda: scanned.scan(segment, segments, start), table)
 
     async def _copy_page(self, page: ScanPage, page_number: int) -> None:
-        for start in range(0, len(page.items), ITEMS_AT_ONCE):
-            some = page.items[start : start + ITEMS_AT_ONCE]
-            outcomes = await asyncio.gather(*[self._copy(key, image, page_number) for key, image in some])
-            self._scanned += len(some)
-            self._written += sum(outcome is not None and outcome.took_effect for outcome in outcomes)
+        parts = self._flow.lanes.together(page.items)
+        await asyncio.gather(*[self._copy_part(part, page_number) for part in parts])
+
+    async def _copy_part(self, part: list[tuple[ItemKey, Image]], page_number: int) -> None:
+        """Items that share a lane: what needs no more than a batch is written in one, the others one by one."""
+        copier = self._flow.copier
+        outcomes = await self._flow.lanes.run(part[0][0], lambda: copier.copy_together(part, page_number))
+        assert isinstance(outcomes, dict)
+        left = [(key, image) for key, image in part if key not in outcomes]
+        others = await asyncio.gather(*[self._copy(key, image, page_number) for key, image in left])
+        self._scanned += len(part)
+        self._written += sum(outcome is not None and outcome.took_effect for outcome in (*outcomes.values(), *others))
 
     async def _copy(self, key: ItemKey, image: Image, page_number: int) -> Outcome | None:
-        guard = self._flow.guard
+        copier = self._flow.copier
         try:
-            outcome = await self._flow.lanes.run(key, lambda: guard.copy(key, image, page_number))
+            outcome = await self._flow.lanes.run(key, lambda: copier.copy(key, image, page_number))
         except ChangeError as error:
             await self._flow.dead_letters.park_item(key, image, error)
             return None

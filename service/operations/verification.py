@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.model import Image, ItemKey, ScanPage
-from service.operations.comparison import Comparison, Kind, is_in_sample
+from service.operations.comparison import Comparison, is_in_sample
 from service.operations.jobs import JobState, Verification
 from service.operations.looks import Looks
 from service.operations.suspicions import GET_AT_ONCE, Suspicions
@@ -168,4 +168,4 @@ class VerificationRun:
     async def _unknown_to_source(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:
         keys = [key for key, _ in items]
         held = await self._looks.read(lambda: self._adapters.source.get_many(keys), "source")
-        return [key for key, image in items if self._comparison.difference(held.get(key), image) is Kind.EXTRA]
+        return [key for key in keys if key not in held]  # what both hold was compared from the other side

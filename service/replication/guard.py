@@ -211,25 +211,6 @@ class Guard:
             if await self._bring(key, projected, seen):
                 return Outcome.DELETED if projected is None else Outcome.WRITTEN
 
-    async def copy(self, key: ItemKey, raw: Image, page: int) -> Outcome:
-        """Bring an item of a scan's page, if the replica has none; one that differs is refreshed.
-
-        Dropped (STALE) if the stream has brought the key since the page was asked for. Raises ChangeError.
-        """
-        if self.brought.has_brought(key, page):
-            return Outcome.STALE
-        if self._window.is_shared:
-            return await self.refresh(key)  # nobody here knows what others have brought, or removed, since then
-        projected = self._shape.project(raw)
-        if projected is None:
-            return Outcome.UNCHANGED
-        answer = await self.write_dressed(key, projected, None, Absent())
-        if isinstance(answer, Written):
-            return Outcome.WRITTEN
-        if answer.item is not None and same_item(answer.item, projected, self._shape.metadata):
-            return Outcome.UNCHANGED
-        return await self.refresh(key)
-
     async def write_dressed(
         self, key: ItemKey, projected: Image, sequence: SequenceNumber | None, condition: Condition | None
     ) -> Written | Seen:

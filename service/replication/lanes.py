@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 from zlib import crc32
 
 from service.errors import DynamirrorError, HaltError, LeaseLostError
 from service.model import Change, ItemKey
 from service.replication.change_queue import ChangeQueue
 from service.replication.sink import MAX_BATCH, Group
+
+Payload = TypeVar("Payload")
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 """Of the newest images in a batch. BatchWriteItem takes 16 MB (API reference); JSON can be several times as long as
@@ -123,6 +125,13 @@ class Lanes:
             lane = lanes[crc32(change.key) % count]
             lane.waiting.append(change)
             lane.has_work.set()
+
+    def together(self, items: Sequence[tuple[ItemKey, Payload]]) -> list[list[tuple[ItemKey, Payload]]]:
+        """Sorted into parts of at most 25 that share a lane: work on one key of a part has the whole part to itself."""
+        lanes: list[list[tuple[ItemKey, Payload]]] = [[] for _ in self._lanes]
+        for item in items:
+            lanes[crc32(item[0]) % len(lanes)].append(item)
+        return [lane[start : start + MAX_BATCH] for lane in lanes for start in range(0, len(lane), MAX_BATCH)]
 
     async def run(self, key: ItemKey, work: Callable[[], Awaitable[object]]) -> object:
         """Do this at the key's next turn; returns what it returns, raises what it raises.

@@ -5,11 +5,12 @@ Throttling and unavailability are waited out without end; a cause that concerns 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from service.errors import (
     AmbiguousError,
+    BatchRefusedError,
     ChangeError,
     ItemTooLargeError,
     RefusedError,
@@ -17,7 +18,7 @@ from service.errors import (
     ThrottledError,
     TransientChangeError,
 )
-from service.model import KeyAttribute
+from service.model import ItemKey, KeyAttribute
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.gate import WriteGate
@@ -105,6 +106,41 @@ class Requests:
                 pass  # noted by attempt
             await backoff.wait()
 
+    async def write_batch(
+        self,
+        keys: Sequence[ItemKey],
+        batch: Callable[[Sequence[ItemKey]], Awaitable[list[ItemKey]]],
+        written: Callable[[Sequence[ItemKey]], None],
+    ) -> None:
+        """Write these in one request, and again what is left of them, until all are; `written` is told as they are.
+
+        `batch` returns the keys that were left unprocessed (E38). Raises BatchRefusedError when one of those that are
+        left is refused, and AmbiguousError when an answer was lost: what `written` was not told of then is unwritten,
+        or in doubt.
+        """
+        backoff = self.backoff()
+        refusals = 0
+        left = list(keys)
+        while left:
+            try:
+                unprocessed = set(await self.attempt(lambda: batch(left), len(left)))  # noqa: B023 it is awaited here
+            except AmbiguousError:
+                raise
+            except RetryableError:
+                await backoff.wait()
+                continue
+            except TransientChangeError as error:
+                refusals += 1
+                if refusals >= self.max_attempts:
+                    raise BatchRefusedError(str(error)) from error  # one of them, which the others need not wait for
+                await backoff.wait()
+                continue
+            written([key for key in left if key not in unprocessed])
+            left = [key for key in left if key in unprocessed]
+            if left:
+                self._left_unprocessed()
+                await backoff.wait()
+
     async def attempt(self, call: Callable[[], Awaitable[Answer]], items: int) -> Answer:
         """Once, through the gate, noting what came of it."""
         await self._gate.enter(items)
@@ -130,7 +166,7 @@ class Requests:
             self.failing_since = self._clock.now()
         self._observer.observe(Retried("replica", error.cause, is_throttle))
 
-    def left_unprocessed(self) -> None:
+    def _left_unprocessed(self) -> None:
         """The replica took only a part of a batch: it asks for less."""
         self._gate.throttled()
         self._observer.observe(Retried("replica", "UnprocessedItems", is_throttle=True))

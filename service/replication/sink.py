@@ -7,9 +7,9 @@ and the next older one of its group is tried. A crash here costs nothing: nothin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
-from service.errors import AmbiguousError, BatchRefusedError, ChangeError, RetryableError, TransientChangeError
+from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
@@ -128,49 +128,26 @@ class Sink:
         return Pending(group, change, Put(change.key, intent.projected), intent.raw)
 
     async def _write_batch(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
-        backoff = self._requests.backoff()
-        refusals = 0
-        while batch:
-            writes = [self._dressed(pending) for pending in batch.values()]
-            try:
-                unprocessed = await self._requests.attempt(self._writing(writes), len(writes))
-            except BatchRefusedError:
-                await self._take_apart(batch, images)
-                return
-            except AmbiguousError:
-                # Written or not: from here on each is written only where it still has to be.
-                for pending in batch.values():
-                    await self._write_guarded(pending, images)
-                return
-            except RetryableError:
-                await backoff.wait()
-                continue
-            except TransientChangeError:
-                refusals += 1
-                if refusals >= self._requests.max_attempts:  # one of them, which the others need not wait for
-                    await self._take_apart(batch, images)
-                    return
-                await backoff.wait()
-                continue
-            left = set(unprocessed)
-            self._settle_written([pending for key, pending in batch.items() if key not in left])
-            batch = {key: pending for key, pending in batch.items() if key in left}
-            if batch:
-                self._requests.left_unprocessed()
-                await backoff.wait()
-
-    async def _take_apart(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
-        for pending in batch.values():
-            await self._write_alone(pending, images)
+        left = dict(batch)
+        try:
+            await self._requests.write_batch(
+                list(batch),
+                lambda keys: self._replica.write_batch([self._dressed(batch[key]) for key in keys]),
+                lambda keys: self._settle_written([left.pop(key) for key in keys]),
+            )
+        except BatchRefusedError:
+            for pending in left.values():
+                await self._write_alone(pending, images)
+        except AmbiguousError:
+            # Written or not: from here on each is written only where it still has to be.
+            for pending in left.values():
+                await self._write_guarded(pending, images)
 
     def _dressed(self, pending: Pending) -> ItemWrite:
         write = pending.write
         if isinstance(write, Delete):
             return write
         return Put(write.key, self._shape.dress(write.item, pending.change.sequence))
-
-    def _writing(self, writes: list[ItemWrite]) -> Callable[[], Awaitable[list[ItemKey]]]:
-        return lambda: self._replica.write_batch(writes)
 
     async def _write_alone(self, pending: Pending, images: dict[ItemKey, Image]) -> None:
         """One item of a refused batch: without a condition, since nothing of that batch was written."""

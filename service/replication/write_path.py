@@ -9,6 +9,7 @@ from service.config import Settings, load_transform
 from service.model import TableDescription
 from service.ports import Adapters
 from service.records import record_of
+from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
 from service.replication.gate import WriteGate
 from service.replication.guard import Guard
@@ -25,6 +26,7 @@ class WritePath:
     lanes: Lanes
     sink: Sink
     guard: Guard
+    copier: Copier
     window: GuardWindow
     dead_letters: DeadLetters
     requests: Requests
@@ -64,6 +66,7 @@ def build_write_path(
         clock=clock,
         observer=observer,
     )
+    copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests)
     dead_letters = DeadLetters(
         store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
     )
@@ -80,7 +83,7 @@ def build_write_path(
         settle=settle,
         skips_ttl_deletes=settings.skip_ttl_deletes,
     )
-    return WritePath(Lanes(settings.writers, sink), sink, guard, window, dead_letters, requests, gate, shape)
+    return WritePath(Lanes(settings.writers, sink), sink, guard, copier, window, dead_letters, requests, gate, shape)
 
 
 def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer) -> Shape:

@@ -9,7 +9,6 @@ from service.replication.brought import Brought
 from service.replication.guard import Outcome
 from service.replication.guard_window import MAX_MATCHES, GuardWindow
 from tests.fakes.clock import EPOCH
-from tests.fakes.images import image_of
 from tests.unit.replication.bench import Bench, change, item, key
 
 
@@ -166,35 +165,6 @@ async def test_an_item_that_changes_while_it_is_judged_is_looked_at_again():
     assert await put(guard, newest) is Outcome.WRITTEN
     assert bench.held("a") == item("a", "1")
     assert len(reads) == 2
-
-
-async def test_a_scanned_item_is_written_where_the_replica_has_none_e66():
-    bench, guard = await guarded()
-    bench.world.source.preset(item("a", "1"))
-    page = guard.brought.open_page()
-    assert await guard.copy(key("a"), image_of(item("a", "1")), page) is Outcome.WRITTEN
-    assert bench.number("a") is None
-    assert await guard.copy(key("a"), image_of(item("a", "1")), page) is Outcome.UNCHANGED
-
-
-async def test_a_scanned_item_that_the_stream_has_brought_meanwhile_is_dropped_e66():
-    bench, guard = await guarded()
-    bench.world.source.put(item("a", "1"))
-    page = guard.brought.open_page()
-    scanned = image_of(item("a", "1"))
-    gone = bench.delete("a")
-    await guard.delete(gone)
-    assert await guard.copy(key("a"), scanned, page) is Outcome.STALE
-    assert bench.held("a") is None
-
-
-async def test_a_scanned_item_never_replaces_a_newer_one_e66():
-    bench, guard = await guarded()
-    bench.world.source.put(item("a", "2"))
-    bench.world.replica.preset(item("a", "2"))
-    page = guard.brought.open_page()
-    await guard.copy(key("a"), image_of(item("a", "1")), page)
-    assert bench.held("a") == item("a", "2")
 
 
 async def test_a_refresh_brings_what_the_source_holds_whatever_that_is():

@@ -1,0 +1,89 @@
+"""Brings a scan's items into a replica that has none of them, beside the live stream (I3).
+
+An item of a page is older than what the stream has brought since the page was asked for: that one is dropped. Of the
+others, those that the replica lacks are written in batches, at a turn of their lane, so that nobody else of this
+process writes them meanwhile; those that differ are refreshed from the source. None carries a sequence number: a
+change of it that is still on its way is judged by the source, since the caller has everything guarded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from service.errors import AmbiguousError, BatchRefusedError, ChangeError
+from service.items import same_item
+from service.model import Absent, Image, ItemKey, ItemWrite, Put, Written
+from service.ports import ReplicaTable
+from service.replication.guard import Guard, Outcome
+from service.replication.guard_window import GuardWindow
+from service.replication.requests import Requests
+from service.replication.shape import Shape
+
+
+class Copier:
+    """Its calls are serialised per key by the lanes."""
+
+    def __init__(
+        self, *, replica: ReplicaTable, guard: Guard, shape: Shape, window: GuardWindow, requests: Requests
+    ) -> None:
+        self._replica = replica
+        self._guard = guard
+        self._shape = shape
+        self._window = window
+        self._requests = requests
+
+    async def copy(self, key: ItemKey, raw: Image, page: int) -> Outcome:
+        """Bring an item of a scan's page, if the replica has none; one that differs is refreshed.
+
+        Dropped (STALE) if the stream has brought the key since the page was asked for. Raises ChangeError.
+        """
+        if self._guard.brought.has_brought(key, page):
+            return Outcome.STALE
+        if self._window.is_shared:
+            return await self._guard.refresh(key)  # nobody here knows what others have brought, or removed, since then
+        projected = self._shape.project(raw)
+        if projected is None:
+            return Outcome.UNCHANGED
+        answer = await self._guard.write_dressed(key, projected, None, Absent())
+        if isinstance(answer, Written):
+            return Outcome.WRITTEN
+        if answer.item is not None and same_item(answer.item, projected, self._shape.metadata):
+            return Outcome.UNCHANGED
+        return await self._guard.refresh(key)
+
+    async def copy_together(self, items: Sequence[tuple[ItemKey, Image]], page: int) -> dict[ItemKey, Outcome]:
+        """Bring those of up to 25 items that need nothing but a batch; the others are left out, for `copy`.
+
+        Left out is what differs from the replica's, what it or the transform refuses, and what is in doubt.
+        """
+        if self._window.is_shared:
+            return {}
+        outcomes = {key: Outcome.STALE for key, _ in items if self._guard.brought.has_brought(key, page)}
+        absent: dict[ItemKey, Image] = {}
+        fresh = [(key, raw) for key, raw in items if key not in outcomes]
+        held = await self._held([key for key, _ in fresh])
+        for key, raw in fresh:
+            try:
+                projected = self._shape.project(raw)
+            except ChangeError:
+                continue
+            if projected is None:
+                outcomes[key] = Outcome.UNCHANGED
+            elif key not in held:
+                absent[key] = projected
+            elif same_item(held[key], projected, self._shape.metadata):
+                outcomes[key] = Outcome.UNCHANGED
+        with contextlib.suppress(BatchRefusedError, AmbiguousError):  # the rest goes one by one, where there is none
+            await self._requests.write_batch(
+                list(absent),
+                lambda keys: self._replica.write_batch([self._put(key, absent[key]) for key in keys]),
+                lambda keys: outcomes.update(dict.fromkeys(keys, Outcome.WRITTEN)),
+            )
+        return outcomes
+
+    async def _held(self, keys: list[ItemKey]) -> dict[ItemKey, Image]:
+        return await self._requests.read(lambda: self._replica.get_many(keys), "replica") if keys else {}
+
+    def _put(self, key: ItemKey, projected: Image) -> ItemWrite:
+        return Put(key, self._shape.dress(projected, None))
