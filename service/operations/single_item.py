@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +16,12 @@ from service.ports import Clock
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
 
+# Developer Guide, "Constraints in Amazon DynamoDB": a partition key has at most 2048 bytes, a sort key 1024; a Number
+# has up to 38 digits, and a magnitude from 1E-130 to 9.99E+125.
+MOST_BYTES = (2048, 1024)
+MOST_DIGITS = 38
+EXPONENTS = range(-130, 126)
+
 
 def key_from(keys: dict[str, Any], source: TableDescription) -> ItemKey:
     """The key that an operator wrote in DynamoDB JSON. Raises InvalidError that says what was expected."""
@@ -21,9 +29,27 @@ def key_from(keys: dict[str, Any], source: TableDescription) -> ItemKey:
     if set(keys) != {key.name for key in source.keys}:
         raise InvalidError(f"`keys` must hold exactly the key of {source.name}: {expected}")
     try:
-        return KeyReader(source.keys).read(msgspec.Raw(msgspec.json.encode(keys)))
+        key = KeyReader(source.keys).read(msgspec.Raw(msgspec.json.encode(keys)))
     except (ValueError, msgspec.MsgspecError) as error:
         raise InvalidError(f"`keys` is not a key of {source.name}: expected {expected}") from error
+    values = msgspec.json.decode(key)
+    for attribute, most_bytes in zip(source.keys, MOST_BYTES, strict=False):
+        complaint = _complaint(attribute.type, values[attribute.name][attribute.type], most_bytes)
+        if complaint is not None:
+            raise InvalidError(f"`keys` can't be a key of {source.name}: {attribute.name!r} {complaint}")
+    return key
+
+
+def _complaint(kind: str, value: str, most_bytes: int) -> str | None:
+    """What DynamoDB would not take of a key's value in its canonical form."""
+    if kind == "N":
+        number = Decimal(value)
+        digits = len(value.lstrip("-").replace(".", "").strip("0"))
+        if digits > MOST_DIGITS:
+            return f"has {digits} digits, at most {MOST_DIGITS} are possible"
+        return "is beyond the range of DynamoDB's numbers" if number and number.adjusted() not in EXPONENTS else None
+    size = len(base64.b64decode(value) if kind == "B" else value.encode())
+    return f"has {size} bytes, at most {most_bytes} are possible" if size > most_bytes else None
 
 
 async def replicate_item(
@@ -31,15 +57,25 @@ async def replicate_item(
 ) -> Literal["written", "deleted", "unchanged"]:
     """Raises InvalidError for what is no key, ConflictError when the item can't be written."""
     key = key_from(keys, source)
+
+    async def refresh() -> Outcome | HaltError:
+        """What nobody foresaw of an operator's key is no reason to stop the flow, as it would be in a lane."""
+        try:
+            return await flow.guard.refresh(key)
+        except HaltError as error:
+            return error
+
     flow.window.hold()  # and no mere extension: in a pause, or with a slow replica, it may take long
     try:
-        outcome = await flow.lanes.run(key, lambda: flow.guard.refresh(key))
+        outcome = await flow.lanes.run(key, refresh)
     except ChangeError as error:
         raise ConflictError(f"the replica does not take the item: {error}") from error
     except (LeaseLostError, HaltError) as error:
         raise ConflictError(f"the pipeline stopped meanwhile: {error}") from error
     finally:
         flow.window.release(clock.now())
+    if isinstance(outcome, HaltError):
+        raise ConflictError(f"the item was not copied: {outcome}") from outcome
     if outcome is Outcome.WRITTEN:
         return "written"
     return "deleted" if outcome is Outcome.DELETED else "unchanged"
