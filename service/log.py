@@ -16,6 +16,7 @@ from service.telemetry import (
     DeadLettered,
     Event,
     GapFound,
+    Halted,
     JobChanged,
     LeaseAcquired,
     LeaseLost,
@@ -25,6 +26,7 @@ from service.telemetry import (
     Retried,
     ShardEnded,
     ShardStarted,
+    StampKept,
     Warned,
     key_digest,
 )
@@ -75,7 +77,7 @@ class LogObserver:
             self._retried(event)
         elif isinstance(event, PageRead | ChangesSettled | CheckpointSaved):
             _log_counts(event)
-        else:
+        elif not isinstance(event, StampKept):  # its warning was the news
             _log_news(event)
         if self._streaks and self._monotonic() >= self._look_at:
             self._sum_up()
@@ -89,7 +91,7 @@ class LogObserver:
             client=call.client,
             call=f"{call.method} {call.path}",
             status=call.status,
-            at=call.at.isoformat(),
+            at=call.at.isoformat().replace("+00:00", "Z"),
             **({"asked": dict(call.details)} if call.details else {}),
         )
 
@@ -145,6 +147,7 @@ def _log_news(
     | ShardStarted
     | ShardEnded
     | GapFound
+    | Halted
     | LeaseAcquired
     | LeaseLost
     | LeaseReleased
@@ -162,6 +165,8 @@ def _log_news(
             log.info("shard read to its end", shard_id=event.shard_id)
         case GapFound():
             log.error("gap", shard_id=event.shard_id, reason=event.reason)
+        case Halted():
+            log.error("failed", reason=event.reason)
         case LeaseAcquired():
             log.info("lease acquired", owner=event.owner, generation=event.generation)
         case LeaseLost():

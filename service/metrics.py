@@ -28,6 +28,7 @@ from service.telemetry import (
     GapFound,
     PageRead,
     Retried,
+    StampKept,
 )
 
 _CAUSE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
@@ -45,6 +46,7 @@ _PLAIN = (
     series.SKIPPED,
     series.DEAD_LETTERED,
     series.ITEMS_WRITTEN,
+    series.STAMPS_KEPT,
     series.GUARDED,
     series.GAPS,
     series.CHECKPOINTS,
@@ -118,6 +120,8 @@ class Metrics(Collector):
                 self._throttles[event.target] += 1
         elif isinstance(event, DeadLettered):
             self._counts[series.DEAD_LETTERED.name] += 1
+        elif isinstance(event, StampKept):
+            self._counts[series.STAMPS_KEPT.name] += 1
         elif isinstance(event, GapFound):
             self._counts[series.GAPS.name] += 1
         elif isinstance(event, CheckpointSaved):

@@ -100,6 +100,10 @@ DEAD_LETTERED = Counter(
     "dynamirror_records_dead_lettered_total",
     "Changes stored as dead letters: records that can't be written or understood, and a snapshot's items.",
 )
+STAMPS_KEPT = Counter(
+    "dynamirror_stamps_kept_total",
+    "Times that an item was written without a stamp, since the source's has an attribute of that name.",
+)
 ITEMS_WRITTEN = Counter("dynamirror_items_written_total", "Puts and deletes of stream changes that the replica took.")
 GUARDED = Counter("dynamirror_guarded_writes_total", "Conditional writes, made where a change may be a repetition.")
 RETRIES = Counter(
@@ -140,6 +144,7 @@ ALL: tuple[Series, ...] = (
     SKIPPED,
     DEAD_LETTERED,
     ITEMS_WRITTEN,
+    STAMPS_KEPT,
     GUARDED,
     DEAD_LETTERS,
     QUEUE_RECORDS,

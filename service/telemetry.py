@@ -83,6 +83,18 @@ class GapFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Halted:
+    """Nothing goes on until a person acts, or a snapshot mends it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StampKept:
+    """An item has an attribute of the stamp's name of its own, which was kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseAcquired:
     owner: str
     generation: int
@@ -134,6 +146,8 @@ Event = (
     | ShardStarted
     | ShardEnded
     | GapFound
+    | Halted
+    | StampKept
     | LeaseAcquired
     | LeaseLost
     | LeaseReleased

@@ -17,7 +17,7 @@ from service import items
 from service.errors import ChangeError
 from service.model import Image, SequenceNumber
 from service.ports import Clock
-from service.telemetry import Observer, Warned
+from service.telemetry import Observer, StampKept, Warned
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
 """Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""
@@ -132,6 +132,7 @@ class Shape:
 
     def _keep_stamp(self) -> None:
         self.kept_stamps += 1
+        self._observer.observe(StampKept())
         if self.kept_stamps == 1:
             self._observer.observe(
                 Warned(

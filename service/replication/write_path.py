@@ -18,7 +18,7 @@ from service.replication.lanes import Lanes
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.shape import Shape
 from service.replication.sink import Settle, Sink
-from service.telemetry import Observer
+from service.telemetry import Observer, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,14 @@ def build_write_path(
         fitness=ReplicaFitness(replica, source.keys, clock),
     )
     shape = shape_of(settings, source, adapters, observer)
+    if not settings.sequence_attribute:
+        observer.observe(
+            Warned(
+                "no sequence attribute",
+                "DYNAMIRROR_SEQUENCE_ATTRIBUTE is empty, so that no write can tell whether the replica is ahead of it: "
+                "after a crash, or in a replay, an item may return to an earlier state for a while",
+            )
+        )
     guard = Guard(
         source=adapters.source,
         replica=replica,

@@ -25,6 +25,7 @@ from service.telemetry import (
     CheckpointSaved,
     DeadLettered,
     GapFound,
+    Halted,
     JobChanged,
     LeaseAcquired,
     LeaseLost,
@@ -34,6 +35,7 @@ from service.telemetry import (
     Retried,
     ShardEnded,
     ShardStarted,
+    StampKept,
     Warned,
     key_digest,
 )
@@ -108,6 +110,7 @@ NEWS = [
     (JobChanged("snapshot", "1", "done", "5 items"), "info", "snapshot done"),
     (JobChanged("replay", "1", "failed", "trimmed"), "error", "replay failed"),
     (GapFound(SHARD, "trimmed"), "error", "gap"),
+    (Halted("an answer that nobody foresaw"), "error", "failed"),
     (Warned("stamp", "The source uses it."), "warning", "The source uses it."),
     (DeadLettered("id", SHARD, NUMBER, KEY, "too large", 1), "warning", "dead letter"),
     (Retried("replica", "ThrottlingException", is_throttle=True), "warning", "retrying"),
@@ -121,6 +124,12 @@ def test_news_is_one_line_of_its_level(log: Log, event: Any, level: str, said: s
     (line,) = log.lines()
     assert (line["level"], line["event"]) == (level, said)
     assert datetime.fromisoformat(line["timestamp"]).tzinfo is not None
+
+
+def test_each_stamp_that_is_kept_is_no_line_of_its_own(log: Log) -> None:
+    log.observer.observe(StampKept())
+
+    assert log.lines() == []
 
 
 BATCHES = [
@@ -219,7 +228,7 @@ def test_a_call_that_changes_something_is_written_with_who_what_and_when_at_ever
     line = log.last()
     assert (line["event"], line["outcome"], line["who"]) == ("audit", "done", "admin")
     assert (line["call"], line["status"], line["asked"]) == ("POST /pause", 200, {"dry_run": True})
-    assert line["at"] == "2026-11-23T10:15:00+00:00"
+    assert line["at"] == "2026-11-23T10:15:00Z"
 
 
 def test_records_are_written_only_when_that_is_asked_for() -> None:

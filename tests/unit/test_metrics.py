@@ -17,7 +17,7 @@ from service.model import ItemKey, SequenceNumber, ShardId
 from service.operations.jobs import JobState, Verification
 from service.operations.readiness import Vital
 from service.operations.status import LagStatus, Role, ShardState, Status
-from service.telemetry import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried
+from service.telemetry import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried, StampKept
 from tests.fakes.console import NOW, FakeConsole
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -71,6 +71,13 @@ def test_counters_add_up_what_was_read_and_settled(pipeline: Pipeline) -> None:
     assert counted["skipped_total"] == 2
     assert pipeline.value("dynamirror_items_written_total") == 3
     assert pipeline.value("dynamirror_guarded_writes_total") == 2
+
+
+def test_stamps_that_the_sources_own_attribute_kept_out_are_counted(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_stamps_kept_total") == 0
+    pipeline.metrics.observe(StampKept())
+    pipeline.metrics.observe(StampKept())
+    assert pipeline.value("dynamirror_stamps_kept_total") == 2
 
 
 def test_a_dead_letter_is_counted_once_whether_its_record_was_readable_or_not(pipeline: Pipeline) -> None:
@@ -268,6 +275,14 @@ def test_alerts_ask_for_states_that_exist(states: list[str], pipeline: Pipeline)
     assert states
     for state in states:
         assert pipeline.value("dynamirror_state", state=state) is not None
+
+
+def test_an_alert_on_an_increase_sees_a_counter_that_begins_above_zero_too() -> None:
+    """A gap that is found before the first scrape: `increase` never sees it."""
+    rises = [each for each in _expressions("prometheus-alerts.yml") if "increase(" in each]
+    assert rises
+    for expression in rises:
+        assert re.search(r"or \((\w+) > 0 unless \1 offset (\w+)\)", expression), expression
 
 
 def test_there_is_an_alert_for_all_that_needs_a_person() -> None:
