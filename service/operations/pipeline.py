@@ -22,7 +22,7 @@ from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
-from service.telemetry import GapFound, Observer, Paused, Retried, Warned
+from service.telemetry import GapFound, Halted, Observer, Paused, Retried, Warned
 
 Answer = TypeVar("Answer")
 START_ANEW_AFTER_SECONDS = 5.0
@@ -66,8 +66,7 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
-        self.settled_up_to = 0.0
-        """How far this process's last flow had come (epoch seconds); 0 where nothing is known: the lag of a failure."""
+        self.letters_counted = 0  # dead letters, while no flow runs that knows better
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
@@ -75,7 +74,8 @@ class Pipeline:
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
         self.on_flow_started: list[Callable[[Replicator], None]] = []
-        """Told of each new flow, before it reads: jobs that outlived a restart go on from here."""
+        self.on_flow_ended: list[Callable[[Replicator], None]] = []
+        """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self._must_stop = asyncio.Event()
         self._must_mend = asyncio.Event()
         self._is_forced = False
@@ -137,6 +137,7 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None, is_mending: bool) -> Replicator:
         if is_mending:
             self.outside = await self._retrying(self._look_again)
+        self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
             settings=self.settings,
             adapters=self.outside.adapters,
@@ -146,7 +147,7 @@ class Pipeline:
             observer=self._observer,
         )
         replicator = tenure.build(await tenure.begin(heal=is_mending))
-        await replicator.dead_letters.recount()
+        replicator.dead_letters.count = self.letters_counted
         return replicator
 
     async def _with_lease_kept(self, work: Coroutine[Any, Any, Answer]) -> Answer | None:
@@ -172,7 +173,9 @@ class Pipeline:
             await running
         finally:
             running.cancel()
-            self.settled_up_to = replicator.settled_up_to
+            self.letters_counted = replicator.dead_letters.count
+            for tell in self.on_flow_ended:
+                tell(replicator)
             self.replicator = None
         await self._release(is_clean=replicator.is_exact)
 
@@ -216,6 +219,8 @@ class Pipeline:
         self.replicator = None
         if isinstance(error, GapError):
             await self._record_gap(error)
+        else:
+            self._observer.observe(Halted(str(error)))
         self.state, self.reason = PipelineState.FAILED, str(error)
         if self.settings.on_gap is OnGap.SNAPSHOT and (was_mending or isinstance(error, GapError)):
             if was_mending:  # the world is not ready for it, such as a stream that is still off
@@ -277,10 +282,7 @@ class Pipeline:
         self.is_paused = is_paused
         if self.replicator is None:
             return
-        if is_paused:
-            self.replicator.hold()
-        else:
-            self.replicator.resume()
+        (self.replicator.hold if is_paused else self.replicator.resume)()
         self._show_running()
 
     def _show_running(self) -> None:

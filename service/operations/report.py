@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.config import Settings
@@ -33,6 +34,16 @@ RETENTION_HOURS = 24
 WARN_AFTER_HOURS = 18
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a flow had come to when it ended: a failed pipeline is shown by it."""
+
+    at: float
+    settled_up_to: float
+    """Seconds since the epoch; 0 where nothing is known."""
+    shards: list[ShardStatus]
+
+
 class Report:
     def __init__(self, *, pipeline: Pipeline, settings: Settings, totals: Totals, clock: Clock, version: str) -> None:
         self._pipeline = pipeline
@@ -42,6 +53,12 @@ class Report:
         self._version = version
         self._started_at = clock.now()
         self.last_verification: Verification | None = None
+        self._left: Left | None = None
+        pipeline.on_flow_ended.append(self._remember)
+
+    def _remember(self, flow: Replicator) -> None:
+        now = self._clock.now()
+        self._left = Left(now, flow.settled_up_to, self._shards(flow, shard_views(flow), now))
 
     def status(self) -> Status:
         now = self._clock.now()
@@ -58,10 +75,10 @@ class Report:
             replica=self._replica(),
             lag=self._lag(flow, lag, now),
             queue=self._queue(flow),
-            shards=self._shards(flow, views, now) if flow else [],
+            shards=self._shards(flow, views, now) if flow else self._shards_left(now),
             totals=self._totals.totals(),
             rates=self._totals.rates(),
-            dead_letters=flow.dead_letters.count if flow else 0,
+            dead_letters=flow.dead_letters.count if flow else pipeline.letters_counted,
             last_verification=self.last_verification,
             gaps=[_gap(gap) for gap in pipeline.gaps],
             warnings=self._warnings(lag),
@@ -96,7 +113,7 @@ class Report:
     def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
         if flow is None or lag is None:
             # Not the one that reads: a process that does not know its lag does not claim that there is none.
-            since = self._pipeline.settled_up_to
+            since = self._left.settled_up_to if self._left is not None else 0.0
             is_known = self._pipeline.state is PipelineState.FAILED and since > 0
             seconds = round(now - since, 3) if is_known else None
             return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
@@ -142,6 +159,21 @@ class Report:
                 )
             )
         return sorted(shown, key=lambda shard: shard.shard_id)
+
+    def _shards_left(self, now: float) -> list[ShardStatus]:
+        """As the flow left them when it failed: those of a gap are failed, and what was open is further behind."""
+        if self._left is None or self._pipeline.state is not PipelineState.FAILED:
+            return []
+        lost = {gap.shard_id for gap in self._pipeline.gaps}
+        shown = []
+        for shard in self._left.shards:
+            changed: dict[str, object] = {}
+            if shard.shard_id in lost:
+                changed["state"] = ShardState.FAILED
+            if shard.state is not ShardState.CLOSED:
+                changed["lag_seconds"] = round(shard.lag_seconds + now - self._left.at, 3)
+            shown.append(shard.model_copy(update=changed))
+        return shown
 
     def _warnings(self, lag: Lag | None) -> list[str]:
         found = list(self._totals.warnings.values())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from service.errors import ThrottledError
+from service.errors import ChangeError, HaltError, ThrottledError
 from service.operations.jobs import JobState
 from service.operations.pause import Pause
 from service.operations.readiness import not_ready_reason
 from service.operations.status import PipelineState, Role, ShardState
+from service.operations.totals import Totals
+from service.ports import Clock
+from service.telemetry import Event, Halted
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
@@ -294,5 +297,87 @@ def test_a_table_that_may_not_be_read_is_a_warning_while_a_job_waits_for_it() ->
             await asyncio.sleep(300)
             await service.ended(job.id)
             assert not service.report.status().warnings
+
+    play(scenario)
+
+
+class Heard(Totals):
+    """The service's counters, which keep what they were told."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.events: list[Event] = []
+
+    def observe(self, event: Event) -> None:
+        self.events.append(event)
+        super().observe(event)
+
+
+def test_a_failure_that_no_gap_explains_is_told_to_the_log() -> None:
+    async def scenario(world: World) -> None:
+        service = Service(world)
+        service.totals = heard = Heard(service.process.clock)
+        async with service:
+            await service.until_caught_up()
+            world.plan.fail_next("replica.write_batch", HaltError("an answer that nobody foresaw"))
+            put(world, 1)
+            await until(lambda: service.pipeline.state is PipelineState.FAILED)
+            assert Halted("an answer that nobody foresaw") in heard.events
+            assert service.report.status().reason == "an answer that nobody foresaw"
+
+    play(scenario)
+
+
+def test_a_failed_pipeline_still_shows_its_shards_and_its_dead_letters() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world) as service:
+            await service.until_caught_up()
+            world.replica.poison = lambda write: ChangeError("refused")
+            put(world, 2)
+            await until(lambda: service.report.status().dead_letters == 2)
+            await service.until_caught_up()
+            world.source.stream.vanish()
+            await until(lambda: service.pipeline.state is PipelineState.FAILED)
+            await asyncio.sleep(100)
+            status = service.report.status()
+            assert status.dead_letters == 2
+            (shard,) = status.shards
+            assert shard.last_read is not None
+            assert (shard.records_read, shard.records_applied) == (2, 2)
+            assert 95 < shard.lag_seconds < 140
+            letters, _ = await service.letters.page(10, None)
+            await service.letters.discard(None, letters[0]["id"])
+            assert service.report.status().dead_letters == 1
+
+        async with Service(world) as service:  # and one that finds the gap before it has read anything
+            await until(lambda: service.pipeline.state is PipelineState.FAILED)
+            assert service.report.status().dead_letters == 1
+
+    play(scenario)
+
+
+def test_the_shard_whose_history_is_lost_is_the_failed_one() -> None:
+    async def scenario(world: World) -> None:
+        world.source.put(ITEM)
+        async with Service(world, start_at="trim_horizon") as service:
+            await service.until_caught_up()
+        put(world, 5)
+        world.source.stream.trim(world.source.stream.open_shards[0].shard_id)
+        async with Service(world) as service:
+            await until(lambda: service.pipeline.state is PipelineState.FAILED)
+            status = service.report.status()
+            states = {shard.shard_id: shard.state for shard in status.shards}
+            assert status.gaps[0].shard_id is not None
+            assert states[status.gaps[0].shard_id] is ShardState.FAILED
+
+    play(scenario)
+
+
+def test_an_empty_sequence_attribute_is_a_warning() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world, sequence_attribute="") as service:
+            await service.until_caught_up()
+            (warning,) = service.report.status().warnings
+            assert "DYNAMIRROR_SEQUENCE_ATTRIBUTE" in warning
 
     play(scenario)
