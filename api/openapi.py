@@ -28,6 +28,7 @@ _TEXTS = {
     "408": "The request's body was too slow.",
     "409": "Not now: something else is under way, or another process has the pipeline.",
     "413": "The request's body is too large.",
+    "415": "The request's body is not sent as JSON: `Content-Type: application/json` is missing.",
     "422": "The request is not understood; `errors` lists what was expected.",
     "500": "The service failed; its log says where.",
     "503": "Not now: too many requests, or a table did not answer. `Retry-After` says when to ask again.",
@@ -77,6 +78,8 @@ def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bo
         if (status == "409" and is_open) or (status == "401" and (is_open or not needs_token)):
             continue
         if status in ("408", "413") and method in READING_METHODS:
+            continue
+        if status == "415" and "requestBody" not in operation:
             continue
         answers.setdefault(status, {"description": text})
     for status, answer in answers.items():

@@ -26,6 +26,7 @@ TYPES = {
     409: "conflict",
     410: "trimmed",
     413: "request-too-large",
+    415: "not-json",
     422: "invalid",
     500: "internal-error",
     503: "unavailable",

@@ -39,7 +39,7 @@ _WORDS = {
     "extra_forbidden": "unknown; leave it out, or look at /docs for its right name",
     "json_invalid": "expected JSON",
     "missing": "required",
-    "model_attributes_type": "expected a JSON object, sent with 'Content-Type: application/json'",
+    "model_attributes_type": "expected a JSON object",
 }
 
 
@@ -61,6 +61,9 @@ async def _operation_refused(request: Request, error: Exception) -> Response:
 
 
 async def _request_invalid(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError) and isinstance(error.body, bytes) and error.body:
+        # The framework reads JSON only where the header says that it is some, and hands out other bodies as bytes.
+        return problem(415, "A request's body is JSON: send it with 'Content-Type: application/json'.")
     found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
     errors = [{"field": _field(problem), "message": _expected(problem)} for problem in found]
     sentences = "; ".join(f"{each['field']}: {each['message']}" for each in errors)

@@ -108,9 +108,23 @@ async def test_a_body_that_is_no_json_is_422(api: FakeApi, content):
     assert problem_of(response)["status"] == 422
 
 
-async def test_a_body_of_another_type_is_422_and_says_which_is_taken(api: FakeApi):
-    response = await api.call("POST", "/verify", content=b"{}", headers={"content-type": "text/plain"})
-    assert "application/json" in problem_of(response)["detail"]
+@pytest.mark.parametrize("path", ["/verify", "/replay", "/replicate", "/dead-letters/redrive", "/pause"])
+@pytest.mark.parametrize(
+    "headers", [{}, {"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}]
+)
+async def test_a_body_of_another_type_is_415_and_says_which_is_taken(api: FakeApi, path, headers):
+    """What curl's -d sends when nobody tells it the type."""
+    response = await api.call("POST", path, content=b'{"from": "trim_horizon"}', headers=headers)
+    found = problem_of(response)
+    assert found["status"] == 415
+    assert "Content-Type: application/json" in found["detail"]
+    assert api.console.asked == []
+
+
+async def test_without_a_body_its_type_does_not_matter(api: FakeApi):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert (await api.call("POST", "/pause", headers=form)).status_code == 200
+    assert problem_of(await api.call("POST", "/replay", headers=form))["errors"][0]["message"] == "required"
 
 
 async def test_an_answer_never_repeats_a_value_of_the_body(api: FakeApi):
