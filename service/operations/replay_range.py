@@ -16,6 +16,8 @@ LOOKS_FOR_FIRST = 20
 """Empty pages in midst of a shard (E4) that are read for its first record."""
 LOOK_AGAIN_AFTER_SECONDS = 0.05
 SHARDS_FOR_OLDEST = 10
+FEWEST_DIGITS = 21
+"""Of a sequence number (botocore, dynamodbstreams 2012-08-10, shape SequenceNumber)."""
 
 
 class ReplayRange:
@@ -70,6 +72,8 @@ class ReplayRange:
             number = SequenceNumber.parse(text)
         except ValueError as error:
             raise InvalidError(str(error)) from error
+        if len(text) < self._fewest_digits():
+            raise InvalidError(f"{text} is no sequence number of this stream: those have {FEWEST_DIGITS} to 40 digits")
         owners = self._owners(number) if shard_id is None else [self._named(ShardId(shard_id), number)]
         if not owners:
             raise await self._nowhere(number)
@@ -82,6 +86,10 @@ class ReplayRange:
             stretch.first = number
         place = Place(self._arn, self._with_descendants(left))
         return place, left[0].shard_id if len(left) == 1 else None
+
+    def _fewest_digits(self) -> int:
+        """As AWS says, or fewer where an emulator's own numbers have fewer."""
+        return min([FEWEST_DIGITS, *(len(str(shard.starting)) for shard in self._shards.values() if shard.starting)])
 
     def _owners(self, number: SequenceNumber) -> list[Stretch]:
         """The shards whose range has room for the number, as far as they were read."""

@@ -378,6 +378,14 @@ def saved(what: Any) -> int:
     return int(what[2]["document"].get("records_read", 0))
 
 
+@pytest.mark.parametrize("digits", ["1", "123", "9" * 20])
+async def test_too_few_digits_are_no_number_of_the_stream_rather_than_a_trimmed_one(digits):
+    async with Service(World()) as service:
+        await written(service, 1)
+        with pytest.raises(InvalidError, match="21 to 40 digits"):
+            await service.replays.start(await service.flow(), sequence_number=digits)
+
+
 async def test_a_replay_whose_records_are_trimmed_meanwhile_fails_and_says_so():
     async with Service(World(), queue_max_records=10) as service:
         numbers = await written(service, *range(100))
