@@ -92,8 +92,10 @@ function gauge(id, value, most, words) {
 
 function showVerification(found, now) {
   const differences = found ? found.missing + found.extra + found.different : 0;
-  const isGood = found && found.state === "done" && differences === 0;
-  const word = !found ? "Never" : found.state === "done" ? (isGood ? "All equal" : plural(differences, "difference")) : found.state;
+  const left = found ? differences - found.repaired : 0;
+  const isGood = found && found.state === "done" && left === 0;
+  const good = differences ? "All mended" : "All equal";
+  const word = !found ? "Never" : found.state === "done" ? (isGood ? good : plural(left, "difference")) : found.state;
   setText($("verification"), word);
   setIcon($("verification-icon"), !found ? "ring" : isGood ? "check" : "warning");
   $("verification").parentElement.dataset.tone = !found ? "calm" : isGood ? "good" : "careful";

@@ -44,6 +44,11 @@ def test_it_shows_the_status_and_follows_it(page: DashboardPage):
     page.shows("read-rate", "1,843")
     page.shows("queue-records-text", "212 of 10,000")
     page.shows("verification", "All equal")
+    found = page.stage.shown["last_verification"]
+    page.stage.shown["last_verification"] = found.model_copy(update={"missing": 2, "different": 1, "repaired": 3})
+    page.shows("verification", "All mended")
+    page.stage.shown["last_verification"] = found.model_copy(update={"missing": 2, "different": 1, "repaired": 1})
+    page.shows("verification", "2 differences")
     page.stage.lags(95, unapplied=12_000)
     page.stage.shown["rates"] = RatesStatus(records_read_per_second=0, records_applied_per_second=7.5)
     page.shows("lag", "1 min 35 s")
