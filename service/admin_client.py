@@ -46,6 +46,10 @@ def default_token(given: Mapping[str, str]) -> str | None:
     return given.get("DYNAMIRROR_ADMIN_TOKEN") or given.get("DYNAMIRROR_READ_TOKEN")
 
 
+class UrlError(AdminError):
+    """What was named as the service's address is none."""
+
+
 class AdminClient:
     """One service. Every call raises AdminError; none is repeated by itself. Redirects are not followed."""
 
@@ -55,9 +59,9 @@ class AdminClient:
         try:
             parsed = httpx.URL(self._url)
         except httpx.InvalidURL as error:
-            raise AdminError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080") from error
+            raise UrlError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise AdminError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
+            raise UrlError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
         # A proxy of the environment can't reach this machine's loopback, and would see the token.
         self._client = httpx.Client(
             base_url=parsed,

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, NoReturn
@@ -19,7 +20,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from service.admin_client import AdminClient, AdminError, Document, default_token, default_url, environment
+from service.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url, environment
 from service.admin_tables import dead_letter_table, pairs, printable, status_tables, text
 
 Url = Annotated[
@@ -29,9 +30,19 @@ Url = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...")]
 LetterId = Annotated[str, typer.Argument(metavar="ID")]
+FAILED = 1
+WRONG_USAGE = 2
 _TOKEN_TEXT = "The token comes from DYNAMIRROR_ADMIN_TOKEN."
 _REPLAY_POLL_SECONDS = 1.0
 _PIPE_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Options that stood before a subcommand's name."""
+
+    url: str | None
+    as_json: bool
 
 
 class Horizon(StrEnum):
@@ -108,7 +119,7 @@ def replay(
             job = client.find_replay(str(job["id"]))
         _print(job, as_json, pairs)
         if job.get("state") == "failed":
-            raise typer.Exit(1)
+            raise typer.Exit(FAILED)
 
 
 def list_letters(
@@ -120,7 +131,7 @@ def list_letters(
 ) -> None:
     """List the changes that could not be written, oldest first; show, redrive or discard them."""
     if context.invoked_subcommand is not None:
-        context.obj = url
+        context.obj = Given(url, as_json)
         return
     with asking(url) as client:
         page = client.dead_letters(limit, cursor)
@@ -131,8 +142,9 @@ def list_letters(
 
 def show_letter(context: typer.Context, letter_id: LetterId, url: Url = None, as_json: Json = False) -> None:
     """Show one dead letter with its whole record, item values included."""
-    with asking(url or context.obj) as client:
-        _print(client.find_dead_letter(letter_id), as_json, pairs)
+    given: Given = context.obj
+    with asking(url or given.url) as client:
+        _print(client.find_dead_letter(letter_id), as_json or given.as_json, pairs)
 
 
 def redrive(
@@ -145,21 +157,27 @@ def redrive(
     """Write dead letters again, unless a newer state of their item has been applied since; exit code 1 if some fail."""
     if bool(ids) == everything:
         _usage("give the ids of dead letters, or --all")
-    with asking(url or context.obj) as client:
+    given: Given = context.obj
+    with asking(url or given.url) as client:
         outcome = client.redrive(None if everything else ids)
-        _print(outcome, as_json, pairs)
+        _print(outcome, as_json or given.as_json, pairs)
         if outcome.get("failed"):
-            raise typer.Exit(1)
+            raise typer.Exit(FAILED)
 
 
-def discard(context: typer.Context, ids: LetterIds = None, url: Url = None) -> None:
+def discard(context: typer.Context, ids: LetterIds = None, url: Url = None, as_json: Json = False) -> None:
     """Discard dead letters: their changes are given up for good."""
     if not ids:
         _usage("give the ids of dead letters")
-    with asking(url or context.obj) as client:
+    given: Given = context.obj
+    as_json = as_json or given.as_json
+    with asking(url or given.url) as client:
         for letter_id in ids:
             client.discard(letter_id)
-            print(f"discarded {printable(letter_id)}")
+            if not as_json:
+                print(f"discarded {printable(letter_id)}")
+    if as_json:
+        print(json.dumps({"discarded": ids}))
 
 
 @contextmanager
@@ -171,9 +189,10 @@ def asking(url: str | None) -> Iterator[AdminClient]:
             yield client
     except AdminError as error:
         print(printable(error), file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise typer.Exit(WRONG_USAGE if isinstance(error, UrlError) else FAILED) from None
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        print("stopped; what was asked for goes on in the service", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
 
 
 def _watch(client: AdminClient, every: float) -> None:

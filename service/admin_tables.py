@@ -93,10 +93,12 @@ def _verification(found: Document | None) -> Text:
     if not found:
         return text("never")
     differences = sum(int(found.get(name) or 0) for name in ("missing", "extra", "different"))
+    mended = int(found.get("repaired") or 0)
     return text(
         f"{number(found.get('items_compared'))} items, {number(differences)} differences, "
-        f"{found.get('finished_at') or found.get('state')}",
-        _WORRY if differences else "",
+        + (f"{number(mended)} mended, " if mended else "")
+        + f"{found.get('finished_at') or found.get('state')}",
+        _WORRY if differences > mended else "",
     )
 
 

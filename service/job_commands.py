@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -76,6 +77,8 @@ def verify(
     Exit code 3 when they differ; with --repair, when a difference is left. Without --url a repair needs the pipeline
     for itself.
     """
+    if sample is not None and not sample:
+        raise typer.BadParameter("--sample is above 0: of no keys there is nothing to tell")
     settings = None if url else _settings()
     with JobBar("verify") as bar:
 
@@ -132,7 +135,7 @@ def _followed(
 def _print(job: Verification) -> None:
     console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     for differing in job.differing_keys:
-        console.print(f"{differing.get('kind')}: {differing.get('keys', differing)}")
+        console.print(f"{differing['kind']}: {json.dumps(differing['key'], ensure_ascii=False)}")
     found = job.missing + job.extra + job.different
     if not found:
         console.print(f"{job.items_compared} items compared: equal")

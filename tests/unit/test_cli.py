@@ -73,6 +73,7 @@ def test_every_command_has_help(shell: Shell, command: str) -> None:
         ["nonsense"],
         ["run", "--nonsense"],
         ["verify", "--sample", "3"],
+        ["verify", "--sample", "0"],
         ["verify", "--settle-seconds", "-1"],
         ["demo", "--seconds", "soon"],
         ["migrate", "extra"],

@@ -173,7 +173,10 @@ async def test_dead_letters_lists_pages_shows_redrives_and_discards(shell: Shell
     assert SECRET in (await shell.run("dead-letters", "show", "a"))[1]
     code, out, _ = await shell.run("dead-letters", "redrive", "a", "--json")
     assert (code, json.loads(out)) == (0, {"redriven": 1, "superseded": 0, "failed": 0})
+    assert json.loads((await shell.run("dead-letters", "--json", "show", "b"))[1])["id"] == "b"
     assert await shell.run("dead-letters", "discard", "b") == (0, "discarded b\n", "")
+    api.console.add_letter("d")
+    assert await shell.run("dead-letters", "discard", "d", "--json") == (0, '{"discarded": ["d"]}\n', "")
     assert (await shell.run("dead-letters", "redrive", "--all"))[0] == 0
     assert json.loads((await shell.run("dead-letters", "--json"))[1]) == {"items": [], "cursor": None}
 
@@ -203,9 +206,9 @@ async def test_a_service_that_is_not_there_is_one_line(tmp_path: Path):
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://"])
-async def test_a_url_that_is_none_is_one_line(tmp_path: Path, url):
+async def test_a_url_that_is_none_is_one_line_and_a_wrong_usage(tmp_path: Path, url):
     code, _, err = await Shell(tmp_path, url).run("status")
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (2, 1)
     assert "is not a URL" in err
 
 
