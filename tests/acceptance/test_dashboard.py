@@ -402,6 +402,11 @@ def test_a_phone_of_360_pixels_needs_no_sideways_scrolling(page: DashboardPage):
     page.open()
     page.shows("letters", "customer-00000")
     page.shows("jobs", "Snapshot")
+    found = page.stage.shown["last_verification"]
+    page.stage.shown["last_verification"] = found.model_copy(update={"missing": 1_204_112})
+    page.shows("verification", "1,204,112 differences")
+    tile = "document.getElementById('verification').parentElement"
+    assert page.run(f"return {tile}.scrollWidth <= {tile}.clientWidth")
     assert page.overflow() == []
     page.click("replay")
     page.until(lambda: page.is_open("confirmation"))
