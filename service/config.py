@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import difflib
 import enum
-import importlib
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
@@ -20,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from service.errors import ConfigurationError
 from service.table_names import is_table, table_name, table_region
+from service.transform import load_transform
 
 PREFIX = "DYNAMIRROR_"
 ENV_FILE = ".env"
@@ -211,23 +211,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def load_transform(reference: str) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
-    """The function that `module:function` names. Raises ConfigurationError when there is none."""
-    module_name, _, function_name = reference.partition(":")
-    if not module_name or not function_name:
-        raise ConfigurationError(f"{reference!r} is not module:function")
-    try:
-        found = getattr(importlib.import_module(module_name), function_name)
-    except ImportError as error:
-        raise ConfigurationError(f"the module {module_name!r} can't be imported: {error}") from error
-    except AttributeError as error:
-        raise ConfigurationError(f"the module {module_name!r} has no {function_name!r}") from error
-    if not callable(found):
-        raise ConfigurationError(f"{reference!r} is not a function")
-    transform: Callable[[dict[str, Any]], dict[str, Any] | None] = found
-    return transform
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

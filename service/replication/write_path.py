@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.config import Settings, load_transform
+from service.config import Settings
 from service.model import TableDescription
 from service.ports import Adapters
 from service.records import record_of
@@ -19,6 +19,7 @@ from service.replication.requests import ReplicaFitness, Requests
 from service.replication.shape import Shape
 from service.replication.sink import Settle, Sink
 from service.telemetry import Observer, Warned
+from service.transform import load_transform
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from service.config import (
     StartFrom,
     WriteMode,
     load_settings,
-    load_transform,
 )
 from service.errors import ConfigurationError
+from service.transform import load_transform
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "master-table", "DYNAMIRROR_REPLICA_TABLE": "replica-table"}
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/master-table"
@@ -236,12 +237,16 @@ class Folder:
         self._path = path
         self._monkeypatch = monkeypatch
         monkeypatch.chdir(path)
+        monkeypatch.setattr(sys, "path", list(sys.path))
         for name in os.environ:
             if name.upper().startswith("DYNAMIRROR_"):
                 monkeypatch.delenv(name)
 
     def file(self, text: str) -> None:
         (self._path / ENV_FILE).write_text(text)
+
+    def module(self, name: str, text: str) -> None:
+        (self._path / f"{name}.py").write_text(text)
 
     def set(self, name: str, value: str) -> None:
         self._monkeypatch.setenv(name, value)
@@ -250,6 +255,22 @@ class Folder:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     return Folder(tmp_path, monkeypatch)
+
+
+def test_a_transform_may_lie_in_the_working_directory_beside_the_env_file(folder: Folder) -> None:
+    """The installed command does not look there by itself, `python -m service` does."""
+    folder.module("a_transform_of_mine", "def renamed(item):\n    return {'c': item['a']}\n")
+
+    assert load_transform("a_transform_of_mine:renamed")({"a": {"S": "1"}}) == {"c": {"S": "1"}}
+
+
+@pytest.mark.parametrize("text", ["def half(", "raise RuntimeError('a secret')", "import no_such_thing"])
+def test_a_transform_whose_module_is_broken_is_a_problem_of_the_settings(folder: Folder, text: str) -> None:
+    name = f"a_broken_one_{len(text)}"
+    folder.module(name, text)
+
+    (problem,) = problems(TRANSFORM=f"{name}:half")
+    assert problem.startswith(f"DYNAMIRROR_TRANSFORM: the module {name!r} can't be imported: ")
 
 
 def test_settings_come_from_the_env_file_of_the_working_directory(folder: Folder) -> None:
