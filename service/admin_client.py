@@ -43,7 +43,8 @@ def default_url(given: Mapping[str, str]) -> str:
 
 def default_token(given: Mapping[str, str]) -> str | None:
     """The admin token, or the read token where there is no other."""
-    return given.get("DYNAMIRROR_ADMIN_TOKEN") or given.get("DYNAMIRROR_READ_TOKEN")
+    tokens = (given.get(name, "").strip() for name in ("DYNAMIRROR_ADMIN_TOKEN", "DYNAMIRROR_READ_TOKEN"))
+    return next((token for token in tokens if token), None)
 
 
 class UrlError(AdminError):

@@ -76,6 +76,15 @@ def _role(value: str | None) -> str | None:
     return value
 
 
+def _token(value: object) -> object:
+    """What surrounds it would not come back in a header: a token from a file ends with its line."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"[!-~]+", value.strip()):
+        raise ValueError("expected visible ASCII characters without spaces, as a header can carry them")
+    return value.strip()
+
+
 def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
@@ -88,7 +97,7 @@ TableName = Annotated[str, AfterValidator(_table)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
 Url = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_url)]
 RoleArn = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_role)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_token), BeforeValidator(_blank_is_none)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 # botocore, dynamodb 2012-08-10: shape AttributeName (at most 65,535 characters); empty turns the attribute off.
 AttributeName = Annotated[str, Field(max_length=65535)]

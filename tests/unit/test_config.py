@@ -221,6 +221,18 @@ def test_the_api_listens_beyond_loopback_only_with_a_token(host: str) -> None:
     assert load_settings(TABLES | with_token).admin_host == host
 
 
+@pytest.mark.parametrize("name", ["ADMIN_TOKEN", "READ_TOKEN"])
+def test_a_token_is_what_a_header_can_carry(name: str) -> None:
+    settings = load_settings(TABLES | {f"DYNAMIRROR_{name}": " sesame\n"})  # as a file of one line gives it
+    token = settings.admin_token or settings.read_token
+    assert token is not None
+    assert token.get_secret_value() == "sesame"
+    for bad in ("open sesame", "sésame", "se\tsame"):
+        (problem,) = problems(**{name: bad})
+        assert problem.startswith(f"DYNAMIRROR_{name}: expected visible ASCII characters without spaces")
+        assert bad not in problem
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_loopback_needs_no_token(host: str) -> None:
     assert load_settings(TABLES | {"DYNAMIRROR_ADMIN_HOST": host}).admin_host == host
