@@ -7,6 +7,7 @@ makes no sense is exit code 2.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ def register(app: typer.Typer) -> None:
 def status(
     url: Url = None,
     as_json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C or SIGTERM.")] = False,
     every: Annotated[float, typer.Option(help="With --watch: seconds between two looks.", min=0.1)] = 2.0,
 ) -> None:
     """Show what the service does, how far behind it is, and what needs a person."""
@@ -74,6 +75,7 @@ def status(
         if not watch:
             _print(client.status(), as_json, status_tables)
             return
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             (_watch_json if as_json else _watch)(client, every)
 

@@ -82,20 +82,24 @@ class ShardStatus(Document):
     checkpoint: str | None = Field(description="Sequence number up to which everything is settled and saved.")
     last_read: str | None = Field(description="Sequence number of the last record read.")
     lag_seconds: float = Field(description="As `lag.seconds`, for this shard alone.")
-    records_read: int = Field(description="Since this process started.")
-    records_applied: int = Field(description="Since this process started.")
+    records_read: int = Field(description="Since this process began to replicate.")
+    records_applied: int = Field(
+        description="Since then: settled, which is applied, left out by a filter, or stored as dead letters."
+    )
 
 
 class TotalsStatus(Document):
     """Counted since this process started."""
 
     records_read: int = Field(description="Taken from the stream.")
-    records_applied: int = Field(description="Settled by a write of them or of a newer state of their item.")
+    records_applied: int = Field(
+        description="Settled by a write of them, by a newer state of their item, or because the replica had them."
+    )
     items_written: int = Field(description="Puts and deletes that the replica took.")
     records_coalesced: int = Field(description="Applied by writing a newer state of the same item.")
     records_skipped: int = Field(description="Left out by a filter or transform.")
     records_dead_lettered: int = Field(description="Stored as dead letters.")
-    retries: int = Field(description="Writes that were tried again, for whatever cause.")
+    retries: int = Field(description="Requests to the stream and to the tables that were made again, for any cause.")
 
 
 class RatesStatus(Document):

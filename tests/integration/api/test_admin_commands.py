@@ -95,7 +95,10 @@ async def test_status_as_json_is_the_document(shell: Shell, api: FakeApi):
     assert json.loads(out) == api.console.status().model_dump(mode="json")
 
 
-async def test_status_watches_until_ctrl_c_and_through_an_absence_of_the_service(shell: Shell, api: FakeApi):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_status_watches_until_a_signal_and_through_an_absence_of_the_service(
+    shell: Shell, api: FakeApi, number: signal.Signals
+):
     process = await shell.start("status", "--json", "--watch", "--every", "0.1")
     assert process.stdout
     assert process.stderr
@@ -106,7 +109,7 @@ async def test_status_watches_until_ctrl_c_and_through_an_absence_of_the_service
     api.console.refusal = None
     while json.loads(await process.stdout.readline())["state"] != "running":
         pass
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = await process.communicate()
     assert process.returncode == 0
     assert "Traceback" not in err.decode()
