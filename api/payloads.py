@@ -15,6 +15,8 @@ from service.operations.jobs import Replay, Snapshot, Verification
 # Emulators hand out shorter numbers, so fewer digits are taken too.
 _SEQUENCE_NUMBER = "^[0-9]{1,40}$"
 _MAX_SHARD_ID = 65
+MAX_ID = 200
+"""Characters of an id. The control table's sort key holds it: at most 1024 bytes (Developer Guide, "Constraints")."""
 # RFC 3339, section 5.6, without its leap second.
 _TIME = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -159,7 +161,7 @@ def _only_true(value: bool) -> bool:
 class RedriveSome(Request):
     """Write these dead letters again."""
 
-    ids: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(min_length=1, max_length=100)
+    ids: list[Annotated[str, Field(min_length=1, max_length=MAX_ID)]] = Field(min_length=1, max_length=100)
 
 
 class RedriveAll(Request):

@@ -8,11 +8,19 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
 from api.audit import note
-from api.payloads import DeadLetterDetail, DeadLetterEntry, DeadLetterPage, Redriven, RedriveRequest, RedriveSome
+from api.payloads import (
+    MAX_ID,
+    DeadLetterDetail,
+    DeadLetterEntry,
+    DeadLetterPage,
+    Redriven,
+    RedriveRequest,
+    RedriveSome,
+)
 from api.rendering import rendered
 from service.operations.console import Console
 
-LetterId = Annotated[str, Path(alias="id", max_length=256)]
+LetterId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
 _NONE: dict[int | str, dict[str, Any]] = {404: {"description": "No such dead letter."}}
 _EXAMPLES: dict[str, Any] = {"some": {"value": {"ids": ["…"]}}, "all": {"value": {"all": True}}}
 
@@ -23,7 +31,7 @@ def build(console: Console) -> APIRouter:
     @router.get("", response_model=DeadLetterPage)
     async def list_dead_letters(
         limit: Annotated[int, Query(ge=1, le=1000, description="At most this many.")] = 100,
-        cursor: Annotated[str | None, Query(max_length=4096, description="The last answer's `cursor`.")] = None,
+        cursor: Annotated[str | None, Query(max_length=1024, description="The last answer's `cursor`.")] = None,
     ) -> Response:
         """The dead letters, oldest first, without their items."""
         entries, following = await console.dead_letters(limit, cursor)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import Response
 
 from api.audit import note
-from api.payloads import ReplayRequest, Replays
+from api.payloads import MAX_ID, ReplayRequest, Replays
 from api.rendering import ACCEPTED, accepted, rendered
 from service.operations.console import Console
 from service.operations.jobs import Replay
@@ -47,7 +47,7 @@ def build(console: Console) -> APIRouter:
         return rendered(Replays(items=await console.replays()))
 
     @router.get("/replays/{id}", response_model=Replay, responses={404: {"description": "No such replay."}})
-    async def find_replay(replay_id: Annotated[str, Path(alias="id", max_length=256)]) -> Response:
+    async def find_replay(replay_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
         """One replay: its progress while it runs, then its result."""
         return rendered(await console.find_replay(replay_id))
 

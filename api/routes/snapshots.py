@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path
 from starlette.responses import Response
 
-from api.payloads import Nothing, Snapshots
+from api.payloads import MAX_ID, Nothing, Snapshots
 from api.rendering import ACCEPTED, accepted, rendered
 from service.operations.console import Console
 from service.operations.jobs import Snapshot
@@ -33,7 +33,7 @@ def build(console: Console) -> APIRouter:
         return rendered(Snapshots(items=await console.snapshots()))
 
     @router.get("/snapshots/{id}", response_model=Snapshot, responses={404: {"description": "No such snapshot."}})
-    async def find_snapshot(snapshot_id: Annotated[str, Path(alias="id", max_length=256)]) -> Response:
+    async def find_snapshot(snapshot_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
         """One snapshot: its progress while it runs, then its result."""
         return rendered(await console.find_snapshot(snapshot_id))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import Response
 
 from api.audit import note
-from api.payloads import Verifications, VerifyRequest
+from api.payloads import MAX_ID, Verifications, VerifyRequest
 from api.rendering import ACCEPTED, accepted, rendered
 from service.operations.console import Console
 from service.operations.jobs import Verification
@@ -38,7 +38,7 @@ def build(console: Console) -> APIRouter:
     @router.get(
         "/verifications/{id}", response_model=Verification, responses={404: {"description": "No such verification."}}
     )
-    async def find_verification(verification_id: Annotated[str, Path(alias="id", max_length=256)]) -> Response:
+    async def find_verification(verification_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
         """One verification: its progress while it runs, then its result."""
         return rendered(await console.find_verification(verification_id))
 

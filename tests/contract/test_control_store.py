@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from api.payloads import MAX_ID
 from service.aws.control_store import DynamoControlStore
 from service.control import Checkpoint, DeadLetter, Gap, Lease, PipelineRecord
 from service.errors import LeaseLostError
@@ -449,6 +450,15 @@ async def test_kinds_of_jobs_are_apart(store):
 
     assert await store.get_job("snapshot", "1") is None
     assert await store.list_jobs("snapshot", 10) == []
+
+
+async def test_the_longest_id_that_the_api_takes_can_be_asked_for(store):
+    longest = "\N{GRINNING FACE}" * MAX_ID
+
+    for kind in ("replay", "snapshot", "verification"):
+        assert await store.get_job(kind, longest) is None
+    assert await store.get_dead_letter(longest) is None
+    assert not await store.delete_dead_letter(longest)
 
 
 async def test_jobs_are_listed_newest_first_up_to_the_limit(store):
