@@ -9,6 +9,7 @@ from service.operations.pipeline import Outside
 from service.records import RecordReader
 from service.replication.dead_letters import SNAPSHOT
 from service.replication.guard import Outcome
+from service.replication.intents import Intent
 from service.replication.replicator import Replicator
 
 
@@ -18,6 +19,7 @@ class Redrive:
     def __init__(self, flow: Replicator, outside: Outside) -> None:
         self._flow = flow
         self._source = outside.adapters.source
+        self._replica = outside.adapters.replica
         self._clock = outside.adapters.clock
         self._records = RecordReader(outside.source.keys, outside.source.view_type)
 
@@ -50,12 +52,25 @@ class Redrive:
             self._flow.window.release(self._clock.now())
 
     async def _write(self, change: Change) -> Outcome:
-        intent = self._flow.sink.intents.of(change, await self._looked_up(change))
+        try:
+            intent = self._flow.sink.intents.of(change, await self._looked_up(change))
+        except ChangeError:
+            if await self._is_superseded(change):
+                return Outcome.STALE
+            raise
         if intent is None:
             return Outcome.UNCHANGED  # a filter leaves it out by now
         if intent.projected is None or intent.raw is None:
             return await self._flow.guard.delete(change)
         return await self._flow.guard.put(change, intent.raw, intent.projected, is_live=False)
+
+    async def _is_superseded(self, change: Change) -> bool:
+        """A newer state was applied, or the item is gone from both tables: nobody needs this one any more."""
+        requests = self._flow.requests
+        seen = await requests.read(lambda: self._replica.get(change.key), "replica")
+        if seen is None:
+            return await requests.read(lambda: self._source.get(change.key)) is None
+        return self._flow.guard.judge(change, Intent(), seen) is Outcome.STALE
 
     async def _looked_up(self, change: Change) -> Image | None:
         if change.effect is not Effect.LOOK_UP:

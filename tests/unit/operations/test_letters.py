@@ -124,6 +124,22 @@ async def test_a_letter_of_an_item_that_is_newer_by_now_is_superseded():
         check_all(service.world)
 
 
+async def test_a_letter_that_the_transform_still_refuses_is_superseded_all_the_same():
+    async with Service(World(), transform="tests.unit.operations.transforms:choking") as service:
+        flow = await service.flow()
+        for number in (1, 2, 3):
+            service.world.source.put(item(number, choke={"BOOL": True}))
+        await until(lambda: flow.dead_letters.count == 3)
+        service.world.source.put(item(1, "2"))
+        await until(lambda: service.world.replica.item(key(1)) is not None)
+        service.world.source.delete(key(2))
+        await asyncio.sleep(5)
+        await service.until_caught_up()
+        assert await service.letters.redrive(flow, None) == counts(superseded=2, failed=1)
+        letters, _ = await service.letters.page(10, None)
+        assert [letter["keys"] for letter in letters] == [key(3)]
+
+
 async def test_a_letter_does_not_bring_a_deleted_item_back():
     async with Service(World()) as service:
         ids = await parked(service, item(1))
