@@ -48,16 +48,15 @@ class Redrive:
         self._flow.window.hold()
         try:
             return await self._flow.guard.refresh(key) if change is None else await self._write(change)
+        except ChangeError:
+            if change is None or not await self._is_superseded(change):
+                raise
+            return Outcome.STALE
         finally:
             self._flow.window.release(self._clock.now())
 
     async def _write(self, change: Change) -> Outcome:
-        try:
-            intent = self._flow.sink.intents.of(change, await self._looked_up(change))
-        except ChangeError:
-            if await self._is_superseded(change):
-                return Outcome.STALE
-            raise
+        intent = self._flow.sink.intents.of(change, await self._looked_up(change))
         if intent is None:
             return Outcome.UNCHANGED  # a filter leaves it out by now
         if intent.projected is None or intent.raw is None:

@@ -140,6 +140,19 @@ async def test_a_letter_that_the_transform_still_refuses_is_superseded_all_the_s
         assert [letter["keys"] for letter in letters] == [key(3)]
 
 
+async def test_a_letter_that_the_replica_still_refuses_is_superseded_all_the_same():
+    """An item that is invalid is refused before its condition is looked at."""
+    async with Service(World()) as service:
+        flow = await service.flow()
+        service.world.replica.poison = refusing(b"choke")
+        for number in (1, 2):
+            service.world.source.put(item(number, choke={"BOOL": True}))
+        await until(lambda: flow.dead_letters.count == 2)
+        service.world.source.put(item(1, "2"))
+        await until(lambda: service.world.replica.item(key(1)) is not None)
+        assert await service.letters.redrive(flow, None) == counts(superseded=1, failed=1)
+
+
 async def test_a_letter_does_not_bring_a_deleted_item_back():
     async with Service(World()) as service:
         ids = await parked(service, item(1))
