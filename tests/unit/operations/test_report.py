@@ -190,6 +190,16 @@ def test_a_throttling_replica_is_a_warning_that_passes() -> None:
     play(scenario)
 
 
+def test_a_sequence_attribute_that_is_turned_off_is_a_warning_for_good() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world, sequence_attribute="") as service:
+            await service.until_caught_up()
+            (warning,) = service.report.status().warnings
+            assert warning.startswith("DYNAMIRROR_SEQUENCE_ATTRIBUTE is empty")
+
+    play(scenario)
+
+
 def test_settled_work_that_can_not_be_saved_is_not_ready() -> None:
     """E62: long before the lease ends, which such an outage ends too."""
 
