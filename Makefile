@@ -7,11 +7,17 @@ DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
 AT_ONCE ?= 2
+PORT ?= 8000
 
-.PHONY: demo test chaos check lambda bench clean
+.PHONY: demo setup emulator test chaos check lambda bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
+
+setup: $(TEST)  ## make .venv with all that the commands, the tests and the checks need
+
+emulator: $(TEST)  ## AWS's DynamoDB Local on this machine until Ctrl-C, tables in memory; PORT=8001 for another port
+	$(BIN)/python -m tests.servers dynamodb-local --port $(PORT)
 
 test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0 runs them one by one
 	$(BIN)/python -m tests.servers fetch

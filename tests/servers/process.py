@@ -44,9 +44,12 @@ class Launch:
 
 
 @contextmanager
-def child_server(name: str, launch_on: Callable[[int], Launch]) -> Iterator[Server]:
-    """Run a server for the length of the block; raises ServerError if it never answers."""
-    port = _free_port()
+def child_server(name: str, launch_on: Callable[[int], Launch], port: int | None = None) -> Iterator[Server]:
+    """Run a server for the length of the block, on any free port unless one is given.
+
+    Raises ServerError if it never answers.
+    """
+    port = port or _free_port()
     launch = launch_on(port)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
         process = subprocess.Popen(

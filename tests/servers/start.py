@@ -10,9 +10,9 @@ from tests.servers.access import REGION
 from tests.servers.process import Launch, Server, child_server
 
 
-def running(name: str) -> AbstractContextManager[Server]:
-    """Run the named server for the length of the block."""
-    return child_server(name, _LAUNCHES[name])
+def running(name: str, port: int | None = None) -> AbstractContextManager[Server]:
+    """Run the named server for the length of the block, on any free port unless one is given."""
+    return child_server(name, _LAUNCHES[name], port)
 
 
 def _moto(port: int) -> Launch:
