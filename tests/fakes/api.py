@@ -30,13 +30,14 @@ class FakeApi:
     read_token: str | None = None
     limits: Limits = field(default_factory=Limits)
     dashboard_page: Path = PAGE
+    version: str = "0.1.0"
     audited: list[AuditEvent] = field(default_factory=list)
     seen: list[RequestSeen] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.app: FastAPI = create_app(
             self.console,
-            version="0.1.0",
+            version=self.version,
             admin_token=self.admin_token,
             read_token=self.read_token,
             metrics=lambda: METRICS,
