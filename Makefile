@@ -47,11 +47,13 @@ clean:
 
 # What the tests need holds what the demo needs, so the demo leaves an environment with the tests as it is.
 $(DEMO): pyproject.toml constraints.txt | $(VENV)/.created
+	@[ -e $(TEST) ] || echo "installing into $(VENV), once; this takes a minute or two"
 	@[ -e $(TEST) ] || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo]'
 	@[ ! -e $(TEST) ] || $(MAKE) --no-print-directory $(TEST)
 	@touch $@
 
 $(TEST): pyproject.toml constraints.txt | $(VENV)/.created
+	@echo "installing into $(VENV), once; this takes some minutes"
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
 	@touch $@
 
