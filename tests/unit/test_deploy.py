@@ -10,6 +10,8 @@ import cfnlint
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from tests.markdown import Document
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TEMPLATE = DEPLOY / "lambda" / "template.yaml"
 POLICIES = sorted((DEPLOY / "iam").glob("*.json"))
@@ -48,6 +50,15 @@ def test_the_settings_of_the_template_are_settings_of_the_contract():
     variables = resources()["Function"]["Properties"]["Environment"]["Variables"]
     given = {name: value if isinstance(value, str) else "some-table" for name, value in variables.items()}
     load_settings(given | {"DYNAMIRROR_REPLICA_TABLE": "another-table"})
+
+
+def test_the_document_deploys_with_parameters_that_the_template_has():
+    document = Document(DEPLOY.parent / "docs" / "lambda-or-container.md")
+    (command,) = [line for block in document.blocks() for line in block.commands if "cloudformation deploy" in line]
+    given = {word.partition("=")[0] for word in command.partition("--parameter-overrides")[2].split()}
+    parameters = cfn_yaml.load(str(TEMPLATE))["Parameters"]
+    assert given <= parameters.keys()
+    assert {name for name, parameter in parameters.items() if "Default" not in parameter} <= given
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)

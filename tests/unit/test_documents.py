@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,9 +106,9 @@ def test_the_readme_names_the_states_of_shards_jobs_and_processes() -> None:
 # --- sentences that the code says to people: the parts of them that never change
 
 
-def trees() -> Iterator[ast.Module]:
-    for path in sorted((ROOT / "service").rglob("*.py")):
-        yield ast.parse(path.read_text())
+@functools.cache
+def trees() -> list[ast.Module]:
+    return [ast.parse(path.read_text()) for path in sorted((ROOT / "service").rglob("*.py"))]
 
 
 def fixed_parts(node: ast.expr) -> list[str]:
