@@ -26,7 +26,7 @@ from service.config import load_settings
 from tests.acceptance.aws_cli import parsed
 from tests.acceptance.product import COMMAND, free_port
 from tests.acceptance.terminal import Terminal, put_stand_ins
-from tests.markdown import README, ROOT, Block, documents
+from tests.markdown import README, ROOT, Block, Document, documents
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 
 TAGS = {"demo", "emulator", "service", "shell", "settings", "elsewhere"}
@@ -63,6 +63,20 @@ def test_what_aws_is_asked_for_exists_in_aws() -> None:
     session = Session()
     asked = [shlex.split(command)[1:] for command in elsewhere() if command.startswith("aws ")]
     assert [parsed(arguments, session).operation for arguments in asked] == ["UpdateTable"]
+
+
+def test_what_the_page_of_the_control_table_asks_aws_for_exists_in_aws(tmp_path: Path) -> None:
+    """Its blocks are run by a real shell, in which `aws` only notes what it was given."""
+    noting, asked = tmp_path / "aws", tmp_path / "asked"
+    noting.write_text(f"#!/bin/sh\nprintf '%s\\036' \"$@\" >> '{asked}'; printf '\\035' >> '{asked}'\n")
+    noting.chmod(0o755)
+    text = "".join(block.text for block in Document(ROOT / "schemas" / "README.md").blocks() if block.language == "sh")
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", text], env=environment, cwd=tmp_path, capture_output=True, timeout=30, check=False)
+    session = Session()
+    calls = [call.removesuffix("\036").split("\036") for call in asked.read_text().split("\035") if call]
+    assert len(calls) == len(re.findall(r"^ *(?:.*&& )?aws ", text, re.MULTILINE))
+    assert {parsed(call, session).service for call in calls} == {"dynamodb"}
 
 
 def test_the_settings_of_the_container_are_settings() -> None:
