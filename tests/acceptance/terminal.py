@@ -13,6 +13,8 @@ from typing import Self
 
 END = "=== the prompt is back:"
 SECONDS = 60.0
+BLOCK_SECONDS = 150.0
+"""For a block of many commands: on a busy machine each takes seconds to start."""
 HERE = Path(__file__).parent
 STAND_INS = ("aws", "curl")
 """Programs that the documents use and that a machine may lack: see `aws_cli` and `curl_cli`."""
@@ -91,11 +93,11 @@ class Terminal:
         except TimeoutError:
             raise AssertionError(f"it did not say {pattern!r}: {self.shown}") from None
 
-    async def finished(self, seconds: float = SECONDS) -> None:
+    async def finished(self, seconds: float = BLOCK_SECONDS) -> None:
         """All that was typed has ended well."""
         await self.says(f"^{re.escape(END)} {self._typed}$", seconds)
 
-    async def run(self, text: str, seconds: float = SECONDS) -> str:
+    async def run(self, text: str, seconds: float = BLOCK_SECONDS) -> str:
         """These commands to their end; returns what they showed."""
         before = len(self.shown)
         self.type(text)
