@@ -249,14 +249,13 @@ def exit_codes() -> set[int]:
                     for target in node.targets
                     if isinstance(target, ast.Name) and isinstance(node.value.value, int)
                 }
-    for tree in trees():
-        for node in ast.walk(tree):
-            if (is_call(node, "Exit") or is_call(node, "exit")) and isinstance(node, ast.Call) and node.args:
-                (argument,) = node.args
-                if isinstance(argument, ast.Constant):
-                    found.add(int(argument.value))
-                elif isinstance(argument, ast.Name):
-                    found.add(constants[argument.id])
+    ends = [node for tree in trees() for node in ast.walk(tree) if is_call(node, "Exit") or is_call(node, "exit")]
+    for node in ends:
+        for argument in node.args if isinstance(node, ast.Call) else ():
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, int):
+                found.add(argument.value)
+            elif isinstance(argument, ast.Name) and argument.id in constants:
+                found.add(constants[argument.id])
     return found
 
 
