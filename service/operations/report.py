@@ -188,11 +188,6 @@ class Report:
                 f"the replica is {hours:.1f} hours behind{paused}; the stream keeps {RETENTION_HOURS} hours, what is "
                 "older is lost"
             )
-        if not self._settings.sequence_attribute:
-            found.append(
-                "DYNAMIRROR_SEQUENCE_ATTRIBUTE is empty: items carry no number to be guarded by, so that a change that "
-                "comes again may show an earlier state for a moment"
-            )
         return found
 
     def control_age(self) -> float | None:

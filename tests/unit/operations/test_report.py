@@ -381,13 +381,3 @@ def test_the_shard_whose_history_is_lost_is_the_failed_one() -> None:
             assert states[status.gaps[0].shard_id] is ShardState.FAILED
 
     play(scenario)
-
-
-def test_an_empty_sequence_attribute_is_a_warning() -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world, sequence_attribute="") as service:
-            await service.until_caught_up()
-            (warning,) = service.report.status().warnings
-            assert "DYNAMIRROR_SEQUENCE_ATTRIBUTE" in warning
-
-    play(scenario)
