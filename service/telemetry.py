@@ -1,7 +1,8 @@
 """What happened, as typed events; logs, metrics and the status document's counters are observers of them.
 
 Events are made a page or a batch at a time, never a record at a time, except where a single record is news
-(a dead letter). None carries an item's value.
+(a dead letter). None carries an item's value. The two that come all the time are structs, which are made in a tenth of
+a dataclass's time.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from service.model import ItemKey, SequenceNumber, ShardId
 
 
-@dataclass(frozen=True, slots=True)
-class PageRead:
+class PageRead(msgspec.Struct, frozen=True, gc=False):
     """A page of a shard was read and taken into the queue (an empty one too)."""
 
     shard_id: ShardId
@@ -23,8 +25,7 @@ class PageRead:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChangesSettled:
+class ChangesSettled(msgspec.Struct, frozen=True, gc=False):
     """A batch of changes is settled. The counts add up to `records`, but for `items_written`.
 
     `latencies`: seconds from creation at the source to now, of the changes whose write took effect.

@@ -10,6 +10,7 @@ from service.ports import Clock
 from service.telemetry import ChangesSettled, Event, PageRead, Retried, Warned
 
 RATE_SECONDS = 10.0
+RATE_STEP_SECONDS = 0.1
 THROTTLED_RECENTLY_SECONDS = 60.0
 
 
@@ -18,7 +19,8 @@ class Totals:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._recent: deque[tuple[float, int, int]] = deque()
+        self._recent: deque[tuple[float, list[int]]] = deque()
+        """What was read and applied in each tenth of a second of the last ten, and when that began."""
         self._counts: Counter[str] = Counter()
         self.read_by_shard: Counter[ShardId] = Counter()
         self.warnings: dict[str, str] = {}
@@ -49,11 +51,16 @@ class Totals:
         self._note_rate(0, applied)
 
     def _note_rate(self, read: int, applied: int) -> None:
-        self._recent.append((self._clock.monotonic(), read, applied))
-        self._forget_old()
+        now = self._clock.monotonic()
+        if not self._recent or now - self._recent[-1][0] >= RATE_STEP_SECONDS:
+            self._recent.append((now, [0, 0]))
+            self._forget_old(now)
+        counts = self._recent[-1][1]
+        counts[0] += read
+        counts[1] += applied
 
-    def _forget_old(self) -> None:
-        oldest = self._clock.monotonic() - RATE_SECONDS
+    def _forget_old(self, now: float) -> None:
+        oldest = now - RATE_SECONDS
         while self._recent and self._recent[0][0] < oldest:
             self._recent.popleft()
 
@@ -67,8 +74,8 @@ class Totals:
         return TotalsStatus(**{name: self._counts[name] for name in TotalsStatus.model_fields})
 
     def rates(self) -> RatesStatus:
-        self._forget_old()
+        self._forget_old(self._clock.monotonic())
         return RatesStatus(
-            records_read_per_second=round(sum(read for _, read, _ in self._recent) / RATE_SECONDS, 3),
-            records_applied_per_second=round(sum(applied for _, _, applied in self._recent) / RATE_SECONDS, 3),
+            records_read_per_second=round(sum(read for _, (read, _) in self._recent) / RATE_SECONDS, 3),
+            records_applied_per_second=round(sum(applied for _, (_, applied) in self._recent) / RATE_SECONDS, 3),
         )
