@@ -68,7 +68,6 @@ class Connection(asyncio.Protocol):
 
         Raises AnswerLostError; then, and after a cancellation, the connection is closed.
         """
-        self._parser = AnswerParser()
         self._answered = self._loop.create_future()
         self._give_up_at, self._quiet_seconds, self._heard_at = give_up_at, quiet_seconds, self._loop.time()
         if self._timer is None or self._timer.when() > self._time_out_at:
@@ -83,6 +82,7 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._answered = None
+            self._parser = AnswerParser()  # the one that is done holds the answer, which may have a megabyte
 
     @property
     def _time_out_at(self) -> float:
