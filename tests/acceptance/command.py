@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,10 +33,15 @@ class Command:
     """`async with` it: what still runs at the end is killed, by its process id."""
 
     def __init__(
-        self, *arguments: str, folder: str = os.sep, more: Mapping[str, str] | None = None, **settings: object
+        self,
+        *arguments: str,
+        program: Sequence[str] = (COMMAND,),
+        folder: str = os.sep,
+        more: Mapping[str, str] | None = None,
+        **settings: object,
     ):
-        """`folder` is its working directory; in the default one no `.env` can be."""
-        self._arguments = arguments
+        """`folder` is its working directory; in the default one no `.env` can be. `program` is what is run."""
+        self._arguments = (*program, *arguments)
         self._folder = folder
         given = {f"DYNAMIRROR_{name.upper()}": str(value) for name, value in settings.items()}
         self._environment = environment() | given | dict(more or {})
@@ -45,7 +50,6 @@ class Command:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            COMMAND,
             *self._arguments,
             env=self._environment,
             cwd=self._folder,

@@ -6,23 +6,19 @@ apt-get and root. What can't be installed is an error that says what to install;
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from tests.servers.process import ServerError
+from tests.servers import debian
 
 _PACKAGES = ("chromium", "chromium-driver")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _DRIVER = "chromedriver"
-_LOCK = Path(tempfile.gettempdir()) / "dynamirror-tests-chromium.lock"
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",  # a container's root has none; the browser only ever sees this repository's own page
@@ -56,40 +52,12 @@ def chromium(width: int = 1280, height: int = 1000) -> Iterator[Chrome]:
 
 def fetch() -> None:
     """Make sure that Chromium and its driver are there; several processes may call it at once. Raises ServerError."""
-    if _is_there():
-        return
-    with _LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_there():
-            _install()
+    if _browser() is None or shutil.which(_DRIVER) is None:
+        debian.install(_PACKAGES, [_BROWSERS[0], _DRIVER], "the tests of the dashboard")
 
 
 def _browser() -> str | None:
     return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-
-
-def _is_there() -> bool:
-    return _browser() is not None and shutil.which(_DRIVER) is not None
-
-
-def _install() -> None:
-    wanted = " and ".join(_PACKAGES)
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise ServerError(f"the dashboard's tests need {wanted} (so Debian calls them), or Chrome with {_DRIVER}")
-    for command in (["update"], ["install", "-y", "--no-install-recommends", *_PACKAGES]):
-        done = subprocess.run(
-            ["apt-get", "-qq", *command],
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        if done.returncode:
-            raise ServerError(f"can't install {wanted}: apt-get {' '.join(command)}: {done.stdout[-2000:]}")
-    if not _is_there():
-        raise ServerError(f"{wanted} are installed, and there is still no browser or no {_DRIVER} on the PATH")
 
 
 def _environment(home: str) -> dict[str, str]:

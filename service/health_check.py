@@ -1,0 +1,58 @@
+"""`python -m service.health_check [/healthz]`: what a container platform runs to ask this very container how it is.
+
+It asks `/readyz`, or the path that it is given; exit code 0 if that answers 200, else 1 and the reason on standard
+output. It needs no token and no curl, and reads two settings alone: every few seconds, it has to be cheap.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import os
+import sys
+from collections.abc import Mapping
+
+from dotenv import dotenv_values
+
+SECONDS = 4.0
+"""Less than the platforms give it."""
+_PREFIX = "DYNAMIRROR_ADMIN_"
+
+
+def main(arguments: list[str]) -> int:
+    # The same places in the same order as service.config, which takes ten times as long to load.
+    given = {name.upper(): value or "" for name, value in {**dotenv_values(".env"), **os.environ}.items()}
+    is_well, said = ask(address(given), arguments[0] if arguments else "/readyz")
+    print(said)
+    return 0 if is_well else 1
+
+
+def address(settings: Mapping[str, str]) -> tuple[str, int]:
+    """Where the admin API can be reached from within: a wildcard listens on loopback too."""
+    host = settings.get(f"{_PREFIX}HOST", "127.0.0.1")
+    try:
+        listening = ipaddress.ip_address(host)
+    except ValueError:
+        pass  # a name
+    else:
+        if listening.is_unspecified:
+            host = "127.0.0.1" if listening.version == 4 else "::1"
+    return host, int(settings.get(f"{_PREFIX}PORT", "8080"))
+
+
+def ask(place: tuple[str, int], path: str) -> tuple[bool, str]:
+    """Whether it answers 200, and what it says."""
+    host, port = place
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status == http.client.OK, answer.read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        return False, f"the admin API on {host}, port {port}, does not answer: {error}"
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
