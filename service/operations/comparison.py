@@ -47,6 +47,19 @@ class Comparison:
             return Kind.MISSING
         return None if self._is_same(expected, replica) else Kind.DIFFERENT
 
+    def mark_of(self, source: Image | None) -> bytes | None:
+        """What `mark_in_replica` is where the replica shows exactly this item of the source; None if it need not."""
+        if source is None:
+            return None if self.keeps_extra else fingerprint(None)
+        try:
+            expected = self._shape.project(source)
+        except ChangeError:
+            return None
+        return None if expected is None else fingerprint(expected, self._shape.metadata)
+
+    def mark_in_replica(self, replica: Image | None) -> bytes:
+        return fingerprint(replica, self._shape.metadata)
+
     def _is_same(self, expected: Image, replica: Image) -> bool:
         """Nearly all items are the same to the byte, attribute by attribute: only the others' values are decoded."""
         left, right = attributes(expected), attributes(replica)
@@ -63,12 +76,14 @@ def is_in_sample(key: ItemKey, fraction: float) -> bool:
     return zlib.crc32(key) < fraction * 2**32
 
 
-def fingerprint(image: Image | None) -> bytes:
-    """Equal for equal images, whatever the order of their attributes."""
+def fingerprint(image: Image | None, ignoring: frozenset[str] = frozenset()) -> bytes:
+    """Equal for equal images, whatever the order of their attributes; `ignoring` attributes of these names."""
     if image is None:
         return b""
     digest = hashlib.blake2b(digest_size=16)
     for name, value in sorted(attributes(image).items()):
+        if name in ignoring:
+            continue
         digest.update(name.encode())
         digest.update(value)
     return digest.digest()

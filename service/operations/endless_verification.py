@@ -84,13 +84,14 @@ class EndlessVerification:
     async def _pass(self, flow: Replicator, job: Verification, place: dict[str, Any]) -> None:
         adapters = self._pipeline.outside.adapters
         await until_whole(self._pipeline, adapters)
-        with FlowLooks(flow, self._clock) as looks:
+        compares = comparison(self._pipeline, flow)
+        with FlowLooks(flow, self._clock, compares) as looks:
             run = VerificationRun(
                 job=job,
                 place=place,
                 adapters=adapters,
                 looks=looks,
-                comparison=comparison(self._pipeline, flow),
+                comparison=compares,
                 items_per_second=self._pipeline.settings.verify_items_per_second,
             )
 

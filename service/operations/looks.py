@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from service.errors import ChangeError
-from service.model import Change, ItemKey
+from service.model import Change, Effect, Image, ItemKey
+from service.operations.comparison import Comparison
 from service.ports import Clock
 from service.replication.replicator import Replicator
 
@@ -33,6 +34,12 @@ class Looks(Protocol):
     def brought(self, key: ItemKey) -> int:
         """How many changes of a watched key the stream has brought; 0 where nobody can tell."""
 
+    def is_as_brought(self, key: ItemKey, replica: Image | None) -> bool:
+        """This is what the stream brought last for a watched key: whatever was wrong there before is undone.
+
+        False where nobody can tell.
+        """
+
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         """One read of a table, waiting out what passes."""
 
@@ -48,10 +55,12 @@ class FlowLooks:
 
     early_look_seconds = float("inf")
 
-    def __init__(self, flow: Replicator, clock: Clock) -> None:
+    def __init__(self, flow: Replicator, clock: Clock, comparison: Comparison) -> None:
         self._flow = flow
         self._clock = clock
-        self._brought: dict[ItemKey, int] = {}
+        self._comparison = comparison
+        self._brought: dict[ItemKey, tuple[int, bytes | None]] = {}
+        """Of each watched key: how many changes the stream has brought, and the mark of the last one's item."""
 
     def __enter__(self) -> FlowLooks:
         self._flow.lanes.watchers.append(self._note)
@@ -66,20 +75,26 @@ class FlowLooks:
             return
         for change in changes:
             if change.key in brought:
-                brought[change.key] += 1
+                is_known = change.image is not None or change.effect is Effect.DELETE
+                mark = self._comparison.mark_of(change.image) if is_known else None
+                brought[change.key] = (brought[change.key][0] + 1, mark)
 
     @property
     def settled_up_to(self) -> float:
         return self._flow.settled_up_to - STREAM_BEHIND_SECONDS
 
     def watch(self, keys: Sequence[ItemKey]) -> None:
-        self._brought.update(dict.fromkeys(keys, 0))
+        self._brought.update(dict.fromkeys(keys, (0, None)))
 
     def forget(self, key: ItemKey) -> None:
         del self._brought[key]
 
     def brought(self, key: ItemKey) -> int:
-        return self._brought[key]
+        return self._brought[key][0]
+
+    def is_as_brought(self, key: ItemKey, replica: Image | None) -> bool:
+        mark = self._brought[key][1]
+        return mark is not None and mark == self._comparison.mark_in_replica(replica)
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         return await self._flow.requests.read(call, target)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.errors import ChangeError
-from service.model import ItemKey, TableDescription
+from service.model import Image, ItemKey, TableDescription
 from service.operations.comparison import Comparison
 from service.operations.jobs import JobState, Verification
 from service.operations.sole_owner import SoleOwner
@@ -158,6 +158,9 @@ class DistantLooks:
 
     def brought(self, key: ItemKey) -> int:
         return 0
+
+    def is_as_brought(self, key: ItemKey, replica: Image | None) -> bool:
+        return False
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         return await self._requests.read(call, target)

@@ -24,6 +24,9 @@ MAX_WAITING = 10_000
 LOOK_EVERY_SECONDS = 0.5
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
+OVERTAKEN_AFTER_SECONDS = 1.0
+"""A key that a change has overtaken is looked at before it is settled, first after so long: most are right by then. A
+stream that tells creation times by the minute (DynamoDB Local) would else keep each busy key for minutes."""
 MAX_ROUNDS = 5
 """A key that changes all the time is written anew by each change: after so many looks it is let go."""
 
@@ -32,7 +35,7 @@ Evidence = tuple[bytes, int]
 
 
 class Suspicion:
-    __slots__ = ("evidence", "key", "look_early_at", "page", "rounds", "seen_at")
+    __slots__ = ("evidence", "key", "look_early_at", "look_overtaken_at", "page", "rounds", "seen_at")
 
     def __init__(self, key: ItemKey, page: OpenPage) -> None:
         self.key = key
@@ -40,6 +43,7 @@ class Suspicion:
         self.evidence: Evidence | None = None
         self.seen_at = 0.0
         self.look_early_at = 0.0
+        self.look_overtaken_at = 0.0
         self.rounds = 0
 
 
@@ -96,13 +100,22 @@ class Suspicions:
     async def judge_once(self) -> None:
         """Look again at those for which it is time."""
         settled, now = self._looks.settled_up_to, self._clock.now()
-        due = [one for one in self._waiting if one.seen_at < settled or one.look_early_at <= now]
+        due = [one for one in self._waiting if self._is_due(one, settled, now)]
         if not due:
             return
         chosen = set(map(id, due))
         self._waiting = [one for one in self._waiting if id(one) not in chosen]
         for start in range(0, len(due), GET_AT_ONCE):
             await self._look(due[start : start + GET_AT_ONCE], settled)
+
+    def _is_due(self, one: Suspicion, settled: float, now: float) -> bool:
+        if one.seen_at < settled or one.look_early_at <= now:
+            return True
+        return one.look_overtaken_at <= now and self._is_overtaken(one)
+
+    def _is_overtaken(self, one: Suspicion) -> bool:
+        """The stream has brought a change of its key since the first look: nothing can be confirmed by that one."""
+        return one.evidence is not None and one.evidence[1] != self._looks.brought(one.key)
 
     async def until_none(self) -> None:
         await self._is_empty.wait()
@@ -117,8 +130,11 @@ class Suspicions:
         for one in suspicions:
             held = source.get(one.key)
             kind = self._comparison.difference(held, replica.get(one.key))
-            if kind is None:
+            if kind is None or self._looks.is_as_brought(one.key, replica.get(one.key)):
                 self._end(one)
+            elif one.seen_at >= settled_up_to and self._is_overtaken(one):
+                one.look_overtaken_at = self._clock.now() + (self._clock.now() - one.seen_at)
+                self._waiting.append(one)
             elif one.evidence != (fingerprint(held), self._looks.brought(one.key)):
                 self._begin_again(one, held, before[one.key])
             elif one.seen_at < settled_up_to:
@@ -136,6 +152,7 @@ class Suspicions:
         one.evidence = (fingerprint(held), brought)
         one.seen_at = self._clock.now()
         one.look_early_at = one.seen_at + self._looks.early_look_seconds
+        one.look_overtaken_at = one.seen_at + OVERTAKEN_AFTER_SECONDS
         self._waiting.append(one)
 
     async def _confirm(self, one: Suspicion, kind: Kind) -> None:

@@ -109,10 +109,9 @@ class Verifications:
 
     def _start(self, flow: Replicator, job: Verification, place: dict[str, Any]) -> None:
         adapters = self._pipeline.outside.adapters
-        looks = FlowLooks(flow, adapters.clock)
-        run = VerificationRun(
-            job=job, place=place, adapters=adapters, looks=looks, comparison=comparison(self._pipeline, flow)
-        )
+        compares = comparison(self._pipeline, flow)
+        looks = FlowLooks(flow, adapters.clock, compares)
+        run = VerificationRun(job=job, place=place, adapters=adapters, looks=looks, comparison=compares)
         if flow.start_job(self._carry(flow, run, looks), f"verification {job.id}"):
             self._run = run
             self._observer.observe(JobChanged(KIND, job.id, job.state, "with repair" if job.repair else "look only"))

@@ -58,6 +58,8 @@ class FakeSource(FakeTable):
     ) -> None:
         super().__init__(name, keys, jitter=jitter)
         self.clock = clock
+        self.creation_step_seconds = 1.0
+        """Creation times are rounded down to it: to the second (E31), or to the minute as on DynamoDB Local."""
         self.history: dict[ItemKey, list[SourceState]] = {}
         self._seed = seed
         self._timing = timing or Timing()
@@ -156,7 +158,7 @@ class FakeSource(FakeTable):
             effect=effect,
             key=key,
             image=shown_image,
-            created_at=float(int(self.clock.now())),  # rounded down to the second (E31)
+            created_at=self.clock.now() // self.creation_step_seconds * self.creation_step_seconds,
             size=len(key) + len(shown_image or b"") + len(shown_old or b""),
             event_name=event_name,
             is_ttl_delete=is_ttl,

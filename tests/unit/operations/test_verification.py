@@ -122,6 +122,41 @@ async def test_a_key_that_changes_all_the_time_is_let_go():
         assert findings(job) == {}
 
 
+async def test_a_busy_key_is_right_once_the_replica_shows_what_the_stream_brought_last():
+    """Where the stream tells creation times by the minute, each verdict takes one: this key would need several."""
+    world = World(timing=Timing(record_delay=(1.0, 1.0)))
+    world.source.creation_step_seconds = 60.0
+    async with Service(world) as service:
+        await filled(service)
+
+        async def change() -> None:
+            for number in range(2, 10_000):
+                world.source.put(item(0, str(number)))
+                await asyncio.sleep(0.1)
+
+        changing = asyncio.create_task(change())
+        started_at = world.clock.now()
+        assert findings(await service.verify()) == {}
+        assert world.clock.now() - started_at < 10
+        damaged = damage(world)
+        assert differing(await service.verify()) == damaged, "what rests has its verdict all the same"
+        changing.cancel()
+
+
+async def test_a_key_whose_changes_are_not_written_differs_once_it_rests():
+    """The looks that its changes have overtaken saw nothing that was on its way: dead letters are not."""
+    world = World()
+    async with Service(world) as service:
+        await filled(service)
+        poisoned = world.replica.key(key(0))
+        world.replica.poison = lambda write: ChangeError("no") if write.key == poisoned else None
+        verifying = asyncio.create_task(service.verify())
+        for number in range(2, 22):
+            world.source.put(item(0, str(number)))
+            await asyncio.sleep(1)
+        assert differing(await verifying) == {"key0": "different"}
+
+
 async def test_a_content_that_comes_and_goes_is_no_difference():
     """Two looks may see the same source and the same replica, and many changes lie between."""
     async with Service(World(timing=Timing(record_delay=(0.5, 2.0)))) as service:
