@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from service.errors import ChangeError
-from service.model import Change, Effect, Image, ItemKey
+from service.model import Change, Effect, ItemKey
 from service.operations.comparison import Comparison
 from service.ports import Clock
 from service.replication.replicator import Replicator
@@ -16,6 +16,14 @@ Answer = TypeVar("Answer")
 STREAM_BEHIND_SECONDS = 5.0
 """A change is taken to be in the stream so long after it was made, by whichever clock. DynamoDB calls that "near real
 time" (Developer Guide, "Change data capture for DynamoDB Streams"), and gives no number."""
+
+
+class Brought(NamedTuple):
+    """What the stream has brought for a watched key."""
+
+    changes: int = 0
+    mark: bytes | None = None
+    """Of the item that the last change left in the replica (Comparison.mark_of); None where nobody can tell."""
 
 
 class Looks(Protocol):
@@ -31,14 +39,8 @@ class Looks(Protocol):
 
     def forget(self, key: ItemKey) -> None: ...
 
-    def brought(self, key: ItemKey) -> int:
-        """How many changes of a watched key the stream has brought; 0 where nobody can tell."""
-
-    def is_as_brought(self, key: ItemKey, replica: Image | None) -> bool:
-        """This is what the stream brought last for a watched key: whatever was wrong there before is undone.
-
-        False where nobody can tell.
-        """
+    def brought(self, key: ItemKey) -> Brought:
+        """Since the key is watched; nothing where nobody can tell."""
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         """One read of a table, waiting out what passes."""
@@ -59,8 +61,7 @@ class FlowLooks:
         self._flow = flow
         self._clock = clock
         self._comparison = comparison
-        self._brought: dict[ItemKey, tuple[int, bytes | None]] = {}
-        """Of each watched key: how many changes the stream has brought, and the mark of the last one's item."""
+        self._brought: dict[ItemKey, Brought] = {}
 
     def __enter__(self) -> FlowLooks:
         self._flow.lanes.watchers.append(self._note)
@@ -77,24 +78,20 @@ class FlowLooks:
             if change.key in brought:
                 is_known = change.image is not None or change.effect is Effect.DELETE
                 mark = self._comparison.mark_of(change.image) if is_known else None
-                brought[change.key] = (brought[change.key][0] + 1, mark)
+                brought[change.key] = Brought(brought[change.key].changes + 1, mark)
 
     @property
     def settled_up_to(self) -> float:
         return self._flow.settled_up_to - STREAM_BEHIND_SECONDS
 
     def watch(self, keys: Sequence[ItemKey]) -> None:
-        self._brought.update(dict.fromkeys(keys, (0, None)))
+        self._brought.update(dict.fromkeys(keys, Brought()))
 
     def forget(self, key: ItemKey) -> None:
         del self._brought[key]
 
-    def brought(self, key: ItemKey) -> int:
-        return self._brought[key][0]
-
-    def is_as_brought(self, key: ItemKey, replica: Image | None) -> bool:
-        mark = self._brought[key][1]
-        return mark is not None and mark == self._comparison.mark_in_replica(replica)
+    def brought(self, key: ItemKey) -> Brought:
+        return self._brought[key]
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         return await self._flow.requests.read(call, target)

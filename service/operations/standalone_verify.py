@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.errors import ChangeError
-from service.model import Image, ItemKey, TableDescription
+from service.model import ItemKey, TableDescription
 from service.operations.comparison import Comparison
 from service.operations.jobs import JobState, Verification
+from service.operations.looks import Brought
 from service.operations.sole_owner import SoleOwner
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
@@ -156,11 +157,8 @@ class DistantLooks:
 
     def forget(self, key: ItemKey) -> None: ...
 
-    def brought(self, key: ItemKey) -> int:
-        return 0
-
-    def is_as_brought(self, key: ItemKey, replica: Image | None) -> bool:
-        return False
+    def brought(self, key: ItemKey) -> Brought:
+        return Brought()
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         return await self._requests.read(call, target)

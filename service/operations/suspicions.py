@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from service.model import Image, ItemKey
 from service.operations.comparison import Comparison, Kind, fingerprint
-from service.operations.looks import Looks
+from service.operations.looks import Brought, Looks
 from service.operations.tally import OpenPage
 from service.ports import Clock, Table
 
@@ -30,8 +30,8 @@ stream that tells creation times by the minute (DynamoDB Local) would else keep 
 MAX_ROUNDS = 5
 """A key that changes all the time is written anew by each change: after so many looks it is let go."""
 
-Evidence = tuple[bytes, int]
-"""The source's item, and how many changes of the key the stream had brought."""
+Evidence = tuple[bytes, Brought]
+"""The source's item, and what the stream had brought for the key."""
 
 
 class Suspicion:
@@ -130,7 +130,7 @@ class Suspicions:
         for one in suspicions:
             held = source.get(one.key)
             kind = self._comparison.difference(held, replica.get(one.key))
-            if kind is None or self._looks.is_as_brought(one.key, replica.get(one.key)):
+            if kind is None or self._is_as_brought(one.key, replica.get(one.key), before[one.key]):
                 self._end(one)
             elif one.seen_at >= settled_up_to and self._is_overtaken(one):
                 one.look_overtaken_at = self._clock.now() + (self._clock.now() - one.seen_at)
@@ -144,7 +144,12 @@ class Suspicions:
                 self._waiting.append(one)
         await asyncio.gather(*[self._confirm(one, kind) for one, kind in confirmed])
 
-    def _begin_again(self, one: Suspicion, held: Image | None, brought: int) -> None:
+    def _is_as_brought(self, key: ItemKey, replica: Image | None, before: Brought) -> bool:
+        """The replica showed what the stream had brought last, before this look or by now."""
+        marks = {before.mark, self._looks.brought(key).mark} - {None}
+        return bool(marks) and self._comparison.mark_in_replica(replica) in marks
+
+    def _begin_again(self, one: Suspicion, held: Image | None, brought: Brought) -> None:
         one.rounds += 1
         if one.rounds > MAX_ROUNDS:
             self._end(one)

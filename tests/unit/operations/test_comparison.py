@@ -92,3 +92,16 @@ def test_a_sample_holds_about_its_fraction_and_a_larger_one_holds_the_smaller():
     assert tenth < half
     assert 150 < len(tenth) < 250
     assert all(is_in_sample(key, 1.0) for key in keys)
+
+
+def test_the_mark_of_an_item_is_that_of_its_copy_and_of_no_other_content():
+    compares = comparison(exclude=("secret",))
+    mark = compares.mark_of(image_of(item(v={"N": "1"}, secret={"S": "x"})))
+    assert mark == compares.mark_in_replica(image_of(item(v={"N": "1"}, **METADATA)))
+    assert mark != compares.mark_in_replica(image_of(item(v={"S": "1"}, **METADATA)))
+    assert mark != compares.mark_in_replica(None)
+    assert compares.mark_of(None) == compares.mark_in_replica(None)
+
+
+def test_a_deletion_leaves_no_mark_where_extra_items_are_kept():
+    assert comparison(keeps_extra=True).mark_of(None) is None
