@@ -1,9 +1,13 @@
-"""Fills tables fast: through the product's own wire, since the SDK would take minutes."""
+"""Fills tables fast: through the product's own wire, since the SDK would take minutes.
+
+Their items lie on few shelves, the partition key: ministack counts a table's partitions anew at every write.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from service.aws.clients import open_connections
 from service.aws.tables import DynamoTable
@@ -11,21 +15,29 @@ from service.config import load_settings
 from service.model import Image, ItemKey, ItemWrite, KeyAttribute
 from tests.servers import REGION, Server
 
+KEYS = {"shelf": "S", "key": "S"}
+SHELVES = 64
 BATCH = 25
 AT_ONCE = 8
 
 
 def item_key(number: int) -> ItemKey:
-    return ItemKey(b'{"key":{"S":"item-%07d"}}' % number)
+    return key_of(b"item-%07d" % number, number)
 
 
-def item(number: int, rest: bytes) -> Image:
+def key_of(name: bytes, number: int) -> ItemKey:
+    """`number` says on which shelf."""
+    return ItemKey(b'{"shelf":{"S":"%d"},"key":{"S":"%b"}}' % (number % SHELVES, name))
+
+
+def item(key: ItemKey, rest: bytes) -> Image:
     """The key, and `rest`: further attributes in DynamoDB JSON."""
-    return Image(item_key(number)[:-1] + b"," + rest + b"}")
+    return Image(key[:-1] + b"," + rest + b"}")
 
 
-async def fill(server: Server, table: str, numbers: range, write: Callable[[int], ItemWrite]) -> None:
-    """One write for each number, in batches. AWS credentials come from the environment."""
+@asynccontextmanager
+async def opened(server: Server, table: str) -> AsyncIterator[DynamoTable]:
+    """A table with these KEYS, to write to. AWS credentials come from the environment."""
     settings = load_settings(
         {
             "DYNAMIRROR_SOURCE_TABLE": table,
@@ -36,16 +48,21 @@ async def fill(server: Server, table: str, numbers: range, write: Callable[[int]
             "DYNAMIRROR_REPLICA_REGION": REGION,
         }
     )
+    keys = tuple(KeyAttribute(name, kind) for name, kind in KEYS.items())
     async with open_connections(settings, 30) as connections:
         source = connections.source
-        filled = DynamoTable(source.client, source.wire, table, (KeyAttribute("key", "S"),), "", "source")
-        starts = iter(range(0, len(numbers), BATCH))
+        yield DynamoTable(source.client, source.wire, table, keys, "", "source")
 
-        async def write_batches() -> None:
-            for start in starts:
-                left = await filled.write_batch([write(number) for number in numbers[start : start + BATCH]])
-                assert not left
 
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(AT_ONCE):
-                tasks.create_task(write_batches())
+async def fill(table: DynamoTable, numbers: range, write: Callable[[int], ItemWrite]) -> None:
+    """One write for each number, in batches."""
+    starts = iter(range(0, len(numbers), BATCH))
+
+    async def write_batches() -> None:
+        for start in starts:
+            left = await table.write_batch([write(number) for number in numbers[start : start + BATCH]])
+            assert not left
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.create_task(write_batches())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from service.model import Put
-from tests.acceptance.filled import fill, item, item_key
+from tests.acceptance.filled import KEYS, fill, item, item_key, opened
 from tests.acceptance.product import Product
 from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client
 
@@ -25,9 +25,10 @@ async def test_memory_stays_flat_with_200_000_records_behind_a_slow_replica(
         monkeypatch.setenv(name.upper(), value)
     source, replica = unique_name("source"), unique_name("replica")
     async with sdk_client(ministack.endpoint_url) as dynamodb:
-        await create_streamed_table(dynamodb, source)
-        await create_streamed_table(dynamodb, replica, view_type=None)
-    await fill(ministack, source, range(RECORDS), lambda number: Put(item_key(number), item(number, PAD)))
+        await create_streamed_table(dynamodb, source, keys=KEYS)
+        await create_streamed_table(dynamodb, replica, view_type=None, keys=KEYS)
+    async with opened(ministack, source) as table:
+        await fill(table, range(RECORDS), lambda number: Put(item_key(number), item(item_key(number), PAD)))
     async with Product(ministack, (source, replica), start_at="trim_horizon", max_writes_per_second=200) as product:
         await product.start()
         status = await product.until(lambda status: status["queue"]["records"] >= status["queue"]["max_records"] - 1000)
