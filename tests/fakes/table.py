@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 
-from service.errors import RefusedError
+from service.errors import AmbiguousError, RefusedError
 from service.model import Image, ItemKey, KeyAttribute, ScanPage, TableDescription
 from tests.fakes.clock import Jitter
 from tests.fakes.images import STRING_KEY, Item, item_of, key_of
@@ -36,6 +37,10 @@ class FakeTable:
         """A test may have the table described with another key than it has."""
         self.page_bytes = _PAGE_BYTES
         """A test may cut a scan's pages shorter."""
+        self.scan_seconds = 0.0
+        """How long a scan's page is on its way, growing old."""
+        self.most_in_time = 10**9
+        """Of a page with more items the answer is lost: the table takes too long for it."""
         self._jitter = jitter or Jitter()
 
     async def describe(self) -> TableDescription:
@@ -64,6 +69,10 @@ class FakeTable:
         await self._begin("scan")
         page = self._page(segment, segments, after, limit)
         await self._jitter.pause()
+        if self.scan_seconds:
+            await asyncio.sleep(self.scan_seconds)
+        if len(page.items) > self.most_in_time:
+            raise AmbiguousError("the answer took too long", "AnswerLost")
         return page
 
     def item(self, key: Item) -> dict[str, object] | None:

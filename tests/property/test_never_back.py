@@ -11,9 +11,10 @@ from tests.property.histories import CRASHES, OPERATIONS, RESHARDS, RIVALS, hist
 from tests.property.stage import Stage
 
 
-def play(setting, history, **options):
+def play(setting, history, *, scan_seconds=0.0, **options):
     async def scenario() -> None:
         stage = Stage(setting, **options)
+        stage.world.source.scan_seconds = scan_seconds
         await stage.play(history)
         stage.judge().check_all()
         if setting.view_type.carries_item and setting.has_sequence:
@@ -61,6 +62,16 @@ def test_without_the_sequence_attribute_the_source_decides(setting, history):
 def test_no_item_goes_back_while_a_slow_scan_is_overtaken_by_the_stream(setting, history, max_latency):
     """What a page brings may be older, or newer, than what the stream is about to bring (E66)."""
     play(setting, history, max_latency=max_latency)
+
+
+@slow(6)
+@given(
+    settings_of(start_at="snapshot", preset=st.integers(3, 6), has_faults=False, is_late=False),
+    histories(("delete", "delete", "snapshot"), keys=4, min_size=20),
+)
+def test_no_item_goes_back_while_pages_are_seconds_on_their_way(setting, history):
+    """What was deleted meanwhile, and settled long before the page arrives, stays deleted (E66)."""
+    play(setting, history, scan_seconds=3.0)
 
 
 @slow(1)
