@@ -7,9 +7,28 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 LINE_SECONDS = 5.0
+BAR_WIDTH = 10
+"""Short, so that the counts have room on a terminal of 80 columns."""
+
+
+class RateColumn(ProgressColumn):
+    """Items a second: as of late, and in the end on the whole."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
 class JobBar:
@@ -21,10 +40,12 @@ class JobBar:
         self._line_at = time.monotonic() + LINE_SECONDS
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(show_speed=True),
+            BarColumn(bar_width=BAR_WIDTH),
+            TaskProgressColumn(),
             TextColumn("{task.fields[counts]}"),
-            TimeElapsedColumn(),
+            RateColumn(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
             console=self._console,
             disable=not self._console.is_terminal,
         )

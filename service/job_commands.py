@@ -48,7 +48,7 @@ def snapshot(url: Url = None) -> None:
     with JobBar("snapshot") as bar:
 
         def show(job: Snapshot) -> None:
-            counts = f"{job.items_scanned} items scanned, {job.items_written} written"
+            counts = f"{job.items_scanned} scanned, {job.items_written} written"
             bar.show(job.items_scanned, job.items_estimated, counts)
 
         if settings is None:
@@ -84,7 +84,7 @@ def verify(
 
         def show(job: Verification) -> None:
             found = job.missing + job.extra + job.different
-            bar.show(job.items_read, job.items_estimated, f"{job.items_compared} items compared, {found} differ")
+            bar.show(job.items_read, job.items_estimated, f"{job.items_compared} compared, {found} differ")
 
         if settings is None:
             job = _followed(

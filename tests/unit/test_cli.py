@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,13 @@ def test_on_a_terminal_a_bar_shows_the_counts() -> None:
 
     assert "5 items compared" in written.getvalue()
     assert "50%" in written.getvalue()
+
+
+def test_on_a_terminal_of_80_columns_a_bar_shows_the_rate_and_the_time_that_is_left() -> None:
+    written = io.StringIO()
+    with JobBar("snapshot", Console(file=written, force_terminal=True, color_system=None, width=80)) as bar:
+        for scanned in (100_000, 100_010, 100_020):
+            bar.show(scanned, 1_000_000, f"{scanned} scanned, {scanned} written")
+            time.sleep(0.02)
+
+    assert re.search(r"10% 100020 scanned, 100020 written [\d,]+/s [\d:]+ left", written.getvalue())
