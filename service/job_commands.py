@@ -32,6 +32,13 @@ Url = Annotated[
 ]
 
 
+def _fraction(sample: float | None) -> float | None:
+    """Not 0, of which any two tables are equal."""
+    if sample is not None and not 0 < sample <= 1:
+        raise typer.BadParameter("a fraction of the keys is above 0, at most 1")
+    return sample
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(snapshot)
@@ -66,7 +73,7 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Mend the differences in the replica.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     sample: Annotated[
-        float | None, typer.Option(help="Look only at this fraction of the keys, such as 0.01.", min=0.0, max=1.0)
+        float | None, typer.Option(help="Look only at this fraction of the keys, such as 0.01.", callback=_fraction)
     ] = None,
     settle_seconds: Annotated[
         float, typer.Option(help="Without --url: a difference counts when it has stood for so long.", min=0.0)

@@ -85,6 +85,12 @@ def test_a_wrong_usage_is_exit_code_2(shell: Shell, arguments: list[str]) -> Non
     assert shell.run(*arguments) == 2
 
 
+@pytest.mark.parametrize("sample", ["0", "nan"])
+def test_a_sample_of_nothing_is_refused_rather_than_found_equal(shell: Shell, sample: str) -> None:
+    assert shell.run("verify", "--sample", sample, "--url", "http://127.0.0.1:1") == 2
+    assert "above 0, at most 1" in shell.err
+
+
 @pytest.mark.parametrize("command", ["run", "migrate", "snapshot", "verify"])
 def test_bad_settings_are_exit_code_2_and_a_line_each(shell: Shell, command: str) -> None:
     shell.set(WRITERS="0", SUORCE_TABLE="x")

@@ -110,6 +110,28 @@ async def test_an_item_that_time_to_live_removed_is_kept_where_that_is_configure
     assert held(world, "key2") is not None
 
 
+async def test_filters_and_a_transform_are_those_of_the_stream(world):
+    world.source.put(item() | {"secret": {"S": "x"}})
+    world.source.put(item("key2") | {"draft": {"BOOL": True}})
+    transform = "tests.unit.operations.transforms:without_drafts"
+    assert await apply(world, records(world), transform=transform, exclude_attributes="secret") is None
+    found = held(world)
+    assert {name: found[name] for name in found.keys() & {"key", "value", "secret", "copied"}} == item() | {
+        "copied": {"BOOL": True}
+    }
+    assert held(world, "key2") is None
+
+
+async def test_a_transform_that_changes_the_key_makes_a_dead_letter_that_says_so(world):
+    world.source.put(item() | {"rename": {"BOOL": True}})
+    world.source.put(item("key2"))
+    assert await apply(world, records(world), transform="tests.unit.operations.transforms:renaming") is None
+    stored = [letter for pipeline in world.control.pipelines.values() for letter in pipeline.letters.values()]
+    assert [letter.error for letter in stored] == ["the transform changed the item's key, which must stay as it is"]
+    assert held(world, "another") is None
+    assert held(world, "key2") is not None
+
+
 async def test_all_changes_of_a_key_come_out_as_its_newest(world):
     for value in ("1", "2", "3"):
         world.source.put(item(value=value))

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from service.errors import HaltError
+from service.model import ItemKey
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState, Snapshot
 from service.operations.pipeline import Outside, Pipeline
+from service.operations.snapshot import Place
 from service.operations.snapshots import Snapshots
 from service.ports import Adapters
 from service.standalone_snapshot import snapshot_standalone
@@ -155,6 +157,38 @@ async def test_it_is_refused_in_a_pause():
 
     with pytest.raises(ConflictError, match="resume"):
         await Command(world).run()
+
+
+async def test_filters_and_a_transform_are_those_of_the_stream():
+    world = World()
+    world.source.preset(item(1, secret={"S": "x"}), item(2, draft={"BOOL": True}), item(3))
+    transform = "tests.unit.operations.transforms:without_drafts"
+    job = await Command(world, transform=transform, exclude_attributes="secret").run()
+
+    assert (job.items_scanned, job.items_written) == (3, 2)
+    assert (world.replica.item(key(1)) or {}).keys() == {"key", "value", "copied", "timestamp"}
+    assert world.replica.item(key(2)) is None
+
+
+async def test_an_item_whose_key_the_transform_changes_becomes_a_dead_letter_that_says_so():
+    world = filled_world()
+    world.source.preset(item(0, rename={"BOOL": True}))
+    job = await Command(world, transform="tests.unit.operations.transforms:renaming").run()
+
+    assert (job.items_scanned, job.items_written) == (ITEMS, ITEMS - 1)
+    letters = [letter for pipeline in world.control.pipelines.values() for letter in pipeline.letters.values()]
+    assert [letter.error for letter in letters] == ["the transform changed the item's key, which must stay as it is"]
+
+
+def test_the_number_of_segments_is_that_of_the_start_whatever_the_program_says_by_then():
+    place = Place({})
+    place.move("source", 0, ItemKey(b'{"key":{"S":"a"}}'))
+    place.move("source", 1, None)
+    later = Place({**place.saved(), "segments": 3})
+
+    assert later.segments == 3
+    assert later.start_of("source", 0) == ItemKey(b'{"key":{"S":"a"}}')
+    assert [later.is_finished("source", segment) for segment in range(3)] == [False, True, False]
 
 
 async def test_a_gap_is_mended_and_what_the_source_no_longer_has_is_removed():

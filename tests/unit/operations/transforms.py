@@ -16,3 +16,8 @@ def choking(item: dict[str, Any]) -> dict[str, Any]:
     if "choke" in item:
         raise ValueError("choked")
     return item
+
+
+def renaming(item: dict[str, Any]) -> dict[str, Any]:
+    """Changes the key of some items, which is not allowed."""
+    return {**item, "key": {"S": "another"}} if "rename" in item else item
