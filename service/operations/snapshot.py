@@ -18,7 +18,7 @@ from service.errors import ChangeError, RetryableError
 from service.model import Image, ItemKey, ScanPage
 from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, Snapshot
-from service.operations.scan_size import ScanSize
+from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
@@ -82,7 +82,7 @@ class SnapshotRun:
         self._flow = flow
         self._adapters = adapters
         self._observer = observer
-        self._size = ScanSize()
+        self._pressure = ScanPressure()
         self._scanned = job.items_scanned
         self._written = job.items_written
 
@@ -119,7 +119,7 @@ class SnapshotRun:
     async def _page(self, table: str, segment: int) -> ScanPage:
         scanned = self._adapters.source if table == "source" else self._adapters.replica
         start, segments = self._place.start_of(table, segment), self._place.segments
-        return await self._flow.requests.read(lambda: self._size.scan(scanned, segment, segments, start), table)
+        return await self._flow.requests.read(lambda: self._pressure.scan(scanned, segment, segments, start), table)
 
     async def _copy_page(self, page: ScanPage, page_number: int) -> None:
         parts = self._flow.lanes.together(page.items)

@@ -19,7 +19,7 @@ from service.model import Image, ItemKey, ScanPage
 from service.operations.comparison import Comparison, is_in_sample
 from service.operations.jobs import JobState, Verification
 from service.operations.looks import Looks
-from service.operations.scan_size import ScanSize
+from service.operations.scan_pressure import ScanPressure
 from service.operations.suspicions import GET_AT_ONCE, Suspicions
 from service.operations.tally import Ledger, OpenPage, Tally
 from service.ports import Adapters, Clock
@@ -70,7 +70,7 @@ class VerificationRun:
         self._adapters = adapters
         self._looks = looks
         self._comparison = comparison
-        self._size = ScanSize()
+        self._pressure = ScanPressure()
         self._pace = Pace(adapters.clock, items_per_second)
         self._ledger = Ledger(place, Tally.of(job))
         self._suspicions = Suspicions(
@@ -147,7 +147,7 @@ class VerificationRun:
     async def _page(self, table: str, segment: int, start: ItemKey | None) -> ScanPage:
         scanned = self._adapters.source if table == "source" else self._adapters.replica
         segments, limit = self._ledger.place.segments, self._pace.page_items
-        return await self._looks.read(lambda: self._size.scan(scanned, segment, segments, start, limit), table)
+        return await self._looks.read(lambda: self._pressure.scan(scanned, segment, segments, start, limit), table)
 
     async def _compare_page(self, page: ScanPage, open_page: OpenPage) -> None:
         sample = self.job.sample
