@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _WAIT_SECONDS = 30.0
+_SCAN_ITEMS = 5000
+"""Without a limit DynamoDB Local reads all the rest of a table for each page."""
 
 
 async def create_streamed_table(
@@ -58,7 +60,7 @@ async def scan(dynamodb: Any, name: str) -> list[dict[str, Any]]:
     page: dict[str, Any] = {}
     while True:
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page else {}
-        page = await dynamodb.scan(TableName=name, ConsistentRead=True, **start)
+        page = await dynamodb.scan(TableName=name, ConsistentRead=True, Limit=_SCAN_ITEMS, **start)
         items += page["Items"]
         if "LastEvaluatedKey" not in page:
             return items
