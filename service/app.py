@@ -63,7 +63,7 @@ async def serve(
     async with open_world(settings) as world, AsyncExitStack() as stack:
         clock = SystemClock()
         outside = await at_start(clock, world.look)
-        await at_start(clock, lambda: world.migrate(owner))
+        await at_start(clock, lambda: world.prepare(owner))
         totals = Totals(clock)
         logs = LogObserver()
         observer = Observers(totals, logs)

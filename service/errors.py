@@ -17,6 +17,7 @@
     ├── LeaseLostError            another process owns the pipeline: stop writing, save nothing, stand by
     └── HaltError                 a person must act; the message says what, where and what to do
         ├── ConfigurationError    … before the start: exit code 2
+        ├── SchemaError           … and run another version: this process ends, so that another may go on
         └── GapError              … unless DYNAMIRROR_ON_GAP says that a snapshot mends it
 
 Errors of the SDK and of the wire are translated once, at the border, by the one table in service.aws.faults.
@@ -93,6 +94,10 @@ class HaltError(DynamirrorError):
 
 class ConfigurationError(HaltError):
     """The settings can't work. The message lists every problem, one a line."""
+
+
+class SchemaError(HaltError):
+    """The control table is not of a form that this version may write to: it must not be the one that replicates."""
 
 
 class GapError(HaltError):

@@ -1,5 +1,9 @@
 """Brings the control table to the newest form in schemas/, once, however many processes start together.
 
+A process that replicates does it when the lease is its own: while it stands by, the former version may be at work, and
+a new version that does not get so far has changed nothing. Other pipelines of the table may be of the former version
+still; so a migration only adds (schemas/README.md, "Upgrades").
+
 A migration is a numbered file of steps, each of which may be done again without harm. So a crash in the middle costs
 nothing: whoever starts next does the steps again and records the migration. The lock keeps two from working at once;
 if it ran out under a process that was merely slow, both would do the same steps, and the first to record them wins.
@@ -17,7 +21,7 @@ from typing import Any
 import orjson
 
 from service.control import AppliedMigration
-from service.errors import HaltError
+from service.errors import HaltError, SchemaError
 from service.model import KeyAttribute
 from service.ports import Clock, SchemaStore
 
@@ -67,24 +71,24 @@ def load_migrations(folder: Path = FOLDER) -> tuple[Migration, ...]:
 
 
 def pending(known: Sequence[Migration], applied: Sequence[AppliedMigration]) -> list[Migration]:
-    """What is still to be done. Raises HaltError when the recorded history is not the beginning of the known one."""
+    """What is still to be done. Raises SchemaError when the recorded history is not the beginning of the known one."""
     done = {migration.number: migration for migration in applied}
     newer = sorted(done.keys() - {migration.number for migration in known})
     if newer:
-        raise HaltError(
+        raise SchemaError(
             f"the control table has migration {newer[-1]:04d}_{done[newer[-1]].name}, this dynamirror knows only "
             f"{known[-1]}: refuse to run on a newer schema: upgrade dynamirror"
         )
     for migration in known:
         recorded = done.get(migration.number)
         if recorded is not None and recorded.checksum != migration.checksum:
-            raise HaltError(
+            raise SchemaError(
                 f"migration {migration} was edited after it was applied: its checksum is {migration.checksum}, the "
                 f"control table has recorded {recorded.checksum}; restore the file, and put the change into a new one"
             )
     missing = [migration for migration in known if migration.number not in done]
     if missing and missing[0].number < max(done, default=0):
-        raise HaltError(
+        raise SchemaError(
             f"migration {missing[0]} is not recorded in the control table, but later ones are; "
             "schemas/README.md tells how to look at what is recorded"
         )
@@ -104,6 +108,17 @@ async def plan(store: SchemaStore, known: Sequence[Migration] | None = None) -> 
             "of somebody else; name another one in DYNAMIRROR_CONTROL_TABLE"
         )
     return pending(known, await store.applied())
+
+
+async def prepare(store: SchemaStore, *, clock: Clock, owner: str, known: Sequence[Migration] | None = None) -> None:
+    """What a start may do before it has a lease: all on a table that nobody uses yet, nothing on any other.
+
+    On the other it only looks, since a process of the former version may still replicate: what is pending is for who
+    has the pipeline's lease. Raises SchemaError for a table of another version, and what `migrate` raises.
+    """
+    known = load_migrations() if known is None else known
+    if len(await plan(store, known)) == len(known):
+        await migrate(store, clock=clock, owner=owner, known=known)
 
 
 async def migrate(

@@ -208,4 +208,5 @@ class Adapters:
     source: Table
     replica: ReplicaTable
     control: ControlStore
+    schema: SchemaStore
     clock: Clock

@@ -20,7 +20,7 @@ async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], No
     owner, observer = new_owner(), LogObserver()
     async with open_world(settings) as world:
         outside = await at_start(SystemClock(), world.look)
-        await at_start(SystemClock(), lambda: world.migrate(owner))
+        await at_start(SystemClock(), lambda: world.prepare(owner))
         pipeline = Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=observer)
         snapshots = Snapshots(pipeline=pipeline, adapters=outside.adapters, observer=observer)
         return await snapshot_standalone(pipeline, snapshots, on_progress)
@@ -39,7 +39,7 @@ async def take_verification(
     async with open_world(settings) as world:
         outside = await at_start(SystemClock(), world.look)
         if repair:  # its lease is in the control table; a mere look needs none
-            await at_start(SystemClock(), lambda: world.migrate(owner))
+            await at_start(SystemClock(), lambda: world.prepare(owner))
         return await verify_standalone(
             outside.adapters,
             settings,

@@ -21,7 +21,7 @@ from service.aws.tables import DynamoTable, describe_table
 from service.config import Settings
 from service.errors import HaltError, RefusedError, RetryableError
 from service.log_records import LoggedStreams, record_log
-from service.migrations import Migration, migrate
+from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription
 from service.operations.pipeline import Outside
 from service.ports import Adapters, Clock, Streams
@@ -110,11 +110,15 @@ class World:
                 "replica",
             ),
             control=DynamoControlStore(connections.replica.client, settings.control_table, settings.pipeline_name),
+            schema=self.schema_store(),
             clock=self._clock,
         )
 
     def schema_store(self) -> DynamoSchemaStore:
         return DynamoSchemaStore(self._connections.replica.client, self._settings.control_table, self._clock)
+
+    async def prepare(self, owner: str) -> None:
+        await prepare(self.schema_store(), clock=self._clock, owner=owner)
 
     async def migrate(self, owner: str) -> list[Migration]:
         return await migrate(self.schema_store(), clock=self._clock, owner=owner)

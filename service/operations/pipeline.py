@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from service.config import OnGap, Settings
 from service.control import Gap, LeaseRecord
-from service.errors import GapError, HaltError, LeaseLostError, RetryableError
+from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
+from service.migrations import migrate
 from service.model import TableDescription
 from service.operations.gaps import gap_of, record_gap
 from service.operations.status import PipelineState
@@ -81,7 +82,10 @@ class Pipeline:
         self._is_forced = False
 
     async def run(self) -> None:
-        """Until `stop`; on return nothing is under way, everything settled is saved, and the lease is released."""
+        """Until `stop`; on return nothing is under way, everything settled is saved, and the lease is released.
+
+        Raises SchemaError, the lease released too, when only another version may go on.
+        """
         is_mending = False
         while not self._must_stop.is_set():
             if self.holder.lease is None:
@@ -95,6 +99,9 @@ class Pipeline:
                 is_mending = False
             except LeaseLostError as error:
                 self._stand_back(str(error))
+            except SchemaError:
+                await self._release(is_clean=False)
+                raise
             except HaltError as error:
                 is_mending = await self._halt(error, is_mending)
             except Exception as error:  # a defect of ours: the place where nothing may be lost by giving up
@@ -110,20 +117,28 @@ class Pipeline:
         self.replicator = None
         self.state, self.reason = PipelineState.STANDBY, reason
 
-    async def _unless_stopped(self, waiting: Awaitable[Answer]) -> Answer | None:
-        """Its result; None, and it is cancelled, when `stop` comes first."""
-        work = asyncio.ensure_future(waiting)
-        stop = asyncio.ensure_future(self._must_stop.wait())
+    async def _unless_stopped(self, waiting: Awaitable[Answer], *beside: Awaitable[None]) -> Answer | None:
+        """Its result; None when `stop` comes first. What goes on beside it ends it by raising, else with it."""
+        work, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(self._must_stop.wait())
+        others = [asyncio.ensure_future(other) for other in beside]
         try:
-            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
-            return await work if work.done() else None
+            await asyncio.wait((work, *others, stop), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return await work
+            return next((other.result() for other in others if other.done()), None)
         finally:
-            work.cancel()
-            stop.cancel()
+            for task in (work, *others, stop):
+                task.cancel()
+
+    async def _with_lease_kept(self, work: Awaitable[Answer]) -> Answer | None:
+        """As `_unless_stopped`. Raises LeaseLostError."""
+        return await self._unless_stopped(work, self.holder.keep())
 
     async def _lead(self, former: LeaseRecord | None, is_mending: bool) -> None:
-        """Replicate until stopped. Raises LeaseLostError, HaltError, GapError."""
+        """Replicate until stopped. Raises LeaseLostError, SchemaError, HaltError, GapError."""
         self.state, self.reason = PipelineState.STARTING, None
+        schema = self.outside.adapters.schema
+        await self._with_lease_kept(self._retrying(lambda: migrate(schema, clock=self._clock, owner=self.holder.owner)))
         replicator = await self._with_lease_kept(self._begin(former, is_mending))
         if replicator is None:
             return
@@ -149,21 +164,6 @@ class Pipeline:
         replicator = tenure.build(await tenure.begin(heal=is_mending))
         replicator.dead_letters.count = self.letters_counted
         return replicator
-
-    async def _with_lease_kept(self, work: Coroutine[Any, Any, Answer]) -> Answer | None:
-        """Its result; None when `stop` comes first. Raises LeaseLostError, and what the work raises."""
-        working, keeping = asyncio.ensure_future(work), asyncio.ensure_future(self.holder.keep())
-        stop = asyncio.ensure_future(self._must_stop.wait())
-        try:
-            await asyncio.wait((working, keeping, stop), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return await working
-            if keeping.done():
-                await keeping
-            return None
-        finally:
-            for task in (working, keeping, stop):
-                task.cancel()
 
     async def _replicate(self, replicator: Replicator) -> None:
         self._show_running()
@@ -200,7 +200,9 @@ class Pipeline:
         backoff = Backoff(self._clock)
         while True:
             try:
-                return await step()
+                answer = await step()
+                self.reason = None
+                return answer
             except RetryableError as error:
                 self.reason = str(error)
                 self._observer.observe(Retried("control", error.cause, is_throttle=False))

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from service.control import LeaseRecord
 from service.errors import LeaseLostError, RetryableError
+from service.migrations import migrate
 from service.operations.console import ConflictError
-from service.ports import Clock, ControlStore
+from service.ports import Clock, ControlStore, SchemaStore
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import RENEWALS_PER_LEASE, LeaseHolder
 from service.replication.replicator import first_of
@@ -30,9 +31,17 @@ class SoleOwner:
     """`holder` is this process's; `lease_seconds` what it asks for."""
 
     def __init__(
-        self, *, control: ControlStore, holder: LeaseHolder, requests: Requests, clock: Clock, lease_seconds: float
+        self,
+        *,
+        control: ControlStore,
+        schema: SchemaStore,
+        holder: LeaseHolder,
+        requests: Requests,
+        clock: Clock,
+        lease_seconds: float,
     ) -> None:
         self._control = control
+        self._schema = schema
         self._holder = holder
         self._requests = requests
         self._lease_seconds = lease_seconds
@@ -48,6 +57,7 @@ class SoleOwner:
         try:
             async with asyncio.TaskGroup() as tasks:
                 keeping = tasks.create_task(self._holder.keep(), name="lease")
+                await self._migrate()
                 await self._save_guard()
                 guarding = tasks.create_task(self._save_guard_periodically(), name="guard window")
                 answer = await work()
@@ -79,6 +89,11 @@ class SoleOwner:
                     )
         finally:
             standing.cancel()
+
+    async def _migrate(self) -> None:
+        lease = self._holder.lease
+        assert lease is not None
+        await self._requests.read(lambda: migrate(self._schema, clock=self._clock, owner=lease.owner), "control")
 
     def _is_owner(self) -> bool:
         return self._holder.lease is not None

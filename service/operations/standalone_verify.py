@@ -111,6 +111,7 @@ class Standalone:
         )
         self.sole_owner = SoleOwner(
             control=adapters.control,
+            schema=adapters.schema,
             holder=holder,
             requests=self._requests,
             clock=clock,

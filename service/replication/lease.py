@@ -30,7 +30,7 @@ class LeaseHolder:
         self, *, store: LeaseStore, owner: str, lease_seconds: float, clock: Clock, observer: Observer
     ) -> None:
         self._store = store
-        self._owner = owner
+        self.owner = owner
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._observer = observer
@@ -89,7 +89,7 @@ class LeaseHolder:
 
     async def _acquire(self, seen: LeaseRecord | None) -> None:
         started = self._clock.monotonic()
-        record = await self._store.acquire_lease(self._owner, seen, self._lease_seconds, self._clock.now())
+        record = await self._store.acquire_lease(self.owner, seen, self._lease_seconds, self._clock.now())
         self.record, self.asked_at = record, started
         self.lease = Lease(record.owner, record.generation)
         self._trust_from(started)

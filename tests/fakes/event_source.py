@@ -21,7 +21,6 @@ from service.errors import DynamirrorError
 from service.lambda_engine import Engine
 from service.model import Change, SequenceNumber, TableDescription, Unreadable
 from service.operations.pipeline import Outside
-from service.ports import Adapters
 from service.telemetry import Observers
 from tests.fakes.faults import Moment
 from tests.fakes.shards import FakeShard, Record
@@ -71,8 +70,7 @@ async def engine_on(process: Process, settings: Settings, *observers: Any) -> En
     """An engine on one process's ports, as a cold start makes it."""
     source: TableDescription = await process.source.describe()
     replica = await process.replica.describe()
-    adapters = Adapters(process.streams, process.source, process.replica, process.control, process.clock)
-    return Engine(settings, Outside(adapters, source, replica), Observers(*observers))
+    return Engine(settings, Outside(process.adapters, source, replica), Observers(*observers))
 
 
 @dataclass(frozen=True)

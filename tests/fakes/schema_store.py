@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from service.control import AppliedMigration
+from service.migrations import Migration, load_migrations
 from service.model import KeyAttribute
 
 
@@ -24,6 +25,21 @@ class FakeSchemaStore:
         self.locked_until: dict[str, float] = {}
         self.changes = 0
         self.crash_at: int | None = None
+
+    @classmethod
+    def migrated(cls) -> Self:
+        """As this version of dynamirror leaves it."""
+        store = cls()
+        store.present_keys = (KeyAttribute("pipeline", "S"), KeyAttribute("item", "S"))
+        for migration in load_migrations():
+            store.note(migration)
+        return store
+
+    def note(self, migration: Migration) -> None:
+        """Somebody has applied it."""
+        self.records[migration.number] = AppliedMigration(
+            migration.number, migration.name, migration.checksum, 1.0, "somebody"
+        )
 
     async def keys(self) -> tuple[KeyAttribute, ...] | None:
         await asyncio.sleep(0)

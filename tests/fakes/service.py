@@ -20,7 +20,6 @@ from service.operations.replays import Replays
 from service.operations.report import Report
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
-from service.ports import Adapters
 from service.replication.replicator import Replicator
 from tests.fakes.world import Process, World
 
@@ -55,13 +54,7 @@ class Service:
         self.world = world
         self.process = process or world.process()
         self.settings = settings_of(**overrides)
-        self.adapters = Adapters(
-            streams=self.process.streams,
-            source=self.process.source,
-            replica=self.process.replica,
-            control=self.process.control,
-            clock=self.process.clock,
-        )
+        self.adapters = self.process.adapters
         self.totals = Totals(self.process.clock)
 
     async def open(self) -> Service:

@@ -14,12 +14,13 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from service.model import KeyAttribute, ViewType
-from service.ports import Clock, ControlStore, ReplicaTable, Streams, Table
+from service.ports import Adapters, Clock, ControlStore, ReplicaTable, SchemaStore, Streams, Table
 from tests.fakes.clock import FakeClock, Jitter
 from tests.fakes.control_store import FakeControlStore, FakeControlTable
 from tests.fakes.faults import Connection, Crash, FaultPlan, Moment, is_crash
 from tests.fakes.images import STRING_KEY
 from tests.fakes.replica import FakeReplica
+from tests.fakes.schema_store import FakeSchemaStore
 from tests.fakes.source import FakeSource
 from tests.fakes.stream import Timing
 
@@ -48,6 +49,7 @@ class World:
         )
         self.replica = FakeReplica(self.clock, keys, sequence_attribute=sequence_attribute, seed=seed, jitter=jitter)
         self.control = FakeControlTable()
+        self.schema = FakeSchemaStore.migrated()
 
     def process(self, pipeline: str = "source--replica", *, skew: float = 0.0) -> Process:
         """A fresh set of ports, as a process that starts now would have; its stream is the source's present one."""
@@ -64,6 +66,11 @@ class Process:
         self.source: Table = self.connection.to(world.source, "source")
         self.replica: ReplicaTable = self.connection.to(world.replica, "replica")
         self.control: ControlStore = self.connection.to(FakeControlStore(world.control, pipeline), "control")
+        self.schema: SchemaStore = world.schema
+
+    @property
+    def adapters(self) -> Adapters:
+        return Adapters(self.streams, self.source, self.replica, self.control, self.schema, self.clock)
 
     @property
     def is_dead(self) -> bool:

@@ -102,7 +102,7 @@ class Actor:
         self.others = [Stalled(stage.streams(process.streams)), Stalled(process.source)]
         self.replica = Stalled(Recorded(process.replica, self._generation, stage.writes))
         ports: Any = (*self.others, self.replica, self.control)
-        adapters = Adapters(*ports, process.clock)
+        adapters = Adapters(*ports, process.schema, process.clock)
         self.totals = Totals(process.clock)
         observer = Observers(self.totals, *stage.observers)
         outside = Outside(adapters, stage.source, stage.replica)

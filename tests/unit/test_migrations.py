@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from service.control import AppliedMigration
-from service.errors import HaltError
+from service.errors import HaltError, SchemaError
 from service.migrations import (
     FOLDER,
     LOCK_SECONDS,
@@ -18,6 +18,7 @@ from service.migrations import (
     migrate,
     pending,
     plan,
+    prepare,
 )
 from service.model import KeyAttribute
 from tests.fakes.clock import ManualClock, settle
@@ -96,7 +97,7 @@ def test_an_edited_migration_is_named():
 
 
 def test_a_newer_schema_is_refused():
-    with pytest.raises(HaltError, match=r"has migration 0003_three.*refuse to run on a newer schema: upgrade"):
+    with pytest.raises(SchemaError, match=r"has migration 0003_three.*refuse to run on a newer schema: upgrade"):
         pending((FIRST, SECOND), [applied(migration) for migration in KNOWN])
 
 
@@ -155,6 +156,32 @@ async def test_migrating_again_does_nothing_and_needs_no_lock():
 
     assert await migrate(store, clock=ManualClock(), owner="you", known=KNOWN) == []
     assert store.changes == changes
+
+
+async def test_a_start_prepares_a_table_that_nobody_uses_yet():
+    store = FakeSchemaStore()
+
+    await prepare(store, clock=ManualClock(), owner="me", known=KNOWN)
+
+    assert sorted(store.records) == [1, 2, 3]
+
+
+async def test_a_start_leaves_a_table_of_the_former_version_as_it_is():
+    store = FakeSchemaStore()
+    await migrate(store, clock=ManualClock(), owner="me", known=(FIRST,))
+    changes = store.changes
+
+    await prepare(store, clock=ManualClock(), owner="newer", known=KNOWN)
+
+    assert store.changes == changes
+
+
+async def test_a_start_on_a_newer_table_is_refused():
+    store = FakeSchemaStore()
+    await migrate(store, clock=ManualClock(), owner="newer", known=KNOWN)
+
+    with pytest.raises(SchemaError, match="upgrade dynamirror"):
+        await prepare(store, clock=ManualClock(), owner="older", known=(FIRST,))
 
 
 async def test_of_many_that_start_together_one_does_each_migration():

@@ -14,7 +14,6 @@ from service.operations.jobs import JobState, Snapshot
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshot import Place
 from service.operations.snapshots import Snapshots
-from service.ports import Adapters
 from service.standalone_snapshot import snapshot_standalone
 from service.telemetry import Observers
 from tests.fakes.judges import check_all, check_equal
@@ -36,7 +35,7 @@ class Command:
 
     async def run(self) -> Snapshot:
         line = self.process
-        adapters = Adapters(line.streams, line.source, line.replica, line.control, line.clock)
+        adapters = line.adapters
 
         async def look() -> Outside:
             return Outside(adapters, await self._world.source.describe(), await self._world.replica.describe())

@@ -10,7 +10,6 @@ import pytest
 from service.operations.console import ConflictError
 from service.operations.jobs import Verification
 from service.operations.standalone_verify import verify_standalone
-from service.ports import Adapters
 from service.replication.guard_window import MARGIN_SECONDS
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal, check_never_back
@@ -22,7 +21,7 @@ from tests.unit.operations.test_verification import damage, differing, filled, f
 
 async def verified(world: World, process: Process | None = None, **asked: Any) -> Verification:
     line = process or world.process()
-    adapters = Adapters(line.streams, line.source, line.replica, line.control, line.clock)
+    adapters = line.adapters
     return await verify_standalone(adapters, settings_of(), await world.source.describe(), **asked)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from service.config import load_settings
 from service.model import Change, Effect, Image, ItemKey, SequenceNumber, ShardId
-from service.ports import Adapters
 from service.replication.guard_window import GuardWindow
 from service.replication.write_path import WritePath, build_write_path
 from service.telemetry import ChangesSettled, Event
@@ -74,7 +73,7 @@ class Bench:
         ports = self.process
         return build_write_path(
             settings=load_settings({f"DYNAMIRROR_{name.upper()}": value for name, value in named.items()}),
-            adapters=Adapters(ports.streams, ports.source, ports.replica, ports.control, ports.clock),
+            adapters=ports.adapters,
             source=await self.world.source.describe(),
             window=self.window,
             settle=self.settled.extend,

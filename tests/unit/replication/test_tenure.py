@@ -12,7 +12,6 @@ from service.config import load_settings
 from service.control import Checkpoint, LeaseRecord, PipelineRecord
 from service.errors import GapError, UnavailableError
 from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
-from service.ports import Adapters
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import LeaseHolder
 from service.replication.tenure import Beginning, Tenure
@@ -44,7 +43,7 @@ class Office:
         await holder.stand_by()
         tenure = Tenure(
             settings=self.settings,
-            adapters=Adapters(ports.streams, ports.source, ports.replica, ports.control, ports.clock),
+            adapters=ports.adapters,
             source=await self.world.source.describe(),
             lease=holder,
             former=former,
