@@ -29,6 +29,10 @@ def free_port() -> int:
 class Product:
     """One `dynamirror run`. `async with` it: whatever is left running is killed at the end, by its process id."""
 
+    program: tuple[str, ...] = (COMMAND,)
+    folder = os.sep
+    """The working directory: where no `.env` can be."""
+
     def __init__(self, source: Server, tables: tuple[str, str], *, replica: Server | None = None, **settings: object):
         """`tables` are the source's and the replica's names; `settings` as the contract names them, in lower case."""
         self.port = free_port()
@@ -63,11 +67,11 @@ class Product:
         """`dynamirror run`, with options. Returns when the admin API answers. Fails if the process ends before."""
         given = {f"DYNAMIRROR_{name}": str(value) for name, value in self._settings.items()}
         self._process = await asyncio.create_subprocess_exec(
-            COMMAND,
+            *self.program,
             "run",
             *options,
             env=environment() | given,
-            cwd=os.sep,  # where no .env can be
+            cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -139,6 +143,14 @@ class Product:
             code = await self._process.wait()
             await self._reading
         return code
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        os.kill(self.process_id, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        os.kill(self.process_id, signal.SIGCONT)
 
     async def kill(self) -> None:
         """SIGKILL: nothing is saved, nothing released."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 
 from tests.acceptance.product import Product
 
@@ -38,14 +36,6 @@ class Watched(Product):
         assert self._process.stderr is not None
         while line := await self._process.stderr.readline():
             self.errors = (self.errors + line)[-LOG_BYTES:]
-
-    def freeze(self) -> None:
-        """SIGSTOP."""
-        os.kill(self.process_id, signal.SIGSTOP)
-
-    def wake(self) -> None:
-        """SIGCONT."""
-        os.kill(self.process_id, signal.SIGCONT)
 
     async def start_and_kill(self, seconds: float) -> None:
         """kill -9 so long after the start, whatever it is doing then."""

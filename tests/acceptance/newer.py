@@ -1,0 +1,37 @@
+"""A newer version of the product: a second installation in a folder of its own, with one migration more."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import orjson
+
+from tests.acceptance.product import Product
+from tests.servers import Server
+
+HOME = Path(__file__).resolve().parents[2]
+MIGRATION = "0002_forget_what_expired"
+STEP = {"update_time_to_live": {"AttributeName": "expires_at", "Enabled": True}}
+PROGRAM = (sys.executable, "-m", "service")
+"""Run in the installation's folder: what lies beside the working directory comes before what is installed."""
+
+
+def install(folder: Path) -> Path:
+    """The code as it is, and what a next release may do to the control table."""
+    for part in ("service", "api", "schemas"):
+        shutil.copytree(HOME / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    migration = {"why": "Old jobs need not be kept for ever.", "steps": [STEP]}
+    (folder / "schemas" / f"{MIGRATION}.json").write_bytes(orjson.dumps(migration))
+    return folder
+
+
+class Newer(Product):
+    """One `run` of the installation in this folder."""
+
+    program = PROGRAM
+
+    def __init__(self, folder: Path, server: Server, tables: tuple[str, str], **settings: object) -> None:
+        super().__init__(server, tables, **settings)
+        self.folder = str(folder)
