@@ -47,7 +47,12 @@ class Redrive:
         # are guarded, all that were made up to the moment when the source was looked at.
         self._flow.window.hold()
         try:
-            return await self._flow.guard.refresh(key) if change is None else await self._write(change)
+            if change is None:
+                return await self._flow.guard.refresh(key)
+            outcome = await self._write(change)
+            if outcome.took_effect and self._flow.window.is_shared:
+                await self._flow.guard.refresh(key)  # which looks again at what others have done meanwhile
+            return outcome
         except ChangeError:
             if change is None or not await self._is_superseded(change):
                 raise

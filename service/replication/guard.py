@@ -9,6 +9,7 @@ source still holds exactly its image.
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Awaitable, Callable
 
 from service.errors import ChangeError, ItemTooLargeError
@@ -34,6 +35,9 @@ from service.replication.intents import Intent
 from service.replication.requests import Requests
 from service.replication.shape import Dressing, Shape
 from service.telemetry import Observer, Warned
+
+MAX_LOOKS_AGAIN = 10
+"""After so many writes of one key, whose source has changed each time, its next records bring what counts."""
 
 
 class Outcome(enum.Enum):
@@ -197,9 +201,16 @@ class Guard:
         What it writes carries no number, so that a change of this key that is still on its way is judged by the
         source; the caller has seen to it that such changes are guarded (GuardWindow.extend). The replica is looked at
         first: so whatever the source holds is at least as new as what is replaced, whoever else writes meanwhile.
+
+        Where others apply the stream (GuardWindow.is_shared), both are looked at again after a write: a deletion that
+        was applied while the write was on its way has found nothing to delete, and won't come again.
         """
-        while True:
+        outcome: Outcome | None = None
+        written: Image | None = None
+        for looks_left in itertools.count(MAX_LOOKS_AGAIN, -1):
             seen = await self._look(key)
+            if outcome is not None and not same_or_none(seen, written, self._shape.metadata):
+                break  # who has written since has seen what was brought
             source = await self._requests.read(lambda: self._source.get(key))
             self.brought.note(key)
             if source is None and not deletes:
@@ -207,9 +218,12 @@ class Guard:
             projected = None if source is None else self._shape.project(source)
             is_left_out = source is not None and projected is None
             if is_left_out or same_or_none(seen, projected, self._shape.metadata):
-                return Outcome.UNCHANGED
+                break
             if await self._bring(key, projected, seen):
-                return Outcome.DELETED if projected is None else Outcome.WRITTEN
+                outcome, written = (Outcome.DELETED if projected is None else Outcome.WRITTEN), projected
+                if looks_left <= 0 or not (self._window.is_shared and deletes):
+                    break
+        return outcome or Outcome.UNCHANGED
 
     async def write_dressed(
         self, key: ItemKey, projected: Image, sequence: SequenceNumber | None, condition: Condition | None

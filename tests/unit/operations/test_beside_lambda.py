@@ -1,0 +1,80 @@
+"""What `run --admin-only` writes while a function applies the stream: two writers of one key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from service.errors import ThrottledError
+from service.replication.guard import MAX_LOOKS_AGAIN
+from tests.fakes.event_source import engine_on
+from tests.fakes.judges import check_equal, check_never_back
+from tests.fakes.service import until
+from tests.fakes.world import World
+from tests.property.test_beside_lambda import Admin
+from tests.property.test_lambda import settings_of
+from tests.unit.test_lambda_engine import records
+
+ITEM = {"key": {"S": "k0"}, "value": {"N": "1"}}
+
+
+@pytest.fixture
+def world() -> World:
+    return World(seed=5)
+
+
+async def applied_by_lambda(world: World) -> None:
+    """All that the stream has, as one batch."""
+    engine = await engine_on(world.process(), settings_of())
+    assert await engine.apply(records(world), 30.0) is None
+
+
+async def slowly(admin: Admin, call: str, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """The admin copies the item; its write is held up for some seconds, and the other thing happens meanwhile."""
+    plan = admin.world.plan
+    plan.fail_next(call, ThrottledError("slow down", "ThrottlingException"), times=6)
+    copying = asyncio.create_task(admin.copy(0))
+    await until(lambda: plan.seen[f"{call} ThrottledError"] > 0)
+    await meanwhile()
+    assert not copying.done()
+    await copying
+
+
+async def test_an_item_that_is_deleted_while_its_copy_is_on_its_way_stays_deleted(world: World) -> None:
+    world.source.preset(ITEM)
+
+    async def meanwhile() -> None:
+        world.source.delete(ITEM)
+        await applied_by_lambda(world)  # finds nothing to delete
+
+    async with Admin(world, settings_of()) as admin:
+        await slowly(admin, "replica.put", meanwhile)
+    check_equal(world)
+    check_never_back(world)
+
+
+async def test_an_item_that_comes_back_while_its_removal_is_on_its_way_stays(world: World) -> None:
+    world.source.put(ITEM)
+    await applied_by_lambda(world)
+    world.source.delete(ITEM)
+
+    async def meanwhile() -> None:
+        world.source.put(ITEM)
+        await applied_by_lambda(world)  # finds the same content there
+
+    async with Admin(world, settings_of()) as admin:
+        await slowly(admin, "replica.delete", meanwhile)
+    check_equal(world)
+    check_never_back(world)
+
+
+async def test_a_key_that_changes_all_the_time_is_not_written_for_ever(world: World) -> None:
+    world.source.preset(ITEM)
+    async with Admin(world, settings_of()) as admin:
+        copying = asyncio.create_task(admin.copy(0))
+        while not copying.done():
+            world.source.put({**ITEM, "value": {"N": str(world.clock.now())}})
+            await asyncio.sleep(0)
+    assert 1 <= sum(world.replica.writes.values()) <= MAX_LOOKS_AGAIN + 1
