@@ -88,6 +88,8 @@ class Mapping:
     """The chance that an invocation ends right after its work, before it could answer."""
     repeats: float = 0.0
     """The chance that a settled batch comes once more."""
+    late_repeats: float = 0.0
+    """… and that it comes while later batches of the same keys are applied (AWS: "at least once")."""
 
 
 class Poller:
@@ -107,12 +109,12 @@ class Poller:
         async with asyncio.TaskGroup() as tasks:
             for shard in self._world.source.stream.shards.values():
                 for part in range(self._mapping.parallelization):
-                    tasks.create_task(self._poll(shard, part), name=f"poller {shard.shard_id} {part}")
+                    tasks.create_task(self._poll(shard, part, tasks), name=f"poller {shard.shard_id} {part}")
 
     def drain(self) -> None:
         self._is_draining = True
 
-    async def _poll(self, shard: FakeShard, part: int) -> None:
+    async def _poll(self, shard: FakeShard, part: int, tasks: asyncio.TaskGroup) -> None:
         at = 0
         while True:
             new = self._visible(shard, part)[at:]
@@ -124,7 +126,7 @@ class Poller:
             if len(new) < self._mapping.batch_size and not self._is_draining:
                 await asyncio.sleep(self._mapping.window_seconds)
             batch = self._visible(shard, part)[at : at + self._random.randint(1, self._mapping.batch_size)]
-            await self._deliver(batch)
+            await self._deliver(batch, tasks)
             at += len(batch)
 
     def _all(self, shard: FakeShard, part: int) -> list[Record]:
@@ -141,7 +143,7 @@ class Poller:
             found.append(record)
         return found
 
-    async def _deliver(self, batch: list[Record]) -> None:
+    async def _deliver(self, batch: list[Record], tasks: asyncio.TaskGroup) -> None:
         pending = [batch]
         while pending:
             part = pending.pop(0)
@@ -149,6 +151,8 @@ class Poller:
             if start is None:
                 if self._random.random() < self._mapping.repeats:
                     await self._invoke(part)
+                if self._random.random() < self._mapping.late_repeats:
+                    tasks.create_task(self._invoke_later(part), name="late repeat")
                 continue
             rest = part[start:]
             await asyncio.sleep(self._random.choice([0.0, 0.1, 1.0]))
@@ -157,6 +161,10 @@ class Poller:
                 pending[:0] = [rest[:middle], rest[middle:]]
             else:
                 pending.insert(0, rest)
+
+    async def _invoke_later(self, batch: Sequence[Record]) -> None:
+        await asyncio.sleep(self._random.choice([0.0, 0.1, 0.7, 3.0]))
+        await self._invoke(batch)
 
     async def _invoke(self, batch: Sequence[Record]) -> int | None:
         """Where the batch must go on; None when all of it is settled."""

@@ -9,7 +9,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from service.config import load_settings
-from service.errors import ChangeError
+from service.errors import ChangeError, ThrottledError
 from service.model import ItemWrite, Put, ViewType
 from tests.fakes.clock import run_virtual
 from tests.fakes.event_source import Mapping, Poller, beside
@@ -26,6 +26,7 @@ STEPS = st.lists(
         st.tuples(st.just("put"), st.integers(0, 3), st.integers(0, 1)),
         st.tuples(st.just("delete"), st.integers(0, 3)),
         st.tuples(st.just("wait"), st.sampled_from([0.0, 0.02, 0.3, 2.0])),
+        st.tuples(st.just("slow"), st.integers(1, 7)),
     ),
     min_size=5,
     max_size=60,
@@ -43,6 +44,7 @@ def mappings(**fixed):
         "timeouts": st.sampled_from([0.0, 0.4]),
         "lost_answers": st.sampled_from([0.0, 0.3]),
         "repeats": st.sampled_from([0.0, 0.3]),
+        "late_repeats": st.sampled_from([0.0, 0.3]),
     }
     return st.builds(Mapping, **(free | {name: st.just(value) for name, value in fixed.items()}))
 
@@ -70,6 +72,9 @@ async def perform(world, steps):
             world.source.put({"key": {"S": f"k{rest[0]}"}, "value": {"N": str(rest[1])}})
         elif kind == "delete":
             world.source.delete({"key": {"S": f"k{rest[0]}"}})
+        elif kind == "slow":
+            for call in ("replica.put", "replica.delete"):
+                world.plan.fail_next(call, ThrottledError("slow down", "ThrottlingException"), times=rest[0])
         else:
             await asyncio.sleep(rest[0])
         await asyncio.sleep(0.01)
