@@ -189,6 +189,8 @@ class SourceMapping:
     last_result: str
     reports_failures: bool
     """What the function answers counts (`ReportBatchItemFailures`)."""
+    changed_at: float
+    """When it was last configured or switched, in seconds since the epoch."""
 
 
 class SourceMappings(Protocol):

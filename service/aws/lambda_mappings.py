@@ -52,6 +52,7 @@ def _mapping(entry: dict[str, Any]) -> SourceMapping:
         state=entry.get("State", ""),
         last_result=entry.get("LastProcessingResult", ""),
         reports_failures="ReportBatchItemFailures" in entry.get("FunctionResponseTypes", []),
+        changed_at=entry["LastModified"].timestamp(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.errors import DynamirrorError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.report import RETENTION_HOURS, WARN_AFTER_HOURS
 from service.operations.status import PipelineState
 from service.ports import Clock, SourceMapping, SourceMappings
 
@@ -46,6 +47,12 @@ class PipelineMapping:
             )
         if seen.last_result and not seen.last_result.startswith(("OK", "No records processed")):
             found.append(f"the last batch of {seen.function_arn} failed ({seen.last_result}): its log says why")
+        hours = (self._clock.now() - seen.changed_at) / 3600
+        if seen.state == "Disabled" and hours > WARN_AFTER_HOURS:
+            found.append(
+                f"the mapping {seen.id} has been off for {hours:.1f} hours; the stream keeps {RETENTION_HOURS} hours, "
+                "what is older is lost: resume soon, or verify with repair afterwards"
+            )
         return found
 
     async def look_periodically(self) -> None:
