@@ -10,6 +10,7 @@ import pytest
 from service import lambda_handler
 from tests.servers import create_streamed_table, environment, read_stream, sdk_client, set_stream
 from tests.servers.functions import contents
+from tests.servers.recorder import recording
 
 METADATA = ("timestamp", "dynamirror_sequence")
 
@@ -85,6 +86,20 @@ async def test_everything_that_the_stream_has_comes_out_equal_however_often(serv
         assert await contents(dynamodb, pipeline["replica"], *METADATA) == source
         numbered = await contents(dynamodb, pipeline["replica"])
         assert all("timestamp" in item for item in numbered.values())
+
+
+async def test_a_warm_invocation_looks_at_its_items_and_at_nothing_else(server, pipeline, monkeypatch):
+    async with clients(server) as (dynamodb, streams), recording(server) as (recorded, recorder):
+        for side in ("SOURCE", "REPLICA"):
+            monkeypatch.setenv(f"DYNAMIRROR_{side}_ENDPOINT_URL", recorded.endpoint_url)
+        arn = await create_streamed_table(dynamodb, pipeline["source"])
+        await create_streamed_table(dynamodb, pipeline["replica"], view_type=None)
+        for key in ("cold", "warm"):
+            recorder.asked.clear()
+            await dynamodb.put_item(TableName=pipeline["source"], Item={"key": {"S": key}})
+            assert await invoke(await event_of(streams, arn)) == {"batchItemFailures": []}
+        source, replica = pipeline["source"], pipeline["replica"]
+        assert recorder.asked == {("GetItem", source), ("GetItem", replica), ("PutItem", replica)}
 
 
 async def test_a_start_that_failed_is_made_anew_by_the_next_invocation(server, pipeline):
