@@ -10,6 +10,7 @@ import cfnlint
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from service.aws.lambda_mappings import LambdaMappings
 from tests.markdown import Document
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -59,6 +60,26 @@ def test_the_document_deploys_with_parameters_that_the_template_has():
     parameters = cfn_yaml.load(str(TEMPLATE))["Parameters"]
     assert given <= parameters.keys()
     assert {name for name, parameter in parameters.items() if "Default" not in parameter} <= given
+
+
+async def test_the_pause_of_a_mapping_needs_what_its_policy_allows_and_no_more():
+    asked = set()
+
+    class Client:
+        """The SDK's, as far as names go."""
+
+        def __getattr__(self, method: str) -> Any:
+            async def call(**request: Any) -> dict[str, Any]:
+                asked.add("lambda:" + "".join(word.capitalize() for word in method.split("_")))
+                return {"EventSourceMappings": []}
+
+            return call
+
+    mappings = LambdaMappings(Client())
+    await mappings.of_stream("arn:stream")
+    await mappings.switch("id", is_on=False)
+    policy = json.loads((DEPLOY / "iam" / "optional-pause-lambda.json").read_text())
+    assert asked == {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)

@@ -57,7 +57,10 @@ async def admin(pipeline, ministack):
 
 async def done(admin, path):
     async def is_over():
-        job = (await admin.get(path)).json()["items"][0]
+        answer = await admin.get(path)
+        if answer.status_code == 503:  # the control table took longer than a request may
+            return None
+        job = answer.json()["items"][0]
         return job if job["state"] != "running" else None
 
     job = await until(is_over, f"{path} are over", 120)
