@@ -20,14 +20,14 @@ class Intents:
 
     def __init__(self, shape: Shape, *, skips_ttl_deletes: bool) -> None:
         self._shape = shape
-        self._skips_ttl_deletes = skips_ttl_deletes
+        self.skips_ttl_deletes = skips_ttl_deletes
 
     def of(self, change: Change, looked_up: Image | None) -> Intent | None:
         """None if a filter or the transform leaves the change out. Raises ChangeError.
 
         `looked_up` is the source's present item, for a record that carries none.
         """
-        if change.is_ttl_delete and self._skips_ttl_deletes:
+        if change.is_ttl_delete and self.skips_ttl_deletes:
             return None
         raw = looked_up if change.effect is Effect.LOOK_UP else change.image
         if raw is None:

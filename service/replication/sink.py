@@ -7,6 +7,7 @@ and the next older one of its group is tried. A crash here costs nothing: nothin
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
@@ -27,6 +28,10 @@ Settle = Callable[[Sequence[Change]], None]
 Group = list[Change]
 """Changes of one key, oldest first."""
 Refused = tuple[Change, ChangeError]
+
+
+SLOW_SECONDS = 0.5
+"""A change is taken to need as long from its table through the stream into another process."""
 
 
 class Pending:
@@ -162,8 +167,13 @@ class Sink:
         else:
             self._settle_written([pending])
 
+    async def _look_again(self, key: ItemKey) -> None:
+        """After a slow write, where others apply the stream too: a later change may have found nothing to do yet."""
+        with contextlib.suppress(ChangeError):  # that state's own record becomes a dead letter
+            await self._guard.refresh(key, deletes=not self.intents.skips_ttl_deletes)
+
     async def _write_guarded(self, pending: Pending, images: dict[ItemKey, Image]) -> None:
-        change, write = pending.change, pending.write
+        change, write, began = pending.change, pending.write, self._clock.monotonic()
         try:
             if isinstance(write, Put):
                 assert pending.raw is not None
@@ -174,6 +184,8 @@ class Sink:
             await self._replace(pending, error, images)
             return
         if outcome.took_effect:
+            if self._window.is_shared and self._clock.monotonic() - began > SLOW_SECONDS:
+                await self._look_again(change.key)
             self._settle_written([pending], guarded=1)
             return
         settled = ChangesSettled(

@@ -78,3 +78,22 @@ async def test_a_key_that_changes_all_the_time_is_not_written_for_ever(world: Wo
             world.source.put({**ITEM, "value": {"N": str(world.clock.now())}})
             await asyncio.sleep(0)
     assert 1 <= sum(world.replica.writes.values()) <= MAX_LOOKS_AGAIN + 1
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_an_invocation_that_is_at_work_still_when_its_batch_was_sent_again_brings_nothing_back(
+    world: World, keeps: bool
+) -> None:
+    settings = settings_of(skip_ttl_deletes=str(keeps))
+    world.source.put(ITEM)
+    slow = await engine_on(world.process(), settings)
+    world.plan.fail_next("replica.put", ThrottledError("slow down", "ThrottlingException"), times=6)
+    at_work = asyncio.create_task(slow.apply(records(world), 30.0))
+    await until(lambda: world.plan.seen["replica.put ThrottledError"] > 0)
+    world.source.delete(ITEM, is_ttl=keeps)
+    again = await engine_on(world.process(), settings)
+    assert await again.apply(records(world), 30.0) is None
+    assert not at_work.done()
+    assert await at_work is None
+    assert len(world.replica.items) == int(keeps), "what time to live removes is kept where that is configured"
+    check_never_back(world)
