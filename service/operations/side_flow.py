@@ -48,6 +48,7 @@ class SideFlow(Replicator):
         self.lanes = writing.lanes
         self.sink = writing.sink
         self.guard = writing.guard
+        self.copier = writing.copier
         self.gate = writing.gate
         self.window = writing.window
         self.requests = writing.requests

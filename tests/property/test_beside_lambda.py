@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from service.errors import ThrottledError
 from service.model import ViewType
+from service.operations.beside import beside
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside
@@ -58,7 +59,9 @@ class Admin:
 
     async def copy(self, number):
         key = {"key": {"S": f"k{number}"}}
-        await self._persistently(lambda flow: replicate_item(flow, self.source, self.process.clock, key))
+        await self._persistently(
+            lambda flow: beside(flow, lambda: replicate_item(flow, self.source, self.process.clock, key), "one item")
+        )
 
     async def _persistently(self, ask):
         """Asked again when the lease was lost meanwhile, or another snapshot runs."""
