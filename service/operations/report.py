@@ -238,13 +238,13 @@ class Report:
 
 def shard_views(flow: Replicator) -> dict[ShardId, ShardView]:
     """What lag is made of, for each shard that is being read or holds unsettled changes."""
-    open_ids = {reader.shard.shard_id for reader in flow.readers.open_readers()}
+    still_open = {reader.shard.shard_id: reader for reader in flow.readers.open_readers()}
     views = {}
-    for shard_id, reader in flow.readers.readers.items():
+    for shard_id, reader in (flow.readers.readers | still_open).items():
         progress = flow.progress.shards.get(shard_id)
         ended = shard_id in flow.readers.ended_at
         views[shard_id] = ShardView(
-            is_open=shard_id in open_ids,
+            is_open=shard_id in still_open,
             oldest_unsettled_at=progress.oldest_unsettled_at if progress else None,
             read_up_to=reader.read_up_to,
             # An ended shard without a known child has no tip: its child holds what comes next.

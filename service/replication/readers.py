@@ -65,6 +65,8 @@ class Readers:
         self._has_ended = asyncio.Event()
         self.shards: dict[ShardId, Shard] = {}
         self.readers: dict[ShardId, ShardReader] = {}
+        self._finished: dict[ShardId, ShardReader] = {}
+        """Of listed shards that a former process read to their end: they tell that children are not listed yet."""
         self.ended_at: dict[ShardId, float] = {}
         """Shards that were read to their end, by this process or a former one, and when."""
         self.started_at = clock.now()
@@ -111,17 +113,20 @@ class Readers:
         lost_sight = self._lost_sight()
         return [
             reader
-            for shard_id, reader in self.readers.items()
+            for shard_id, reader in (*self.readers.items(), *self._finished.items())
             if shard_id not in self.ended_at or shard_id in lost_sight
         ]
 
     def _lost_sight(self) -> set[ShardId]:
-        """Shards read to their end here, of which the list may not show all children yet."""
+        """Listed shards that were read to their end, of which the list may not show all children yet.
+
+        When a former process ended one is not known: it may have been right before this one began.
+        """
         parents = {shard.parent_id for shard in self.shards.values()}
         oldest = self._discovered_at - LISTING_SECONDS
         return {
             shard_id
-            for shard_id in self.readers
+            for shard_id in (*self.readers, *self._finished)
             if shard_id in self.ended_at and (shard_id not in parents or self.ended_at[shard_id] > oldest)
         }
 
@@ -146,6 +151,11 @@ class Readers:
         ]
         for shard in starting:
             self._start(shard)
+        self._finished = {
+            shard.shard_id: self._finished.get(shard.shard_id) or self._reader(shard)
+            for shard in stream.shards
+            if shard.shard_id in self.ended_at and shard.shard_id not in self.readers
+        }
         return starting
 
     def _check_vanished(self) -> None:
@@ -186,17 +196,20 @@ class Readers:
     def _start(self, shard: Shard) -> None:
         saved = self._saved.get(shard.shard_id)
         position = saved.position if saved else Position()
-        reader = self._at_tip.pop(shard.shard_id, None) or ShardReader(
+        reader = self._at_tip.pop(shard.shard_id, None) or self._reader(shard, position)
+        self.readers[shard.shard_id] = reader
+        self._progress.start(shard.shard_id, shard.parent_id, position)
+        self._observer.observe(ShardStarted(shard.shard_id, str(position.after or position.start)))
+
+    def _reader(self, shard: Shard, position: Position | None = None) -> ShardReader:
+        return ShardReader(
             shard,
-            position,
+            position or Position(),
             self._streams,
             self._clock,
             poll_seconds=self._poll_seconds,
             limit=self._queue.max_records,
         )
-        self.readers[shard.shard_id] = reader
-        self._progress.start(shard.shard_id, shard.parent_id, position)
-        self._observer.observe(ShardStarted(shard.shard_id, str(position.after or position.start)))
 
     async def _read_shard(self, shard: Shard) -> None:
         reader = self.readers[shard.shard_id]

@@ -8,6 +8,8 @@ import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from service.control import Checkpoint
 from service.errors import GapError, HaltError, ThrottledError, UnavailableError
 from service.model import Page, Position, SequenceNumber, ShardId, StartAt, StreamStatus
@@ -173,6 +175,25 @@ async def test_a_second_child_that_is_listed_later_is_found_e19():
         assert [child in readers.readers for child in children] == [True, False]
         await asyncio.sleep(4)
         assert children[1] in readers.readers
+
+
+@pytest.mark.parametrize("late", [(20.0, 20.0), (0.0, 7.0)])
+async def test_children_of_a_shard_that_a_former_process_ended_are_missed_until_they_are_listed_e19(late):
+    """It stopped right after the shard's end, before the list showed what came next (I8)."""
+    reading = Reading()
+    (parent,) = reading.stream.open_shards
+    children = reading.stream.split()
+    for child, seconds in zip(children, late, strict=True):
+        reading.stream.shards[child].listed_at += seconds
+    readers = await reading.readers(Checkpoint(parent.shard_id, Position(), is_closed=True))
+    async with reading.running(readers):
+        await asyncio.sleep(max(late) - 1)
+        assert parent.shard_id in {reader.shard.shard_id for reader in readers.open_readers()}
+        await asyncio.sleep(2)
+        assert set(children) <= readers.readers.keys()
+        await asyncio.sleep(15)
+        assert parent.shard_id not in {reader.shard.shard_id for reader in readers.open_readers()}
+        assert parent.shard_id not in readers.readers
 
 
 async def test_a_burst_of_shard_ends_asks_for_the_list_at_most_twice_a_second_e2():
