@@ -1,7 +1,7 @@
 """The gate that every request to the replica passes: the one owner of pause, trust in the lease, and pressure.
 
-Pressure waits, nothing is dropped: throttling lowers the number of requests under way and raises it again slowly,
-`max_per_second` caps item writes, and a pause holds new requests back until it ends.
+Pressure waits, nothing is dropped: throttling lowers the number of requests under way, and their pace, and raises
+both again slowly; `max_per_second` caps item writes, and a pause holds new requests back until it ends.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from service.ports import Clock
+from service.replication.pace import Pace
 
 LOWER_AT_MOST_EVERY_SECONDS = 0.1
 """The requests that are under way when throttling begins fail together; they count as one sign."""
@@ -29,6 +30,7 @@ class WriteGate:
         self._free_at = 0.0
         self._lowered_at = float("-inf")
         self._check_trust = check_trust
+        self._pace = Pace(clock)
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -44,6 +46,8 @@ class WriteGate:
         """Before one request that writes so many items; `leave` after it, whatever came of it."""
         if self._max_per_second:
             await self._wait_for_rate(items)
+        if self._pace.per_second is not None:
+            await self._pace.wait(items)
         while self.is_paused or self.in_flight >= self.limit:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
@@ -87,15 +91,17 @@ class WriteGate:
         self.is_paused = False
         self._wake()
 
-    def throttled(self) -> None:
-        """The replica asked for less."""
+    def throttled(self, unprocessed: int = 0) -> None:
+        """The replica asked for less; so many items of a request that went through were not taken."""
+        self._pace.throttled(unprocessed)
         now = self._clock.monotonic()
         if now - self._lowered_at >= LOWER_AT_MOST_EVERY_SECONDS:
             self._lowered_at = now
             self._limit = max(1.0, self._limit * LOWERING)
 
-    def succeeded(self) -> None:
+    def succeeded(self, items: int = 1) -> None:
         """A request went through: one more at a time after about as many successes as are under way."""
+        self._pace.took(items)
         if self._limit < self._writers:
             self._limit = min(float(self._writers), self._limit + 1.0 / self._limit)
             self._wake()

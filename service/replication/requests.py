@@ -138,7 +138,7 @@ class Requests:
             written([key for key in left if key not in unprocessed])
             left = [key for key in left if key in unprocessed]
             if left:
-                self._left_unprocessed()
+                self._left_unprocessed(len(left))
                 await backoff.wait()
 
     async def attempt(self, call: Callable[[], Awaitable[Answer]], items: int) -> Answer:
@@ -151,7 +151,7 @@ class Requests:
             raise
         finally:
             self._gate.leave()
-        self._gate.succeeded()
+        self._gate.succeeded(items)
         self.refusal = None
         self.failing_since = None
         return answer
@@ -166,9 +166,9 @@ class Requests:
             self.failing_since = self._clock.now()
         self._observer.observe(Retried("replica", error.cause, is_throttle))
 
-    def _left_unprocessed(self) -> None:
-        """The replica took only a part of a batch: it asks for less."""
-        self._gate.throttled()
+    def _left_unprocessed(self, items: int) -> None:
+        """The replica did not take so many items of a batch: it asks for less."""
+        self._gate.throttled(items)
         self._observer.observe(Retried("replica", "UnprocessedItems", is_throttle=True))
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str = "source") -> Answer:
