@@ -6,6 +6,7 @@ Every item that is put has a value that was never written before, so that a stat
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from typing import Any
@@ -40,20 +41,22 @@ class Workload:
         self._poison = poison
         self.writes = 0
         self.poisoned = 0
+        self._is_over = asyncio.Event()
 
     async def __aenter__(self) -> Workload:
         self._task = asyncio.create_task(self._write_on(), name="workload")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
+        """The last write is whole, and done: nothing comes after it."""
+        self._is_over.set()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _write_on(self) -> None:
-        while True:
-            # Shielded, so that the last write is whole when the workload ends.
-            await asyncio.shield(self.write_once())
-            await asyncio.sleep(self._pause_seconds)
+        while not self._is_over.is_set():
+            await self.write_once()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), self._pause_seconds)
 
     async def write_once(self) -> None:
         self.writes += 1
