@@ -92,7 +92,10 @@ class Report:
         flow = self._pipeline.replicator
         if self._pipeline.reason is None and flow is not None and flow.requests.refusal is not None:
             return f"the replica refuses all writes: {flow.requests.refusal}"
-        return self._pipeline.reason or self._pipeline.holder.failure
+        reason, failure = self._pipeline.reason, self._pipeline.holder.failure
+        if reason and failure and self._pipeline.state is PipelineState.STANDBY:
+            return f"{reason}: {failure}"
+        return reason or failure
 
     def _source(self) -> SourceStatus:
         source = self._pipeline.outside.source

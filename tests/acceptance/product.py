@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ import httpx
 from tests.servers import Server, environment
 
 COMMAND = str(Path(sys.executable).with_name("dynamirror"))
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 POLL_SECONDS = 0.05
 
 
@@ -33,8 +34,20 @@ class Product:
     folder = os.sep
     """The working directory: where no `.env` can be."""
 
-    def __init__(self, source: Server, tables: tuple[str, str], *, replica: Server | None = None, **settings: object):
-        """`tables` are the source's and the replica's names; `settings` as the contract names them, in lower case."""
+    def __init__(
+        self,
+        source: Server,
+        tables: tuple[str, str],
+        *,
+        replica: Server | None = None,
+        more: Mapping[str, str] | None = None,
+        **settings: object,
+    ):
+        """`tables` are the source's and the replica's names; `settings` as the contract names them, in lower case.
+
+        `more` are further environment variables.
+        """
+        self._more = dict(more or {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = {
@@ -47,7 +60,9 @@ class Product:
             "LOG_FORMAT": "json",
         } | {name.upper(): value for name, value in settings.items()}
         self._process: asyncio.subprocess.Process | None = None
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=60)
+        token = self._settings.get("ADMIN_TOKEN")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=60, headers=headers)
         self.errors = b""
 
     async def __aenter__(self) -> Self:
@@ -65,23 +80,28 @@ class Product:
 
     async def start(self, *options: str) -> Self:
         """`dynamirror run`, with options. Returns when the admin API answers. Fails if the process ends before."""
+        process = await self.launch(*options)
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._is_alive():
+                assert process.returncode is None, f"it ended with {process.returncode}: {self.errors!r}"
+                await asyncio.sleep(POLL_SECONDS)
+        return self
+
+    async def launch(self, *options: str) -> asyncio.subprocess.Process:
+        """The same, but does not wait for anything."""
         given = {f"DYNAMIRROR_{name}": str(value) for name, value in self._settings.items()}
         self._process = await asyncio.create_subprocess_exec(
             *self.program,
             "run",
             *options,
-            env=environment() | given,
+            env=environment() | given | self._more,
             cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
         self._reading = asyncio.create_task(self._keep_errors(), name="stderr")
-        async with asyncio.timeout(START_SECONDS):
-            while not await self._is_alive():
-                assert self._process.returncode is None, f"it ended with {self._process.returncode}: {self.errors!r}"
-                await asyncio.sleep(POLL_SECONDS)
-        return self
+        return self._process
 
     async def _keep_errors(self) -> None:
         assert self._process is not None

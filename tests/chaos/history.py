@@ -210,9 +210,8 @@ class History:
         check_witness(night.proxy.witness)
         await self._check_dead_letters()
         night.proxy.plan.of[Role.REPLICA].poison = None
-        answer = await night.product.post("/dead-letters/redrive", {"all": True})
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["failed"] == 0, answer.json()
+        redriven = await night.redrive()
+        assert redriven["failed"] == 0, redriven
         await night.check_equal()
         check_witness(night.proxy.witness)
         await self.process.terminate()

@@ -82,7 +82,7 @@ class Night:
     async def delete(self, **key: Any) -> None:
         await self.dynamodb.delete_item(TableName=self.source, Key=key)
 
-    async def until(self, is_so: Callable[[], bool], seconds: float = 30.0, what: str = "it") -> None:
+    async def until(self, is_so: Callable[[], bool], seconds: float = 60.0, what: str = "it") -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not is_so():  # noqa: ASYNC110 what is waited for is anything that the proxy knows
@@ -134,6 +134,17 @@ class Night:
         answer = await self.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
         found = answer.get("Item")
         return None if found is None else {name: value for name, value in found.items() if name not in METADATA}
+
+    async def redrive(self) -> dict[str, int]:
+        """All dead letters, asked for again while it stands by or can't reach the control table."""
+        async with asyncio.timeout(60):
+            while True:
+                answer = await self.product.post("/dead-letters/redrive", {"all": True})
+                if answer.status_code == 200:
+                    counts: dict[str, int] = answer.json()
+                    return counts
+                assert answer.status_code in (409, 503), answer.text
+                await asyncio.sleep(0.2)
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """All pages of the list."""

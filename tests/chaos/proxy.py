@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self
@@ -25,9 +26,10 @@ from tests.chaos.faults import FaultPlan, Outage, Role
 from tests.chaos.virtual_stream import RefusalError, VirtualStream
 from tests.chaos.witness import Flight, Request, Witness
 from tests.chaos.writes import SINGLE_WRITES, Writes, WriteSplit
-from tests.servers import post
+from tests.servers import CREDENTIALS, post
 
 _STREAM_TARGET = "DynamoDBStreams_20120810"
+_CREDENTIAL = re.compile(r"Credential=[^/]*/")
 _THROTTLES = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
 
 
@@ -48,6 +50,8 @@ class Proxy:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.before_write: Callable[[], Awaitable[None]] | None = None
         """A test may stop the world right before a write of the replica is passed on."""
+        self.judge: Callable[[Mapping[str, str]], Answer | None] = lambda headers: None
+        """Whether a request with these headers is let in; the answer if not."""
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
@@ -134,6 +138,9 @@ class Proxy:
         request: web.BaseRequest,
     ) -> tuple[str, web.StreamResponse]:
         """What came of it, in a word, and the response that was sent."""
+        refusal = self.judge(request.headers)
+        if refusal is not None:
+            return "refused", await send(request, refusal)
         faults = self.plan.of[role]
         if faults.outage is not None:
             self.plan.note(role, f"outage ({faults.outage})")
@@ -225,8 +232,11 @@ class Proxy:
             return self._writes.note_effect(operation, split, answer)
 
     async def _forward(self, request: web.BaseRequest, body: bytes) -> Answer:
-        names: Iterable[str] = ("Content-Type", "X-Amz-Target", "Authorization", "X-Amz-Date", "X-Amz-Security-Token")
+        names: Iterable[str] = ("Content-Type", "X-Amz-Target", "Authorization", "X-Amz-Date")
         headers = {name: request.headers[name] for name in names if name in request.headers}
+        # The emulator keeps an account's tables by the access key, and looks at nothing else of a signature.
+        own = f"Credential={CREDENTIALS['aws_access_key_id']}/"
+        headers["Authorization"] = _CREDENTIAL.sub(own, headers.get("Authorization", ""))
         for attempt in (1, 2, 3):
             with contextlib.suppress(aiohttp.ServerDisconnectedError):  # a kept connection that the emulator closed
                 async with self._http.post(self.endpoint_url + "/", data=body, headers=headers) as answer:
