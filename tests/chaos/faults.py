@@ -68,6 +68,7 @@ class TableFaults:
     """An error code and its message, for every request: `("AccessDeniedException", "…")`."""
     poison: re.Pattern[str] | None = None
     """Keys (canonical JSON) whose writes are invalid; a batch with one of them is refused as a whole."""
+    poison_message: str = "One or more parameter values were invalid: refused on purpose"
     writes_per_second: float | None = None
     """The capacity for writes; what is over it is throttled, or left unprocessed."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+from collections.abc import Callable
 
 from tests.acceptance.product import Product
 
@@ -12,6 +11,9 @@ LOG_BYTES = 200_000
 
 class Watched(Product):
     """Keeps the end of its log only, and tells whether the process has ended."""
+
+    told: Callable[[bytes], object] = staticmethod(lambda line: None)
+    """What a test does with each line of the log."""
 
     @property
     def return_code(self) -> int | None:
@@ -35,13 +37,5 @@ class Watched(Product):
         assert self._process is not None
         assert self._process.stderr is not None
         while line := await self._process.stderr.readline():
+            self.told(line)
             self.errors = (self.errors + line)[-LOG_BYTES:]
-
-    async def start_and_kill(self, seconds: float) -> None:
-        """kill -9 so long after the start, whatever it is doing then."""
-        with contextlib.suppress(TimeoutError, AssertionError):
-            async with asyncio.timeout(seconds):
-                await self.start()
-                await asyncio.sleep(seconds)
-        if self.is_running:
-            await self.kill()

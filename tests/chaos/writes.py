@@ -50,7 +50,7 @@ class Writes:
         faults = self._plan.of[Role.REPLICA]
         if faults.poison is not None and any(faults.poison.search(key) for key, _, _ in requests):
             self._plan.note(Role.REPLICA, "poison")
-            return error("ValidationException", "One or more parameter values were invalid: refused on purpose", 400)
+            return error("ValidationException", faults.poison_message, 400)
         allowed = self._allowed(len(requests))
         done, left = requests[:allowed], requests[allowed:]
         if operation == _BATCH and len(done) > 1 and self._plan.strikes(Role.REPLICA, "unprocessed"):
