@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.faults import Role
@@ -104,4 +105,31 @@ async def test_records_that_nobody_can_read_are_kept_and_stop_nothing(a_night: A
         status = await night.product.until(lambda status: status["dead_letters"] == 4)
         assert status["state"] == "running"
         assert len(spoiled) == 4
+        assert await night.product.stop() == 0
+
+
+def refuses_poison(item: dict[str, Any]) -> dict[str, Any] | None:
+    """A transform that some items are too much for."""
+    if "poison" in item["key"]["S"]:
+        raise LookupError("this one is too much")
+    return item
+
+
+async def test_a_transform_that_raises_costs_the_other_keys_no_request(a_night: ANight) -> None:
+    """I7: the others go in the same batches as if nothing had happened."""
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    async with a_night(transform=f"{__name__}:{refuses_poison.__name__}", more=path) as night:
+        for number in range(400):
+            await night.put(key={"S": f"k{number}" if number % 4 else f"poison{number}"}, n={"N": "1"})
+        await night.until_seen()
+        await night.product.start()
+        await night.until_applied(but=is_poison)
+        status = await night.product.until(lambda status: status["dead_letters"] == 100)
+        assert status["totals"]["records_applied"] == 300
+        writes = [one for one in night.proxy.witness.since(0, Role.REPLICA, writes_only=True) if one.outcome == "200"]
+        # 300 items in batches of up to 25 need 12 requests; 16 lanes share them.
+        assert len(writes) < 60, f"{len(writes)} requests"
+        assert await night.check_equal(is_poison) == 400
+        letters = await night.dead_letters()
+        assert all("LookupError" in letter["error"] for letter in letters), letters[0]
         assert await night.product.stop() == 0
