@@ -46,7 +46,7 @@ async def test_ten_kills_under_load_lose_nothing_and_take_nothing_back(
             assert await product.stop() == 0
 
 
-async def test_the_second_process_goes_on_within_the_lease_time_when_the_first_is_killed(
+async def test_the_second_process_goes_on_by_itself_when_the_first_is_killed(
     dynamodb_local: Server, unique_name: Callable[[str], str]
 ) -> None:
     """I5: one writes, the other stands by and takes over."""
@@ -68,8 +68,8 @@ async def test_the_second_process_goes_on_within_the_lease_time_when_the_first_i
 
             await first.kill()
             await dynamodb.put_item(TableName=source, Item={"key": {"S": "after"}, "n": {"N": "1"}})
-            # A lease time, and what a start of the flow needs on a busy machine.
-            await second.until(lambda status: status["state"] == "running", lease_seconds + 3)
+            # How soon is judged where the clock is the test's: unit/replication/test_lease.py.
+            await second.until_running(60)
             status = await second.until_caught_up()
             assert status["role"] == "active"
             assert await check_equal(dynamodb, source, replica) == 1

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.chaos.faults import Outage, Role
+from tests.chaos.night import Night
 from tests.chaos.sampler import Sampler
 from tests.chaos.test_unfit_replica import ANight, put_some, until_not_ready
 from tests.chaos.verdict import check_witness
@@ -48,42 +49,86 @@ async def test_without_the_control_table_nothing_is_written_once_the_lease_may_b
         await (await night.product.start()).until_running()
         async with Sampler(night) as sampler:
             night.proxy.plan.of[Role.CONTROL].outage = Outage.RESET
-            await asyncio.sleep(lease_seconds + 0.2)
+            await asyncio.sleep(lease_seconds + 1.0)  # a second in which a busy machine may notice what came before
             over_at = time.monotonic()
             await asyncio.sleep(2.0)
             late = night.proxy.witness.since(over_at, Role.REPLICA, writes_only=True)
             assert not late, f"{len(late)} writes after the lease had run out"
             night.proxy.plan.calm()
             await night.product.until_running()
-        await asyncio.sleep(0.5)
         assert not sampler.lies
-        assert len(night.proxy.witness.since(over_at, Role.REPLICA, writes_only=True)) > 0
+        await night.until(
+            lambda: bool(night.proxy.witness.since(over_at, Role.REPLICA, writes_only=True)), what="it writes again"
+        )
         check_witness(night.proxy.witness)
 
 
+async def generation(night: Night) -> str:
+    """The lease's: it grows with every new owner."""
+    key = {"pipeline": {"S": f"{night.source}--{night.replica}"}, "item": {"S": "lease"}}
+    answer = await night.dynamodb.get_item(TableName=night.control, Key=key, ConsistentRead=True)
+    number: str = answer["Item"]["generation"]["N"]
+    return number
+
+
 async def test_a_woken_process_writes_nothing_when_another_has_taken_over(a_night: ANight) -> None:
-    """I5, E63: SIGSTOP for longer than the lease, then SIGCONT."""
-    lease_seconds = 2.0
-    async with a_night(lease_seconds=lease_seconds) as night:
-        second = await night.another("second")
+    """I5, E63: SIGSTOP for longer than the lease, then SIGCONT; each of the two sleeps once."""
+    async with a_night(lease_seconds=2) as night:
+        products = {"first": night.product, "second": await night.another("second")}
         await (await night.product.start()).until_running()
-        await second.start()
+        await products["second"].start()
+        judged = 0
         async with Workload(night.dynamodb, night.source, seed=2, per_second=150, big=0.002):
-            for sleeper, waker, door in ((night.product, second, "first"), (second, night.product, "second")):
-                await asyncio.sleep(1.0)
+            for _ in range(8):
+                await asyncio.sleep(0.5)
+                active = [door for door, one in products.items() if (await one.status())["state"] == "running"]
+                if len(active) != 1:
+                    continue
+                door = active[0]
+                sleeper, waker = products[door], products["second" if door == "first" else "first"]
                 sleeper.freeze()
-                await waker.until_running(30)
-                await asyncio.sleep(1.0)
+                await waker.until_running(60)
+                owned = await generation(night)
                 woken_at = time.monotonic()
                 sleeper.wake()
                 await asyncio.sleep(2.0)
                 late = night.proxy.witness.since(woken_at, Role.REPLICA, door=door, writes_only=True)
+                role = (await sleeper.status())["role"]
+                if await generation(night) != owned:
+                    continue  # on a busy machine the other may have lost the lease again: then this one may write
                 assert not late, f"{len(late)} writes of a process that had lost its lease: {late[:3]}"
-                assert (await sleeper.status())["role"] == "standby"
+                assert role == "standby"
+                judged += 1
+                if judged == 2:
+                    break
+        assert judged == 2
         await night.until_applied()
         await night.check_equal()
         check_witness(night.proxy.witness)
-        assert await second.stop() == 0
+        assert [await product.stop() for product in products.values()] == [0, 0]
+
+
+async def test_a_woken_process_without_a_rival_asks_for_its_lease_before_it_writes(a_night: ANight) -> None:
+    """I5: what it was about to write when it fell asleep is not written on the strength of a lease that is over."""
+    async with a_night(lease_seconds=2) as night:
+        await (await night.product.start()).until_running()
+        witness = night.proxy.witness
+        async with Workload(night.dynamodb, night.source, seed=3, per_second=100, big=0):
+            await night.until(lambda: len(witness.replica) > 20, what="it writes")
+            night.product.freeze()
+            await asyncio.sleep(3.0)
+            woken_at = time.monotonic()
+            night.product.wake()
+            await night.until(
+                lambda: bool(witness.since(woken_at, Role.REPLICA, writes_only=True)), what="it writes again"
+            )
+        first = min(request.at for request in witness.since(woken_at, Role.REPLICA, writes_only=True))
+        asked = witness.since(woken_at, Role.CONTROL)
+        owned = [one for one in asked if one.operation == "UpdateItem" and one.outcome == "200" and one.at < first]
+        assert owned, f"written {first - woken_at:.3f} s after it woke, without a lease"
+        await night.until_applied()
+        await night.check_equal()
+        check_witness(witness)
         assert await night.product.stop() == 0
 
 
@@ -96,6 +141,8 @@ async def test_a_throttled_replica_is_asked_for_about_what_it_gives(a_night: ANi
         await night.product.start()
         await night.until_applied(60)
         requests = night.proxy.witness.since(0, Role.REPLICA, writes_only=True)
+        refused, sent = sum(request.outcome == "400" for request in requests), sum(r.writes for r in requests)
+        print(f"{len(requests)} requests, {refused} refused as a whole; {sent} items sent for 600 that were taken")
         # 100 writes a second in batches of up to 25: at the least 24 requests do it, and one in a while finds no room.
         assert len(requests) < 150, f"{len(requests)} requests for 600 items at 100 a second"
         assert night.proxy.plan.injected[Role.REPLICA, "left undone"] > 0
