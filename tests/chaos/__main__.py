@@ -28,14 +28,15 @@ def unique_name(word: str) -> str:
 
 
 class LongRun:
-    def __init__(self, server: Server, kills: int) -> None:
+    def __init__(self, server: Server, kills: int, seconds: float) -> None:
         self._server = server
         self._kills = kills
+        self._ends_at = time.monotonic() + seconds
         self.outcomes: list[Outcome] = []
         self.failed: list[int] = []
 
     async def play(self, seeds: Iterator[int]) -> None:
-        """Histories, one after the other, until enough processes were killed or the seeds are used up."""
+        """Histories, one after the other, until enough processes were killed, or the time or the seeds are used up."""
         for seed in seeds:
             began = time.monotonic()
             try:
@@ -48,7 +49,7 @@ class LongRun:
                 self.outcomes.append(outcome)
                 seconds = time.monotonic() - began
                 print(f"seed {seed} held: {outcome.kills} kills, {outcome.writes} writes, {seconds:.0f} s", flush=True)
-            if sum(outcome.kills for outcome in self.outcomes) >= self._kills:
+            if sum(outcome.kills for outcome in self.outcomes) >= self._kills or time.monotonic() > self._ends_at:
                 return
 
 
@@ -81,8 +82,8 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
     )
 
 
-async def long_run(server: Server, seeds: Iterator[int], kills: int, at_once: int) -> int:
-    run, began = LongRun(server, kills), time.monotonic()
+async def long_run(server: Server, seeds: Iterator[int], kills: int, seconds: float, at_once: int) -> int:
+    run, began = LongRun(server, kills, seconds), time.monotonic()
     await asyncio.gather(*(run.play(seeds) for _ in range(at_once)))
     if run.outcomes:
         print(table(run.outcomes), summary(run.outcomes, time.monotonic() - began), sep="\n\n")
@@ -95,11 +96,12 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     arguments.add_argument("--seed", type=int, help="play this history alone")
     arguments.add_argument("--kills", type=int, default=200)
+    arguments.add_argument("--minutes", type=float, default=120, help="begin no history after so long")
     arguments.add_argument("--at-once", type=int, default=1)
     given = arguments.parse_args()
     seeds = iter([given.seed]) if given.seed is not None else itertools.count(random.SystemRandom().randrange(10**6))
     with running("dynamodb-local") as server:
-        return asyncio.run(long_run(server, seeds, given.kills, given.at_once))
+        return asyncio.run(long_run(server, seeds, given.kills, given.minutes * 60, given.at_once))
 
 
 sys.exit(main())
