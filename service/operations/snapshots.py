@@ -83,6 +83,10 @@ class Snapshots:
         needed = flow.checkpoints.record.needs_snapshot
         try:
             unfinished = await flow.requests.read(self._log.unfinished, "control")
+            if unfinished is not None and flow.window.is_shared and not self._pipeline.settings.skip_ttl_deletes:
+                # Beside Lambda each copy is looked at again, lest it outlives a deletion that Lambda has applied
+                # meanwhile. A process that died in between has left that to us.
+                unfinished = unfinished[0], unfinished[1] | {"removes_extra": True}
             if unfinished is None and needed:
                 new = await flow.requests.read(lambda: self._new(removes_extra=bool(self._pipeline.gaps)), "control")
                 unfinished = new
