@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import profile, report
 from benchmarks.cases import Figure, Runner, Verdict, figures
 from tests.servers import running
 
@@ -17,7 +17,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the ratios once")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--write-results", action="store_true", help="write benchmarks/RESULTS.md")
+    parser.add_argument("--profile", action="store_true", help="only show where the time of the hot paths goes")
     given = parser.parse_args()
+    if given.profile:
+        with running("moto") as behind:
+            print(profile.tables(behind.endpoint_url))
+        return 0
     found: list[Figure] = []
     with running("moto") as behind:
         runner = Runner(behind.endpoint_url, given.quick, lambda line: print(line, file=sys.stderr, flush=True))

@@ -83,6 +83,7 @@ def figures(runner: Runner) -> Iterator[Figure]:
         yield from _sizes(runner)
         yield from _shards(runner)
         yield from _scans(runner)
+        yield from _lambda(runner)
         yield from _memory(runner)
         yield from _idle(runner)
 
@@ -192,6 +193,12 @@ def _scans(runner: Runner) -> Iterator[Figure]:
         found = runner.told(name, measure(Workload(records=0, table_items=20_000), runner.behind))
         yield Figure(name, "CPU an item", found.cpu_microseconds, "us")
         yield Figure(name, "rate", found.rate, "items/s", target)
+
+
+def _lambda(runner: Runner) -> Iterator[Figure]:
+    found = measuring.lambda_batches(runner.behind)
+    runner.tell(f"{'Lambda, 1,000 records':28} {measuring.median(found):9,.0f} ms CPU a batch")
+    yield Figure("Lambda", "CPU of a batch of 1,000", measuring.median(found), "ms", 50, is_ceiling=True)
 
 
 def _memory(runner: Runner) -> Iterator[Figure]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.programs import (
+    LAMBDA,
     LIMIT,
     OBVIOUS,
     PRODUCT,
@@ -19,6 +20,7 @@ from benchmarks.programs import (
     ask_json,
     free_port,
     measured,
+    output_of,
     product_settings,
     stub,
 )
@@ -174,6 +176,14 @@ def verification(workload: Workload, behind: str) -> Measured:
                 items_written=0,
                 requests=server.report()["requests"],
             )
+
+
+def lambda_batches(behind: str) -> list[float]:
+    """Milliseconds of CPU that the handler takes for 1,000 records, warm; one figure a batch."""
+    batches = 5
+    with stub(Workload(records=0, table_items=(batches + 1) * 1000), behind, counts_only=True) as server:
+        found: list[float] = json.loads(output_of([*LAMBDA, str(batches)], product_settings(server.url)))
+        return found
 
 
 def _is_reading(workload: Workload):

@@ -22,6 +22,7 @@ from tests.servers import environment
 HERE = Path(__file__).resolve().parent.parent
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ENDING_SECONDS = 30.0
+_LONGEST_SECONDS = 120.0
 
 
 def cores() -> tuple[int, int]:
@@ -117,6 +118,15 @@ def measured(command: list[str], given: Mapping[str, str], log: Path | None = No
             process.wait()
 
 
+def output_of(command: list[str], given: Mapping[str, str]) -> bytes:
+    """What a command prints that ends by itself, on the measured core."""
+    process = _started(command, cores()[0], given, stdout=subprocess.PIPE)
+    printed, _ = process.communicate(timeout=_LONGEST_SECONDS)
+    if process.returncode:
+        raise RuntimeError(f"{command} ended with {process.returncode}")
+    return printed
+
+
 def _started(command: list[str], core: int, given: Mapping[str, str], **pipes: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["taskset", "-c", str(core), *command],  # a process of its own: its children stay on that core too
@@ -145,6 +155,7 @@ def product_settings(url: str, **settings: object) -> dict[str, str]:
 
 PRODUCT = [str(Path(sys.executable).with_name("dynamirror")), "run"]
 OBVIOUS = [sys.executable, "-m", "benchmarks.obvious"]
+LAMBDA = [sys.executable, "-m", "benchmarks.lambda_batch"]
 LIMIT = [sys.executable, "-m", "benchmarks.limit"]
 
 

@@ -20,11 +20,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.replica import Replica
 from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, STREAM_ARN, Items, Stream, Workload, answer, iterator
 
 _KEEP_BYTES = 700_000_000
 _HEAD_END = b"\r\n\r\n"
-_SPLICED = re.compile(rb'"dynamirror_sequence": ?\{"S": ?"(\d{40})"\}, ?"pk": ?\{"S": ?"([^"]+)"')
 _KEYS = re.compile(rb'"pk": ?\{"S": ?"user-(\d{7})"\}')
 _EMPTY = answer(b"{}")
 _WRITTEN = answer(b'{"UnprocessedItems":{}}')
@@ -33,45 +33,6 @@ _THROTTLED = answer(
     b"400 Bad Request",
 )
 _FAILED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no","Item":%b}'
-
-
-class Replica:
-    """What was written: the last sequence number of each key. Owned by the stub's loop."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._final = stream.last_sequences()
-        self._last: dict[bytes, bytes] = {}
-        self._missing = len(self._final)
-        self.items_written = 0
-        self.order_violations = 0
-        self.last_write_at = 0.0
-        self.on_written: Callable[[bytes], None] = lambda sequence: None
-
-    @property
-    def is_complete(self) -> bool:
-        """Every key has its last state."""
-        return not self._missing
-
-    def write(self, body: bytes) -> None:
-        found = _SPLICED.findall(body)
-        self.items_written += len(found) or body.count(b'"PutRequest"') or 1
-        last, final = self._last, self._final
-        for sequence, key in found:
-            if sequence < last.get(key, b""):
-                self.order_violations += 1
-            elif sequence == final.get(key) != last.get(key):
-                self._missing -= 1
-            last[key] = sequence
-            self.on_written(sequence)
-        self.last_write_at = time.monotonic()
-
-    def newer(self, body: bytes) -> bytes | None:
-        """The item that a conditional put meets, when it is not older."""
-        for sequence, key in _SPLICED.findall(body):
-            held = self._last.get(key, b"")
-            if held >= sequence:
-                return b'{"pk":{"S":"%b"},"dynamirror_sequence":{"S":"%b"}}' % (key, held)
-        return None
 
 
 class Stub:
