@@ -46,6 +46,8 @@ class Measured:
     items_written: int
     requests: Mapping[str, int] = field(default_factory=dict)
     latencies: Sequence[float] = ()
+    write_seconds: float = 0.0
+    """How long the stub took for a write, where it was to take its time."""
 
     @property
     def rate(self) -> float:
@@ -115,6 +117,7 @@ def _run(server: RunningStub, program: Program, workload: Workload, log: Path) -
         items_written=report["items_written"],
         requests=report["requests"],
         latencies=report["latencies"],
+        write_seconds=report["write_seconds"],
     )
 
 
@@ -158,6 +161,8 @@ def verification(workload: Workload, behind: str) -> Measured:
         with measured(PRODUCT, product_settings(server.url, ADMIN_PORT=port), log) as program:
             _until(server, program, log, _is_reading(workload), START_SECONDS)
             server.go()
+            while ask_json(f"http://127.0.0.1:{port}/status")["state"] != "running":
+                time.sleep(LOOK_EVERY_SECONDS)
             url, started, before = f"http://127.0.0.1:{port}/verify", time.monotonic(), program.used()
             job = ask_json(url, {})
             while job["state"] == "running" and time.monotonic() < started + RUN_SECONDS:

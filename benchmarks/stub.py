@@ -49,6 +49,8 @@ class Stub:
         self._delay = workload.write_milliseconds / 1000
         self._tokens, self._filled_at = 0.0, 0.0
         self._latencies: list[float] = []
+        self._delays: list[float] = []
+        """How long each delayed write really took here: a timer comes late, by up to a millisecond."""
         self._held: list[Callable[[], None]] = []
         """Scans that came before the stream was opened: they begin with it."""
         self._counts_only = counts_only
@@ -118,9 +120,13 @@ class Stub:
             return
         self.replica.write(body)
         if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, reply, done)
+            asyncio.get_running_loop().call_later(self._delay, self._reply_late, reply, done, time.monotonic())
         else:
             reply(done)
+
+    def _reply_late(self, reply: Callable[[bytes], None], done: bytes, asked_at: float) -> None:
+        self._delays.append(time.monotonic() - asked_at)
+        reply(done)
 
     def _has_capacity(self, items: int) -> bool:
         now, capacity = time.monotonic(), self.workload.capacity
@@ -184,6 +190,7 @@ class Stub:
             "order_violations": replica.order_violations,
             "requests": dict(self.requests),
             "latencies": sorted(self._latencies),
+            "write_seconds": sum(self._delays) / len(self._delays) if self._delays else 0.0,
         }
 
     def _described_stream(self, asked: dict[str, Any]) -> dict[str, Any]:

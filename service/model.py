@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NewType, Self
+from typing import NewType
 
 import msgspec
 
@@ -26,32 +26,50 @@ class SequenceNumber(int):
     """A stream record's place in its shard: 21 to 40 digits, ordered as a number, never as text.
 
     Source of the digits: botocore, dynamodbstreams 2012-08-10, shape SequenceNumber (min 21, max 40). `str()` gives
-    them back exactly as they came: the emulators pad with zeros, and refuse the same number without them.
+    them back exactly as they came: the emulators pad with zeros, and refuse the same number without them. It has no
+    `__dict__`, so that a queue full of them is nothing to the garbage collector.
     """
 
-    _text: str
+    __slots__ = ()
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> SequenceNumber:
         """Raise ValueError, with what was expected, unless the text is 1 to 40 ASCII digits."""
         if not (text.isascii() and text.isdigit() and len(text) <= 40):
             raise ValueError(f"not a sequence number: {text[:60]!r} (expected 21 to 40 digits)")
-        number = cls(text)
-        number._text = text
-        return number
+        if len(text) == _SHORTEST or (len(text) > _SHORTEST and text[0] != "0"):
+            return cls(text)
+        return _OddlySpelled.of(text)
 
     @property
     def guard(self) -> str:
         """40 digits, so that DynamoDB compares the strings in the order of the numbers (a Number holds only 38)."""
-        return str(self).zfill(40)
+        return f"{self:040d}"
 
     def __str__(self) -> str:
-        try:
-            return self._text
-        except AttributeError:
-            return f"{int(self):021d}"
+        return f"{self:021d}"
 
     __repr__ = __str__
+
+
+class _OddlySpelled(SequenceNumber):
+    """One that is shorter than the shortest, or padded to more: it remembers how it was spelled."""
+
+    _text: str
+
+    @classmethod
+    def of(cls, text: str) -> _OddlySpelled:
+        number = cls(text)
+        number._text = text
+        return number
+
+    def __str__(self) -> str:
+        return self._text
+
+    __repr__ = __str__
+
+
+_SHORTEST = 21
 
 
 class ViewType(enum.StrEnum):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
 from service.ports import Clock, ReplicaTable, Table
@@ -34,16 +36,13 @@ SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""
 
 
-class Pending:
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """One key's group on its way: the write of its newest change, and all changes that the write settles."""
 
-    __slots__ = ("change", "group", "raw", "write")
-
-    def __init__(self, group: Group, change: Change, write: ItemWrite, raw: Image | None) -> None:
-        self.group = group
-        self.change = change
-        self.write = write
-        self.raw = raw
+    group: Group
+    change: Change
+    write: ItemWrite
+    raw: Image | None
 
 
 class Sink:

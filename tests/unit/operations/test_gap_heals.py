@@ -46,7 +46,7 @@ async def test_history_that_is_lost_while_it_runs_is_mended_by_itself(lose: Call
 
     async def look() -> Outside:
         streams = process.connection.to(world.source.stream, "streams")  # whichever is the table's stream by now
-        adapters = Adapters(streams, process.source, process.replica, process.control, process.clock)
+        adapters = Adapters(streams, process.source, process.replica, process.control, process.schema, process.clock)
         return Outside(adapters, await world.source.describe(), await world.replica.describe())
 
     outside = await look()
