@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any, Literal
 
@@ -28,8 +29,9 @@ class Replays:
         self._observer = observer
         self._log = JobLog(KIND, Replay, adapters.control, adapters.clock)
         self._run: ReplayRun | None = None
-        self._is_beginning = False
-        """One is being started, or an unfinished one looked for: two at once would be two runs."""
+        self._is_starting = False
+        self.has_looked = asyncio.Event()
+        """The running flow knows whether a replay goes on: one that is started before would be a second run."""
         pipeline.on_flow_started.append(self._go_on)
 
     async def newest(self) -> list[Replay]:
@@ -60,11 +62,12 @@ class Replays:
         """
         if sum(start is not None for start in (sequence_number, from_time, from_)) != 1:
             raise InvalidError("a replay begins at exactly one of `sequence_number`, `from_time` and `from`")
+        await self.has_looked.wait()
         if self._run is not None:
             raise ConflictError(f"the replay {self._run.job.id} runs already")
-        if self._is_beginning:
-            raise ConflictError("a replay is being started, or an unfinished one looked for; ask again")
-        self._is_beginning = True
+        if self._is_starting:
+            raise ConflictError("another replay is being started")
+        self._is_starting = True
         try:
             place, owner = await self._place(flow, sequence_number, shard_id, from_time)
             job = Replay(
@@ -82,7 +85,7 @@ class Replays:
         except RetryableError as error:
             raise UnavailableNowError(f"{error}; try again") from error
         finally:
-            self._is_beginning = False
+            self._is_starting = False
         return job
 
     async def _place(
@@ -103,7 +106,7 @@ class Replays:
     def _go_on(self, flow: Replicator) -> None:
         """A new flow: a replay that was under way goes on beside it."""
         self._run = None
-        self._is_beginning = True
+        self.has_looked.clear()
         flow.start_early(self._resume(flow), "unfinished replay")
 
     async def _resume(self, flow: Replicator) -> None:
@@ -113,7 +116,7 @@ class Replays:
                 job, place = unfinished
                 await self._resume_one(flow, job, place)
         finally:
-            self._is_beginning = False
+            self.has_looked.set()
 
     async def _resume_one(self, flow: Replicator, job: Replay, saved: dict[str, Any]) -> None:
         place = Place.of(saved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -44,8 +45,9 @@ class Verifications:
         self._report = report
         self._log = JobLog(KIND, Verification, adapters.control, adapters.clock)
         self._run: VerificationRun | None = None
-        self._is_beginning = False
-        """One is being started, or an unfinished one looked for: two at once would be two runs."""
+        self._is_starting = False
+        self.has_looked = asyncio.Event()
+        """The running flow knows whether a verification goes on: one that is started before would be a second run."""
         pipeline.on_flow_started.append(self._go_on)
         if pipeline.settings.verify_items_per_second:
             EndlessVerification(pipeline=pipeline, adapters=adapters, observer=observer, report=report)
@@ -66,11 +68,12 @@ class Verifications:
         """Raises ConflictError while one runs, InvalidError, UnavailableNowError."""
         if sample is not None and not 0 < sample <= 1:
             raise InvalidError("`sample` is a fraction of the keys: above 0, at most 1")
+        await self.has_looked.wait()
         if self._run is not None:
             raise ConflictError(f"the verification {self._run.job.id} runs already")
-        if self._is_beginning:
-            raise ConflictError("a verification is being started, or an unfinished one looked for; ask again")
-        self._is_beginning = True
+        if self._is_starting:
+            raise ConflictError("another verification is being started")
+        self._is_starting = True
         job, place = self._new(repair=repair, sample=sample), Place({}).saved()
         try:
             await self._log.save(job, place)
@@ -78,7 +81,7 @@ class Verifications:
         except RetryableError as error:
             raise UnavailableNowError(f"{error}; try again") from error
         finally:
-            self._is_beginning = False
+            self._is_starting = False
         return job
 
     def _new(self, *, repair: bool, sample: float | None) -> Verification:
@@ -93,7 +96,7 @@ class Verifications:
 
     def _go_on(self, flow: Replicator) -> None:
         """A new flow: a verification that was under way goes on beside it."""
-        self._is_beginning = True
+        self.has_looked.clear()
         flow.start_early(self._resume(flow), "unfinished verification")
 
     async def _resume(self, flow: Replicator) -> None:
@@ -102,7 +105,7 @@ class Verifications:
             if unfinished is not None:
                 self._start(flow, *unfinished)
         finally:
-            self._is_beginning = False
+            self.has_looked.set()
         newest = await flow.requests.read(lambda: self._control.list_jobs(KIND, LOOKED_AT_AFTER_RESTART), "control")
         for entry in newest:
             show_last(self._report, Verification.model_validate(entry["document"]))

@@ -367,7 +367,7 @@ async def test_a_replay_goes_on_after_a_crash_where_it_was():
     world.source.stream.timing.empty_pages = 0.0
     async with Service(world) as next_one:
         await next_one.flow()
-        await until(lambda: next_one.replays._is_beginning is False)
+        await next_one.replays.has_looked.wait()
         resumed = await next_one.replays.found(job.id)
         assert resumed.records_read >= 50
         assert counts(await next_one.replayed(job.id)) == (200, 1, 199)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import AmbiguousError, ChangeError, HaltError, ThrottledError
+from service.errors import AmbiguousError, ChangeError, HaltError, ThrottledError, UnavailableError
 from service.model import Delete
 from service.operations.comparison import is_in_sample
 from service.operations.console import ConflictError, InvalidError
@@ -451,6 +451,20 @@ async def test_the_last_verification_of_all_keys_is_in_the_status_and_survives_a
     async with Service(world) as second:
         await second.until_caught_up()
         assert second.report.status().last_verification == job
+
+
+async def test_one_that_is_asked_for_before_it_is_known_what_goes_on_waits_for_that():
+    """Also a replay: a script that asks right after a restart is not refused."""
+    world = World()
+    async with Service(world) as service:
+        world.plan.fail_next("control.list_jobs", UnavailableError("away"), times=6)
+        flow = await service.flow()
+        assert not service.verifications.has_looked.is_set()
+        assert not service.replays.has_looked.is_set()
+        job = await service.verifications.start(flow)
+        replay = await service.replays.start(flow, from_="trim_horizon")
+        assert (await service.ended(job.id)).state is JobState.DONE
+        assert (await service.replayed(replay.id)).state is JobState.DONE
 
 
 async def test_the_endless_verification_shows_damage_without_being_asked_and_keeps_to_its_rate():
