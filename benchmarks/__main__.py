@@ -27,11 +27,12 @@ def main() -> int:
     with running("moto") as behind:
         runner = Runner(behind.endpoint_url, given.quick, lambda line: print(line, file=sys.stderr, flush=True))
         found.extend(figures(runner))
+        profiles = profile.tables(behind.endpoint_url) if given.write_results else ""
     print(report.table(found))
     if given.json:
         given.json.write_text(report.as_json(found))
     if given.write_results:
-        report.write_results(found)
+        report.write_results(found, profiles)
     missed = [each for each in found if each.decides and each.verdict is Verdict.MISSED]
     for each in missed:
         print(f"missed: {each.case}, {each.what}: {each.value:.3g}, target {each.target:g}", file=sys.stderr)

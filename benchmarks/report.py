@@ -57,12 +57,13 @@ def machine() -> dict[str, str]:
     }
 
 
-def write_results(figures: list[Figure]) -> None:
+def write_results(figures: list[Figure], profiles: str) -> None:
     about = "\n".join(f"- {name}: {value}" for name, value in machine().items())
     RESULTS.write_text(
         "# Results\n\nMade by `python -m benchmarks --write-results`; the program under measurement has one core, the "
         "stub another.\nRatios compare programs that ran in turns; times and rates are this machine's.\n\n"
-        f"Measured at {_now()} on:\n\n{about}\n\n{table(figures)}\n"
+        f"Measured at {_now()} on:\n\n{about}\n\n{table(figures)}\n\n## Where the time goes\n\nUnder the "
+        f"profiler, which costs time itself, most where functions are small: read the shares.\n\n{profiles}\n"
     )
 
 
