@@ -265,10 +265,6 @@ def test_the_readme_has_exactly_the_exit_codes_that_there_are() -> None:
 
 # --- all documents
 
-MADE_ELSEWHERE = {"deploy/README.md", "benchmarks/RESULTS.md"}
-"""Documents that are made by themselves: with the files for the platforms, and by `python -m benchmarks`."""
-
-
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_every_link_leads_somewhere(document: Document) -> None:
     for link in document.links():
@@ -276,7 +272,7 @@ def test_every_link_leads_somewhere(document: Document) -> None:
             continue
         path, _, anchor = link.partition("#")
         target = (document.path.parent / path).resolve() if path else document.path
-        assert target.exists() or path in MADE_ELSEWHERE, f"{document.path.name}: {link}"
+        assert target.exists(), f"{document.path.name}: {link}"
         if anchor:
             assert anchor in Document(target).anchors(), f"{document.path.name}: {link}"
 
