@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
 
 from service.app import Running, serve
-from service.config import Settings, load_settings
+from service.config import PREFIX, Settings, load_settings
 from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emulator, use_dummy_credentials
 from service.demo.scene import Scene, look
 from service.demo.screen import Screen
 from service.demo.writer import Writer
 from service.log_setup import configure_log
 
-ADMIN_PORT = 8080
+HONOURED = ("ADMIN_PORT", "LOG_FORMAT", "LOG_LEVEL", "LOG_RECORDS")
+"""What the environment may say to the demo; the rest is the demo's own, whatever pipeline is set up there."""
 LOOK_EVERY_SECONDS = 0.5
 CONVERGE_SECONDS = 5.0
 """How long the end waits for the last changes to arrive."""
 
 
-def demo_settings(emulator_url: str, admin_port: int) -> Settings:
-    """The demo's own; neither the environment nor a `.env` file is read."""
-    return load_settings(
-        {
-            "DYNAMIRROR_SOURCE_TABLE": SOURCE,
-            "DYNAMIRROR_REPLICA_TABLE": REPLICA,
-            "DYNAMIRROR_SOURCE_REGION": REGION,
-            "DYNAMIRROR_REPLICA_REGION": REGION,
-            "DYNAMIRROR_SOURCE_ENDPOINT_URL": emulator_url,
-            "DYNAMIRROR_REPLICA_ENDPOINT_URL": emulator_url,
-            "DYNAMIRROR_ADMIN_PORT": str(admin_port),
-            "DYNAMIRROR_LOG_FORMAT": "text",
-            "DYNAMIRROR_LOG_LEVEL": "WARNING",
-        }
-    )
+def demo_settings(emulator_url: str, environment: Mapping[str, str], admin_port: int | None = None) -> Settings:
+    """The demo's own; no `.env` file is read. `admin_port` is one that was found free. Raises ConfigurationError."""
+    honoured = {name: environment[name] for name in (f"{PREFIX}{each}" for each in HONOURED) if name in environment}
+    given = {
+        "DYNAMIRROR_LOG_FORMAT": "text",
+        "DYNAMIRROR_LOG_LEVEL": "WARNING",
+        **honoured,
+        "DYNAMIRROR_SOURCE_TABLE": SOURCE,
+        "DYNAMIRROR_REPLICA_TABLE": REPLICA,
+        "DYNAMIRROR_SOURCE_REGION": REGION,
+        "DYNAMIRROR_REPLICA_REGION": REGION,
+        "DYNAMIRROR_SOURCE_ENDPOINT_URL": emulator_url,
+        "DYNAMIRROR_REPLICA_ENDPOINT_URL": emulator_url,
+    }
+    return load_settings(given if admin_port is None else {**given, "DYNAMIRROR_ADMIN_PORT": str(admin_port)})
 
 
 async def show(console: Console, seconds: float | None = None) -> None:
@@ -53,10 +55,11 @@ async def show(console: Console, seconds: float | None = None) -> None:
             await tables.create()
             writer = Writer(tables)
             await writer.begin()
-            notes, port = [], _free_port()
-            if port != ADMIN_PORT:
-                notes.append(f"port {ADMIN_PORT} is taken: the admin API listens on {port}")
-            settings = demo_settings(emulator_url, port)
+            wanted = demo_settings(emulator_url, os.environ).admin_port
+            notes, port = [], _free_port(wanted)
+            if wanted and port != wanted:
+                notes.append(f"port {wanted} is taken: the admin API listens on {port}")
+            settings = demo_settings(emulator_url, os.environ, port)
             configure_log(settings)
             await _Show(console, notes, tables, writer, settings, ending).run(seconds)
 
@@ -122,9 +125,9 @@ class _Show:
         return await look(self._tables, self._writer, running.console.status, self._settings.metadata_attributes)
 
 
-def _free_port() -> int:
-    """The usual port, or any other that is free."""
-    for port in (ADMIN_PORT, 0):
+def _free_port(wanted: int) -> int:
+    """That one, or any other that is free."""
+    for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -85,6 +85,18 @@ async def test_a_taken_port_is_said_and_another_one_used() -> None:
     assert "port 8080 is taken: the admin API listens on" in ended.out
 
 
+async def test_the_admin_api_listens_where_the_environment_says() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    async with Command("demo", admin_port=port) as demo:
+        await demo.said(f"admin API: http://127.0.0.1:{port}")
+        demo.send(signal.SIGTERM)
+        assert (await demo.ended()).code == 0
+    ended = await ran("demo", admin_port="none")
+    assert ended.code == 2
+    assert "DYNAMIRROR_ADMIN_PORT" in ended.err
+
+
 async def test_neither_an_env_file_nor_the_environment_changes_the_demo(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DYNAMIRROR_SOURCE_TABLE=mine\nDYNAMIRROR_NONSENSE=1\n")
     proxy = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "AWS_PROFILE": "none-such"}

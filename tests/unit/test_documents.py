@@ -265,6 +265,7 @@ def test_the_readme_has_exactly_the_exit_codes_that_there_are() -> None:
 
 # --- all documents
 
+
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_every_link_leads_somewhere(document: Document) -> None:
     for link in document.links():

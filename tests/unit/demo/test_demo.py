@@ -132,7 +132,7 @@ def test_the_commands_to_try_ask_the_demos_own_addresses():
 
 
 def test_the_demo_has_settings_of_its_own_on_loopback():
-    settings = demo_settings(EMULATOR, 8080)
+    settings = demo_settings(EMULATOR, {"DYNAMIRROR_SOURCE_TABLE": "mine", "DYNAMIRROR_NONSENSE": "1"}, 8080)
 
     assert (settings.source_table, settings.replica_table) == ("master-table", "replica-table")
     assert settings.source_endpoint_url == settings.replica_endpoint_url == EMULATOR
