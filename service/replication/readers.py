@@ -22,7 +22,9 @@ from service.telemetry import Observer, PageRead, Retried, ShardEnded, ShardStar
 
 DISCOVER_EVERY_SECONDS = 30.0
 DISCOVER_AT_MOST_EVERY_SECONDS = 0.5
-"""DescribeStream may be called 10 times a second (API reference, DescribeStream), and a list can have several pages."""
+SHARDS_A_PAGE, PAGES_A_SECOND = 100, 5
+"""DescribeStream lists up to 100 shards and may be called 10 times a second (API reference, DescribeStream): of a long
+list half of that is used, so that no second sees more."""
 LISTING_SECONDS = 10.0
 """The children of a shard that ended may be listed one after the other: so long, the list is not taken for whole."""
 PAGES_AT_ONCE = 8
@@ -94,7 +96,8 @@ class Readers:
                     self._note_retry(error)
                     await backoff.wait()
                     continue
-                await self._clock.sleep(DISCOVER_AT_MOST_EVERY_SECONDS)
+                pages = 1 + len(self.shards) // SHARDS_A_PAGE
+                await self._clock.sleep(max(DISCOVER_AT_MOST_EVERY_SECONDS, pages / PAGES_A_SECOND))
                 await self._until_next_discovery()
 
     async def _until_next_discovery(self) -> None:

@@ -208,6 +208,22 @@ async def test_a_burst_of_shard_ends_asks_for_the_list_at_most_twice_a_second_e2
         assert reading.stream.calls["describe"] - before <= 21
 
 
+async def test_a_list_of_many_pages_is_asked_for_less_often_e2():
+    """Of 700 shards each listing takes 8 calls: with one each 0.5 s there would be 16 a second, and 10 are allowed."""
+    reading = Reading(World(shards=350, timing=Timing(late_ends=0.0)))
+    for shard in list(reading.stream.open_shards):
+        reading.stream.roll(shard.shard_id)
+    readers = await reading.readers()
+    async with reading.running(readers):
+        await asyncio.sleep(1)
+        before = reading.stream.calls["describe"]
+        for _ in range(20):
+            readers._has_ended.set()  # as a burst of ends does
+            await asyncio.sleep(0.5)
+        assert len(readers.shards) == 700
+        assert (reading.stream.calls["describe"] - before) * 8 <= 10 * 10
+
+
 async def test_a_quiet_stream_is_listed_once_in_a_while_e2():
     reading = Reading()
     async with reading.running(await reading.readers()):
