@@ -29,7 +29,7 @@ async def test_killed_while_it_migrates_and_starts_it_comes_up_whole(a_night: AN
             asked = len(night.proxy.witness.requests)
             await night.product.launch()
             enough = asked + dice.randrange(1, 12)
-            await night.until(lambda: len(night.proxy.witness.requests) >= enough, what="it is asked")  # noqa: B023
+            await night.until(lambda: len(night.proxy.witness.requests) >= enough, what="it is asked")  # noqa: B023 it is awaited here
             await night.product.kill()
             await break_lock(night)
         night.proxy.plan.calm()

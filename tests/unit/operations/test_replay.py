@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import ChangeError
+from service.errors import ChangeError, UnavailableError
 from service.model import Delete, SequenceNumber, ViewType
 from service.operations.console import ConflictError, InvalidError, NotFoundError, TrimmedAlreadyError
 from service.operations.jobs import JobState, Replay
@@ -372,6 +372,21 @@ async def test_a_replay_goes_on_after_a_crash_where_it_was():
         assert resumed.records_read >= 50
         assert counts(await next_one.replayed(job.id)) == (200, 1, 199)
         check_all(world)
+
+
+async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a_second_run():
+    world = World()
+    service = await Service(world, queue_max_records=10).open()
+    await written(service, *range(200))
+    world.source.stream.timing.empty_pages = 0.9
+    job = await service.replays.start(await service.flow(), **HORIZON)
+    await service.die()
+    world.plan.fail_next("control.list_jobs", UnavailableError("away"), times=6)
+    async with Service(world, queue_max_records=10) as next_one:
+        flow = await next_one.flow()
+        assert not next_one.replays.has_looked.is_set()
+        with pytest.raises(ConflictError, match=job.id):
+            await next_one.replays.start(flow, **HORIZON)
 
 
 def saved(what: Any) -> int:

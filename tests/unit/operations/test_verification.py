@@ -467,6 +467,21 @@ async def test_one_that_is_asked_for_before_it_is_known_what_goes_on_waits_for_t
         assert (await service.replayed(replay.id)).state is JobState.DONE
 
 
+async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a_second_run():
+    world = World()
+    service = await Service(world).open()
+    await filled(service)
+    damage(world)  # what is suspicious is looked at again: it is not done yet
+    job = await service.verifications.start(await service.flow())
+    await service.die()
+    world.plan.fail_next("control.list_jobs", UnavailableError("away"), times=6)
+    async with Service(world) as next_one:
+        flow = await next_one.flow()
+        assert not next_one.verifications.has_looked.is_set()
+        with pytest.raises(ConflictError, match=job.id):
+            await next_one.verifications.start(flow)
+
+
 async def test_the_endless_verification_shows_damage_without_being_asked_and_keeps_to_its_rate():
     async with Service(World(), verify_items_per_second=2) as service:
         await filled(service)
