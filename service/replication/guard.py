@@ -32,8 +32,9 @@ from service.ports import Clock, ReplicaTable, Table
 from service.replication.brought import Brought
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intent
+from service.replication.look_ahead import Looked
 from service.replication.requests import Requests
-from service.replication.shape import Dressing, Shape
+from service.replication.shape import DRESSINGS, Dressing, Shape
 from service.telemetry import Observer, Warned
 
 MAX_LOOKS_AGAIN = 10
@@ -90,22 +91,25 @@ class Guard:
         """What the replica's items look like."""
         return self._shape
 
-    async def put(self, change: Change, raw: Image, projected: Image, *, is_live: bool = True) -> Outcome:
+    async def put(
+        self, change: Change, raw: Image, projected: Image, looked: Looked | None = None, *, is_live: bool = True
+    ) -> Outcome:
         """Bring this state, unless the replica or the source is further on. Raises ChangeError.
 
-        `raw` is the source's image, `projected` what the replica should hold of it, without metadata. A replayed
-        change is not live: it puts no number on an item whose content is right already.
+        `raw` is the source's image, `projected` what the replica should hold of it, without metadata; `looked`, which
+        must be fresh, saves the first looks. A replayed change is not live: it puts no number on an item whose content
+        is right already.
         """
         self.brought.note(change.key)
         condition = self._first_condition(change)
         while True:
             if condition is None:
-                seen = await self._look(change.key)
+                seen = looked.replica if looked else await self._look(change.key)
             else:
                 answer = await self.write_dressed(change.key, projected, change.sequence, condition)
                 if isinstance(answer, Written):
                     return Outcome.WRITTEN
-                seen = answer.item
+                seen, looked = answer.item, None
             number = self._number(seen)
             if number is not None and number > change.sequence:
                 return Outcome.STALE
@@ -116,7 +120,7 @@ class Guard:
                 assert seen is not None
                 condition = AsSeen(seen)  # damaged by a hand: mended, if it still is as it was seen
                 continue
-            if not await self._source_holds(change.key, raw):
+            if not await self._source_holds(change.key, raw, looked):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)  # again: a page that was asked for meanwhile may be older than that look
             as_seen = Absent() if seen is None else AsSeen(seen)
@@ -124,26 +128,26 @@ class Guard:
             number_to_write = change.sequence if has_number else None
             if isinstance(await self.write_dressed(change.key, projected, number_to_write, as_seen), Written):
                 return Outcome.WRITTEN
-            condition = None
+            condition = looked = None
 
-    async def delete(self, change: Change) -> Outcome:
+    async def delete(self, change: Change, looked: Looked | None = None) -> Outcome:
         """Remove the item, unless the replica or the source is further on. Raises ChangeError."""
         self.brought.note(change.key)
         condition = self._first_condition(change)
         while True:
             if condition is None:
-                seen = await self._look(change.key)
+                seen = looked.replica if looked else await self._look(change.key)
             else:
                 answer = await self._delete_if(change.key, condition)
                 if isinstance(answer, Written):
                     return Outcome.DELETED
-                seen = answer.item
+                seen, looked = answer.item, None
             if seen is None:
                 return Outcome.UNCHANGED
             number = self._number(seen)
             if number is not None and number > change.sequence:
                 return Outcome.STALE
-            if not await self._source_holds(change.key, None):
+            if not await self._source_holds(change.key, None, looked):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)
             self._window.note_match(change, self._clock.now())
@@ -229,7 +233,7 @@ class Guard:
         self, key: ItemKey, projected: Image, sequence: SequenceNumber | None, condition: Condition | None
     ) -> Written | Seen:
         """One put, with as many metadata attributes as DynamoDB's size limit leaves room for (E43)."""
-        for dressing in Dressing:
+        for dressing in DRESSINGS:
             write = Put(key, self._shape.dress(projected, sequence, dressing))
             try:
                 return await self._requests.write(self._putting(write, condition))
@@ -254,9 +258,10 @@ class Guard:
     async def _look(self, key: ItemKey) -> Image | None:
         return await self._requests.read(lambda: self._replica.get(key), "replica")
 
-    async def _source_holds(self, key: ItemKey, raw: Image | None) -> bool:
-        """The source holds exactly this image now (None: no item), read consistently."""
-        return same_or_none(await self._requests.read(lambda: self._source.get(key)), raw)
+    async def _source_holds(self, key: ItemKey, raw: Image | None, looked: Looked | None = None) -> bool:
+        """The source holds exactly this image (None: no item), read consistently: now, or when it was looked at."""
+        found = looked.source if looked else await self._requests.read(lambda: self._source.get(key))
+        return same_or_none(found, raw)
 
     def _first_condition(self, change: Change) -> Condition | None:
         """None when the item's number is not to be trusted, or there is none: then the replica is looked at first."""

@@ -31,6 +31,10 @@ class Dressing(enum.Enum):
     BARE = "without the stamp and the sequence number"
 
 
+DRESSINGS = tuple(Dressing)
+"""From the fullest on."""
+
+
 class Shape:
     def __init__(
         self,

@@ -19,6 +19,7 @@ from service.replication.dead_letters import DeadLetters
 from service.replication.guard import Guard, Outcome
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intents
+from service.replication.look_ahead import SLOW_SECONDS, LookAhead, Looked, Looks
 from service.replication.requests import Requests
 from service.replication.shape import Shape
 from service.telemetry import ChangesSettled, Observer
@@ -30,10 +31,6 @@ Settle = Callable[[Sequence[Change]], None]
 Group = list[Change]
 """Changes of one key, oldest first."""
 Refused = tuple[Change, ChangeError]
-
-
-SLOW_SECONDS = 0.5
-"""A change is taken to need as long from its table through the stream into another process."""
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +64,7 @@ class Sink:
         self._replica = replica
         self._shape = shape
         self._guard = guard
+        self._ahead = LookAhead(source=source, replica=replica, requests=requests, clock=clock)
         self._window = window
         self._requests = requests
         self._dead_letters = dead_letters
@@ -81,6 +79,7 @@ class Sink:
         Raises LeaseLostError or HaltError; what was settled by then stays settled.
         """
         images = await self._look_up(groups)
+        looks = Looks(self._ahead, [group[-1].key for group in groups]) if self._window.is_shared else None
         batch: dict[ItemKey, Pending] = {}
         for group in groups:
             pending, refused = self._newest(group, images)
@@ -89,7 +88,7 @@ class Sink:
             if pending is None:
                 continue
             if self._window.needs_guard(pending.change):
-                await self._write_guarded(pending, images)
+                await self._write_guarded(pending, images, await looks.of(pending.change.key) if looks else None)
             else:
                 batch[pending.change.key] = pending
         if batch:
@@ -171,14 +170,16 @@ class Sink:
         with contextlib.suppress(ChangeError):  # that state's own record becomes a dead letter
             await self._guard.refresh(key, deletes=not self.intents.skips_ttl_deletes)
 
-    async def _write_guarded(self, pending: Pending, images: dict[ItemKey, Image]) -> None:
-        change, write, began = pending.change, pending.write, self._clock.monotonic()
+    async def _write_guarded(
+        self, pending: Pending, images: dict[ItemKey, Image], looked: Looked | None = None
+    ) -> None:
+        change, write, began = pending.change, pending.write, looked.at if looked else self._clock.monotonic()
         try:
             if isinstance(write, Put):
                 assert pending.raw is not None
-                outcome = await self._guard.put(change, pending.raw, write.item)
+                outcome = await self._guard.put(change, pending.raw, write.item, looked)
             else:
-                outcome = await self._guard.delete(change)
+                outcome = await self._guard.delete(change, looked)
         except ChangeError as error:
             await self._replace(pending, error, images)
             return

@@ -86,10 +86,14 @@ class Pipeline:
             "DYNAMIRROR_REPLICA_ENDPOINT_URL": self.replica_server.endpoint_url,
         }
 
-    async def invoke(self) -> str:
-        """The Lambda function, as a process of its own, with everything that the stream has."""
-        records = [_as_event(record, self.stream_arn) for record in await read_stream(self._streams, self.stream_arn)]
-        return await _run([sys.executable, "-c", INVOKE], self.variables(), {"Records": records})
+    async def event(self) -> dict[str, Any]:
+        """Everything that the stream has by now, as Lambda would send it."""
+        records = await read_stream(self._streams, self.stream_arn)
+        return {"Records": [_as_event(record, self.stream_arn) for record in records]}
+
+    async def invoke(self, event: dict[str, Any] | None = None) -> str:
+        """The Lambda function, as a process of its own; without an event, with everything that the stream has."""
+        return await _run([sys.executable, "-c", INVOKE], self.variables(), event or await self.event())
 
     async def command(self, *arguments: str) -> str:
         return await _run([COMMAND, *arguments], self.variables(), None)

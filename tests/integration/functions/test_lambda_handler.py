@@ -99,7 +99,7 @@ async def test_a_warm_invocation_looks_at_its_items_and_at_nothing_else(server, 
             await dynamodb.put_item(TableName=pipeline["source"], Item={"key": {"S": key}})
             assert await invoke(await event_of(streams, arn)) == {"batchItemFailures": []}
         source, replica = pipeline["source"], pipeline["replica"]
-        assert recorder.asked == {("GetItem", source), ("GetItem", replica), ("PutItem", replica)}
+        assert recorder.asked == {("BatchGetItem", source), ("BatchGetItem", replica), ("PutItem", replica)}
 
 
 async def test_a_start_that_failed_is_made_anew_by_the_next_invocation(server, pipeline):

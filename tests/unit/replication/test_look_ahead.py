@@ -1,0 +1,143 @@
+"""Where every change is judged by the source, both tables are looked at for a whole batch, and no look is overrated."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.model import ViewType
+from service.replication.guard_window import GuardWindow
+from service.replication.look_ahead import FRESH_SECONDS, SLOW_SECONDS
+from tests.fakes.world import World
+from tests.unit.replication.bench import Bench, item, key
+
+
+def shared(world: World | None = None, **settings: str) -> Bench:
+    return Bench(world, window=GuardWindow(guards_all=True, is_shared=True), **settings)
+
+
+def after_the_looks(bench: Bench, act):
+    """Do this once, right after both tables were looked at for a batch."""
+    look, acts = bench.world.source.get_many, [act]
+
+    async def looked(keys):
+        found = await look(keys)
+        if acts:
+            acts.pop()()
+        return found
+
+    bench.world.source.get_many = looked
+
+
+def slow_writes(bench: Bench, *seconds: float):
+    """Each put takes effect so late; the last of these counts for all that follow."""
+    put, left = bench.world.replica.put, list(seconds)
+
+    async def slow(write, condition):
+        await asyncio.sleep(left.pop(0) if len(left) > 1 else left[0])
+        return await put(write, condition)
+
+    bench.world.replica.put = slow
+
+
+async def test_a_batch_costs_two_looks_and_a_conditional_write_for_each_change():
+    bench = shared()
+    path = await bench.open()
+    groups = [[bench.put(f"k{number}", "1")] for number in range(24)] + [[bench.delete("k0")]]
+    await path.sink.apply(groups[1:])
+    source, replica = bench.world.source.calls, bench.world.replica.calls
+    assert (source["get_many"], source["get"]) == (1, 0)
+    assert (replica["get_many"], replica["get"], replica["put"], replica["write_batch"]) == (1, 0, 23, 0)
+    assert [bench.held(f"k{number}") for number in range(24)] == [None, *[item(f"k{n}", "1") for n in range(1, 24)]]
+    assert len(bench.settled) == 24
+
+
+async def test_what_another_process_writes_after_the_looks_stays():
+    bench = shared()
+    path = await bench.open()
+    changes = [bench.put("a", "1"), bench.put("b", "1")]
+    number = {"S": str(int(changes[1].sequence) + 1000).zfill(40)}
+    after_the_looks(bench, lambda: bench.world.replica.preset(item("a", "2", dynamirror_sequence=number)))
+    await path.sink.apply([[change] for change in changes])
+    assert (bench.held("a"), bench.held("b")) == (item("a", "2"), item("b", "1"))
+
+
+async def test_what_another_process_writes_after_the_looks_is_not_deleted():
+    bench = shared()
+    path = await bench.open()
+    bench.world.replica.preset(item("a", "1"))
+    bench.put("a", "1")
+    changes = [bench.delete("a"), bench.put("b", "1")]
+
+    def born_again():
+        bench.world.source.preset(item("a", "2"))
+        bench.world.replica.preset(item("a", "2"))
+
+    after_the_looks(bench, born_again)
+    await path.sink.apply([[change] for change in changes])
+    assert bench.held("a") == item("a", "2")
+
+
+async def test_a_change_that_the_source_has_overtaken_brings_what_the_source_holds_now():
+    bench = shared()
+    path = await bench.open()
+    changes = [bench.put("a", "1"), bench.put("b", "1")]
+    bench.put("a", "2")
+    await path.sink.apply([[change] for change in changes])
+    assert bench.held("a") == item("a", "2")
+
+
+async def test_a_look_that_has_grown_old_is_made_again_for_all_that_is_left():
+    bench = shared()
+    path = await bench.open()
+    slow_writes(bench, FRESH_SECONDS * 0.6)
+    changes = [bench.put(name, "1") for name in "abcde"]
+    await path.sink.apply([[change] for change in changes])
+    # a at once and b after 0.6 of that time; then c and d; then e
+    assert bench.world.replica.calls["get_many"] == bench.world.source.calls["get_many"] == 3
+    assert [bench.held(name) for name in "abcde"] == [item(name, "1") for name in "abcde"]
+
+
+async def test_a_look_that_is_slow_itself_is_acted_on_and_its_write_looked_at_again():
+    bench = shared()
+    path = await bench.open()
+    look = bench.world.source.get_many
+
+    async def slow(keys):
+        found = await look(keys)
+        await asyncio.sleep(SLOW_SECONDS * 1.1)
+        return found
+
+    bench.world.source.get_many = slow
+    await path.sink.apply([[bench.put("a", "1")]])
+    assert bench.held("a") == item("a", "1")
+    assert bench.world.source.calls["get"] == 1, "after the write"
+
+
+async def test_an_old_look_brings_nothing_back_that_was_removed_meanwhile():
+    """The source and another process go on while the lane is at the batch's first key."""
+    bench = shared()
+    path = await bench.open()
+    slow_writes(bench, SLOW_SECONDS)
+    changes = [bench.put("a", "1"), bench.put("b", "1")]
+    after_the_looks(bench, lambda: bench.world.source.delete({"key": {"S": "b"}}))  # and another one applies that
+    await path.sink.apply([[change] for change in changes])
+    assert bench.held("b") is None
+    assert all(state.image is None for state in bench.world.replica.history.get(key("b"), []))
+
+
+async def test_a_write_that_is_slow_since_its_look_is_looked_at_again():
+    bench = shared()
+    path = await bench.open()
+    slow_writes(bench, FRESH_SECONDS * 0.8, SLOW_SECONDS * 0.9)
+    changes = [bench.put("a", "1"), bench.put("b", "1")]
+    after_the_looks(bench, lambda: bench.world.source.delete({"key": {"S": "b"}}))
+    await path.sink.apply([[change] for change in changes])
+    assert bench.held("b") is None, "its deletion found nothing to delete, and won't come again"
+
+
+async def test_records_without_images_are_judged_by_a_look_that_follows_the_replicas():
+    bench = shared(World(view_type=ViewType.KEYS_ONLY))
+    path = await bench.open()
+    changes = [bench.put("a", "1"), bench.put("b", "1"), bench.delete("b")]
+    await path.sink.apply([[changes[0]], changes[1:]])
+    assert (bench.held("a"), bench.held("b")) == (item("a", "1"), None)
