@@ -65,9 +65,10 @@ class _Streak:
 
 
 class LogObserver:
-    """Implements telemetry.Observer. `audit` takes the admin API's calls."""
+    """Implements telemetry.Observer. `audit` takes the admin API's calls. Made after `configure_log`."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._shows_counts = logger().is_enabled_for(logging.DEBUG)
         self._monotonic = monotonic
         self._streaks: dict[tuple[str, str], _Streak] = {}
         self._look_at = float("inf")
@@ -76,7 +77,8 @@ class LogObserver:
         if isinstance(event, Retried):
             self._retried(event)
         elif isinstance(event, PageRead | ChangesSettled | CheckpointSaved):
-            _log_counts(event)
+            if self._shows_counts:  # asked for once: these come all the time
+                _log_counts(event)
         elif not isinstance(event, StampKept):  # its warning was the news
             _log_news(event)
         if self._streaks and self._monotonic() >= self._look_at:
@@ -122,8 +124,6 @@ class LogObserver:
 
 
 def _log_counts(event: PageRead | ChangesSettled | CheckpointSaved) -> None:
-    if not logger().is_enabled_for(logging.DEBUG):
-        return
     if isinstance(event, PageRead):
         if event.records:
             logger().debug("page read", shard_id=event.shard_id, records=event.records, bytes=event.size)

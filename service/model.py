@@ -35,9 +35,10 @@ class SequenceNumber(int):
     @classmethod
     def parse(cls, text: str) -> SequenceNumber:
         """Raise ValueError, with what was expected, unless the text is 1 to 40 ASCII digits."""
-        if not (text.isascii() and text.isdigit() and len(text) <= 40):
+        length = len(text)
+        if not (text.isascii() and text.isdigit() and length <= 40):
             raise ValueError(f"not a sequence number: {text[:60]!r} (expected 21 to 40 digits)")
-        if len(text) == _SHORTEST or (len(text) > _SHORTEST and text[0] != "0"):
+        if length == _SHORTEST or (length > _SHORTEST and text[0] != "0"):
             return cls(text)
         return _OddlySpelled.of(text)
 

@@ -79,7 +79,7 @@ class Requests:
 
         Raises ChangeError when the change itself is refused.
         """
-        backoff = self.backoff()
+        backoff: Backoff | None = None
         refusals = 0
         while True:
             was_fit = self._fitness.is_known
@@ -104,6 +104,7 @@ class Requests:
                     continue
             except RetryableError:
                 pass  # noted by attempt
+            backoff = backoff or self.backoff()
             await backoff.wait()
 
     async def write_batch(
