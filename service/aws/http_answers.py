@@ -17,9 +17,8 @@ _NO_FIELD = re.compile(r"\r\n(?![^\s:]+:)")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _MAX_CHUNK_LINE_BYTES = 4 * 1024
 _WITHOUT_BODY = frozenset({204, 304})
-_LENGTH, _CODING, _CONNECTION, _CHECKSUM = (
-    f"\r\n{name}:" for name in ("content-length", "transfer-encoding", "connection", CHECKSUM_HEADER)
-)
+_LENGTH, _CODING, _CONNECTION = "content-length", "transfer-encoding", "connection"
+_NEEDED_FIELDS = re.compile(rf"\r\n({_LENGTH}|{_CODING}|{_CONNECTION}|{CHECKSUM_HEADER}):([^\r]*)")
 
 
 class GarbageError(Exception):
@@ -85,10 +84,10 @@ class AnswerParser:
         if status < 200:
             return
         self._status = status
-        fields = head.lower()
-        self._is_chunked, self._length = _framing(status, fields)
-        self._checksum = _field(fields, _CHECKSUM)
-        self.keeps_connection = _keeps(_field(fields, _CONNECTION), is_newer=found[1] == "1")
+        fields = _needed_fields(head)
+        self._is_chunked, self._length = _framing(status, fields.get(_CODING), fields.get(_LENGTH))
+        self._checksum = fields.get(CHECKSUM_HEADER)
+        self.keeps_connection = _keeps(fields.get(_CONNECTION), is_newer=found[1] == "1")
 
     def _read_chunks(self) -> None:
         received, at = self._chunked, 0
@@ -129,18 +128,13 @@ class AnswerParser:
         self.answer = Answer(self._status, body[:length], self._checksum)
 
 
-def _field(fields: str, start: str) -> str | None:
-    """A field's value, of fields in lower case; the values of a repeated one are joined (RFC 9110, section 5.3)."""
-    at = fields.find(start)
-    if at < 0:
-        return None
-    at += len(start)
-    end = fields.find("\r", at)
-    if end < 0:
-        return fields[at:].strip()
-    value = fields[at:end].strip()
-    more = _field(fields[end:], start)
-    return value if more is None else f"{value}, {more}"
+def _needed_fields(head: str) -> dict[str, str]:
+    """Names and values in lower case; the values of a repeated field are joined (RFC 9110, section 5.3)."""
+    found: dict[str, str] = {}
+    for name, spaced in _NEEDED_FIELDS.findall(head.lower()):
+        value = spaced.strip()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _keeps(options: str | None, *, is_newer: bool) -> bool:
@@ -151,11 +145,10 @@ def _keeps(options: str | None, *, is_newer: bool) -> bool:
     return "close" not in named and (is_newer or "keep-alive" in named)
 
 
-def _framing(status: int, fields: str) -> tuple[bool, int | None]:
+def _framing(status: int, coding: str | None, length: str | None) -> tuple[bool, int | None]:
     """Whether the body is chunked, or how long it is; False and None: it ends with the connection."""
     if status in _WITHOUT_BODY:
         return False, 0
-    coding, length = _field(fields, _CODING), _field(fields, _LENGTH)
     if coding is not None:
         if coding != "chunked" or length is not None:
             raise GarbageError("the answer's body has no certain end")
