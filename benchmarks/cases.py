@@ -129,6 +129,9 @@ def _judged(found: dict[str, list[Measured]]) -> Iterator[Figure]:
     for name in found:
         yield Figure(name, "CPU a record", cpu(name), "us", 25.0 if name == "auto" else None, is_ceiling=True)
         yield Figure(name, "rate", rate(name), "records/s", _RATES.get(name))
+    for name in ("auto", "hot", "strict"):
+        spread = [each.cpu_microseconds for each in found[name]]
+        yield Figure(name, "rounds differ by", max(spread) / min(spread) * 100 - 100, "%", 15, is_ceiling=True)
     yield Figure("auto", "to the obvious program", cheaper("auto"), "x", 40, decides=True)
     yield Figure("auto", "of the limit's rate", share("auto", "limit"), "x", 0.25, decides=True)
     yield Figure("strict", "to the obvious program", cheaper("strict"), "x", 10, decides=True)

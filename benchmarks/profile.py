@@ -1,6 +1,7 @@
 """Where the time of a hot path goes: the product under cProfile, its time summed by the module that it was spent in.
 
-The profiler costs time itself, most where functions are small: read the shares, not the times.
+The profiler costs time itself, most where functions are small: read the shares, not the times. What a run with hardly
+any records takes, which is the start, is left out.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import pstats
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import measuring
@@ -25,11 +27,18 @@ _LIBRARIES = ("asyncio", "msgspec", "aiobotocore", "botocore", "aiohttp", "uvico
 
 def tables(behind: str) -> str:
     """One table a path, as Markdown."""
-    return "\n\n".join(f"### {name}\n\n{_table(_shares(name, behind))}" for name in PATHS)
+    return "\n\n".join(f"### {name}\n\n{_table(_shares(behind, *PATHS[name]))}" for name in PATHS)
 
 
-def _shares(name: str, behind: str) -> list[tuple[str, float]]:
-    workload, settings = PATHS[name]
+def _shares(behind: str, workload: Workload, settings: dict[str, object]) -> list[tuple[str, float]]:
+    spent = _spent(behind, workload, settings)
+    spent.subtract(_spent(behind, replace(workload, records=40), settings))
+    whole = sum(seconds for seconds in spent.values() if seconds > 0)
+    return [(room, seconds / whole) for room, seconds in spent.most_common(SHOWN)]
+
+
+def _spent(behind: str, workload: Workload, settings: dict[str, object]) -> Counter[str]:
+    """Seconds, by the room that they were spent in."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "profile"
         command = [sys.executable, "-m", "cProfile", "-o", str(found), "-m", "service", "run"]
@@ -42,18 +51,16 @@ def _shares(name: str, behind: str) -> list[tuple[str, float]]:
         elif "poll" not in function:  # waiting is no work
             for (caller, _, _), (*_, share, _) in callers.items():
                 spent[_room(caller)] += share
-    spent.pop("start", None)
-    whole = sum(spent.values())
-    return [(room, seconds / whole) for room, seconds in spent.most_common(SHOWN)]
+    return spent
 
 
 def _room(file: str) -> str:
-    """`service/aws/wire.py`, or the library; what only the start needs is `start`."""
+    """`service/aws/wire.py`, or the library; Python's own modules are `others`."""
     parts = Path(file).parts
     for top in ("service", "api"):
         if top in parts:
             return "/".join(parts[len(parts) - parts[::-1].index(top) - 1 :])
-    return next((library for library in _LIBRARIES if library in parts), "start")
+    return next((library for library in _LIBRARIES if library in parts), "others")
 
 
 def _table(shares: list[tuple[str, float]]) -> str:
