@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from benchmarks.replica import Replica
 from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, STREAM_ARN, Items, Stream, Workload, answer, iterator
 
-_KEEP_BYTES = 700_000_000
+_KEEP_BYTES = 1_400_000_000
 _HEAD_END = b"\r\n\r\n"
 _KEYS = re.compile(rb'"pk": ?\{"S": ?"user-(\d{7})"\}')
 _EMPTY = answer(b"{}")

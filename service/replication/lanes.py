@@ -123,8 +123,9 @@ class Lanes:
         lanes, count = self._lanes, len(self._lanes)
         for change in changes:
             lane = lanes[crc32(change.key) % count]
+            if not lane.waiting:
+                lane.has_work.set()
             lane.waiting.append(change)
-            lane.has_work.set()
 
     def together(self, items: Sequence[tuple[ItemKey, Payload]]) -> list[list[tuple[ItemKey, Payload]]]:
         """Sorted into parts of at most 25 that share a lane: work on one key of a part has the whole part to itself."""

@@ -26,14 +26,16 @@ class ShardProgress:
     is_ended: bool = False
     """Read to its end: no further change will come."""
     read_through: SequenceNumber | None = None
-    order: deque[tuple[SequenceNumber, float]] = field(default_factory=deque)
-    unsettled: set[SequenceNumber] = field(default_factory=set)
+    order: deque[SequenceNumber] = field(default_factory=deque)
+    unsettled: dict[SequenceNumber, float] = field(default_factory=dict)
+    """What is not settled, and when it was created at the source (seconds since the epoch)."""
     records_read: int = 0
     records_settled: int = 0
 
     def admit(self, changes: Sequence[Change]) -> None:
-        self.order.extend([(change.sequence, change.created_at) for change in changes])
-        self.unsettled.update([change.sequence for change in changes])
+        sequences = [change.sequence for change in changes]
+        self.order.extend(sequences)
+        self.unsettled.update(zip(sequences, [change.created_at for change in changes], strict=True))
         self.read_through = changes[-1].sequence
         self.records_read += len(changes)
 
@@ -41,8 +43,8 @@ class ShardProgress:
         """Move over the settled run at the front. Amortised constant time a change."""
         order, unsettled = self.order, self.unsettled
         last: SequenceNumber | None = None
-        while order and order[0][0] not in unsettled:
-            last = order.popleft()[0]
+        while order and order[0] not in unsettled:
+            last = order.popleft()
         if last is not None:
             self.position = Position(after=last)
 
@@ -55,7 +57,7 @@ class ShardProgress:
     def oldest_unsettled_at(self) -> float | None:
         """Creation time of the oldest change that is not settled."""
         self.advance()
-        return self.order[0][1] if self.order else None
+        return self.unsettled[self.order[0]] if self.order else None
 
     def checkpoint(self) -> Checkpoint:
         self.advance()
@@ -86,7 +88,7 @@ class Progress:
         size = 0
         for change in changes:
             shard = shards[change.shard_id]
-            shard.unsettled.discard(change.sequence)
+            shard.unsettled.pop(change.sequence, None)
             shard.records_settled += 1
             size += change.size
         self._release(len(changes), size)
