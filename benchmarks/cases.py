@@ -90,7 +90,7 @@ def figures(runner: Runner) -> Iterator[Figure]:
 
 def _turns(runner: Runner) -> Iterator[Figure]:
     """The obvious program, the limit and the product, one after the other, so that a noisy minute meets them all."""
-    few, some, many = (8000, 40_000, 80_000) if runner.is_quick else (20_000, 200_000, 200_000)
+    few, some, many = (8000, 40_000, 80_000) if runner.is_quick else (20_000, 200_000, 400_000)
     found: dict[str, list[Measured]] = {}
     for _ in range(1 if runner.is_quick else 3):
         for name, measured in (
