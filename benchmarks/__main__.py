@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all cases, under five minutes; `--quick`: the ratios once, under one."""
+"""`python -m benchmarks`: all cases, some six minutes; `--quick`: the ratios once, under one."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def figures(runner: Runner) -> Iterator[Figure]:
     yield from _latency(runner)
     if not runner.is_quick:
         yield from _sizes(runner)
-        yield from _shards(runner)
+        yield from _curves(runner)
         yield from _scans(runner)
         yield from _lambda(runner)
         yield from _memory(runner)
@@ -177,15 +177,23 @@ def _sizes(runner: Runner) -> Iterator[Figure]:
         yield Figure(f"{item_bytes} B", "rate", found.rate, "records/s")
 
 
-def _shards(runner: Runner) -> Iterator[Figure]:
-    for name, workload in (
-        ("200 shards", Workload(records=40_000, lines=200)),
-        ("4 shards, 5 generations", Workload(records=20_000, generations=5)),
-        ("100,000 keys", Workload(records=40_000, keys=100_000)),
-    ):
-        found = runner.product(name, workload)
-        yield Figure(name, "CPU a record", found.cpu_microseconds, "us")
-        yield _violations([found])
+def _curves(runner: Runner) -> Iterator[Figure]:
+    """The cost of a record by the number of records, of keys and of shards, and by the stream's history."""
+    runs = []
+    for name, unit, points in _CURVES:
+        for point in points:
+            found = runner.product(f"{point:,} {unit}", Workload(**({"records": 40_000} | {name: point})))
+            runs.append(found)
+            yield Figure(f"curve: {unit}", f"{point:,}", found.cpu_microseconds, "us a record")
+    yield _violations(runs)
+
+
+_CURVES = (
+    ("records", "records", (25_000, 50_000, 100_000, 200_000)),
+    ("keys", "keys", (1000, 10_000, 100_000)),
+    ("lines", "shards", (1, 4, 50, 200)),
+    ("generations", "generations of 4 shards", (1, 5, 20)),
+)
 
 
 def _scans(runner: Runner) -> Iterator[Figure]:

@@ -110,8 +110,8 @@ class Stream:
             key = chooser.randrange(HOT_KEYS if is_hot else workload.keys)
             keys[key % workload.lines].append(key)
         self.lines = [Line(number, found, workload) for number, found in enumerate(keys)]
-        length = len(self.record(self.lines[0], 0, created_at)) if workload.records and keys[0] else 1000
-        self.page_records = max(1, min(PAGE_RECORDS, PAGE_BYTES // (length + 1)))
+        one, image = len(self.record(self.lines[0], 0, created_at)) if keys[0] else 0, len(self._items.image(0, 1))
+        self.page_records = min(PAGE_RECORDS, PAGE_BYTES // (one + image))  # most records have both images
         self._kept: dict[tuple[int, int], bytes] = {}
 
     def record(self, line: Line, place: int, created_at: float) -> bytes:
