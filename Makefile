@@ -9,7 +9,7 @@ MAX_LINES := 300
 AT_ONCE ?= 2
 PORT ?= 8000
 
-.PHONY: demo setup emulator test chaos check lambda bench clean
+.PHONY: demo setup emulator test chaos check audit lambda bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -35,6 +35,10 @@ check: $(TEST)  ## format, lint, types, import contracts, file lengths
 	@find service api -name '*.py' -exec awk -v max=$(MAX_LINES) \
 		'END { if (NR > max) { print FILENAME ": " NR " lines, at most " max; exit 1 } }' {} \; > $(VENV)/too-long
 	@if [ -s $(VENV)/too-long ]; then cat $(VENV)/too-long; exit 1; fi
+
+audit: $(TEST)  ## known vulnerabilities of the dependencies; asks the internet, and fails where it can't
+	$(BIN)/python -m pip install --quiet --upgrade --target .cache/audit 'pip-audit>=2.9'
+	PYTHONPATH=.cache/audit $(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r constraints.txt
 
 lambda: $(DEMO)  ## build dist/dynamirror-lambda.zip; LAMBDA="--python 3.13 --architecture arm64" for another runtime
 	$(BIN)/python deploy/lambda/build.py $(LAMBDA)
