@@ -16,7 +16,6 @@ from service.keys import KeyReader, canonical_binary, canonical_number
 from service.model import Image, ItemKey, KeyAttribute, SequenceNumber
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_WHOLE = msgspec.json.Decoder(dict[str, Any])
 _ENCODER = msgspec.json.Encoder()
 # Names that every JSON encoder spells in one way: nothing in them is ever escaped.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:\-]*")
@@ -91,15 +90,10 @@ def same_item(one: Image, other: Image, ignoring: frozenset[str] = frozenset()) 
     """
     if one == other:
         return True
-    left, right = _decoded(one, ignoring), _decoded(other, ignoring)
-    return left == right or (left.keys() == right.keys() and all(_same_value(left[name], right[name]) for name in left))
-
-
-def _decoded(image: Image, ignoring: frozenset[str]) -> dict[str, Any]:
-    item: dict[str, Any] = _WHOLE.decode(image)
-    for name in ignoring:
-        item.pop(name, None)
-    return item
+    left, right = attributes(one), attributes(other)
+    if left.keys() - ignoring != right.keys() - ignoring:
+        return False
+    return all(_same_value(left[name], right[name]) for name in left if name not in ignoring)
 
 
 def check_values(item: Mapping[str, Any]) -> None:
@@ -111,9 +105,11 @@ def check_values(item: Mapping[str, Any]) -> None:
             raise ValueError(f"the attribute {name!r} is not DynamoDB JSON, such as {{'S': 'text'}}") from error
 
 
-def _same_value(one: Any, other: Any) -> bool:
+def _same_value(one: msgspec.Raw, other: msgspec.Raw) -> bool:
+    if bytes(one) == bytes(other):
+        return True
     try:
-        return one == other or bool(_canonical(one) == _canonical(other))
+        return bool(_canonical(msgspec.json.decode(one)) == _canonical(msgspec.json.decode(other)))
     except (ValueError, TypeError, AttributeError):
         return False  # what is no value of DynamoDB's is like nothing but itself
 

@@ -125,6 +125,15 @@ def test_escapes_do_not_make_a_difference():
     assert same_item(Image(b'{"\\u00e9":{"S":"\\/"}}'), Image('{"é":{"S":"/"}}'.encode()))
 
 
+def test_bytes_that_nothing_can_decode_differ_or_not_and_raise_nothing():
+    one, same, other = (Image(b'{"v":{"S":"' + text + b'"}}') for text in (b"\xff", b"\xff", b"\xfe"))
+    stamped = Image(b'{"timestamp":{"S":"now"},' + one[1:])
+
+    assert same_item(one, same)
+    assert same_item(one, stamped, frozenset({"timestamp"}))
+    assert not same_item(one, other)
+
+
 @pytest.mark.parametrize("value", [{"N": "x"}, {"X": "1"}, {"S": "a", "N": "1"}, {}, 5, {"L": [1]}, {"NS": ["1", "b"]}])
 def test_what_is_no_value_is_named_and_is_like_nothing_but_itself(value: object) -> None:
     with pytest.raises(ValueError, match="'v'"):
