@@ -177,3 +177,12 @@ def test_a_change_comes_back_from_its_record_as_it_was(original):
     change = read(original)
 
     assert READER.read(SHARD, record_of(change)) == change
+
+
+@pytest.mark.parametrize(
+    "text", ["7", "0" * 20 + "7", "0" * 24 + "7", "800000000003126276362", "1" * 22, "0" + "9" * 39]
+)
+def test_a_sequence_number_is_given_back_as_it_was_spelled(text):
+    number = SequenceNumber.parse(text)
+
+    assert (str(number), number.guard, number) == (text, text.zfill(40), int(text))

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from service.errors import ThrottledError
+from service.operations.job_log import JobLog
+from service.operations.jobs import JobState, Snapshot
+from service.operations.snapshot import Place
 from service.replication.guard import MAX_LOOKS_AGAIN
 from tests.fakes.event_source import engine_on
 from tests.fakes.judges import check_equal, check_never_back
@@ -68,6 +71,21 @@ async def test_an_item_that_comes_back_while_its_removal_is_on_its_way_stays(wor
         await slowly(admin, "replica.delete", meanwhile)
     check_equal(world)
     check_never_back(world)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_a_snapshot_that_goes_on_removes_what_its_predecessor_copied_too_late(world: World, keeps: bool) -> None:
+    """It died between a copy and its second look, and Lambda had found nothing to delete."""
+    world.replica.preset(ITEM)
+    died = world.process()
+    log = JobLog("snapshot", Snapshot, died.control, died.clock)
+    job = Snapshot(id=log.new_id(), state=JobState.RUNNING, started_at=log.now(), items_estimated=1)
+    await log.save(job, Place({}).saved())
+    async with Admin(world, settings_of(skip_ttl_deletes=str(keeps))) as admin:
+        while (await log.found(job.id)).state is JobState.RUNNING:  # noqa: ASYNC110 the store is asked
+            await asyncio.sleep(0.1)
+        assert (await admin.snapshots.found(job.id)).state is JobState.DONE
+    assert len(world.replica.items) == int(keeps), "what time to live removed is kept where that is configured"
 
 
 async def test_a_key_that_changes_all_the_time_is_not_written_for_ever(world: World) -> None:

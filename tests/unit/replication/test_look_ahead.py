@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from service.errors import ThrottledError
 from service.model import ViewType
 from service.replication.guard_window import GuardWindow
 from service.replication.look_ahead import FRESH_SECONDS, SLOW_SECONDS
@@ -141,3 +142,25 @@ async def test_records_without_images_are_judged_by_a_look_that_follows_the_repl
     changes = [bench.put("a", "1"), bench.put("b", "1"), bench.delete("b")]
     await path.sink.apply([[changes[0]], changes[1:]])
     assert (bench.held("a"), bench.held("b")) == (item("a", "1"), None)
+
+
+async def test_a_look_that_is_throttled_is_made_again():
+    bench = shared()
+    path = await bench.open()
+    for side in ("source", "replica"):
+        bench.world.plan.fail_next(f"{side}.get_many", ThrottledError("slow down", "ThrottlingException"), times=3)
+    await path.sink.apply([[bench.put("a", "1")], [bench.put("b", "1")]])
+    assert (bench.held("a"), bench.held("b")) == (item("a", "1"), item("b", "1"))
+    assert len(bench.settled) == 2
+
+
+async def test_where_nobody_else_applies_the_stream_a_guarded_change_needs_no_look():
+    bench = Bench(window=GuardWindow(guards_all=True))
+    path = await bench.open()
+    for value in ("1", "2"):
+        await path.sink.apply([[bench.put("a", value)], [bench.put("b", value)]])
+    replica, source = bench.world.replica.calls, bench.world.source.calls
+    assert (replica["get_many"], replica["get"], source["get_many"]) == (0, 0, 0)
+    assert (replica["put"], source["get"]) == (6, 2), (
+        "for each: one that finds no item, one onto none, one onto the older"
+    )

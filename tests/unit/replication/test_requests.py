@@ -1,9 +1,13 @@
-"""Whose fault a refusal is: the change's, only if the replica was fit to take it before and after."""
+"""Requests that fail are made again, later and later; and whose fault a refusal is: the change's, only if the replica
+was fit to take it before and after."""
 
 from __future__ import annotations
 
-from service.errors import ChangeError
+import pytest
+
+from service.errors import ChangeError, UnavailableError
 from service.model import KeyAttribute
+from service.replication.guard_window import GuardWindow
 from tests.fakes.images import STRING_KEY
 from tests.unit.replication.bench import Bench, item
 
@@ -60,3 +64,19 @@ async def test_a_refusal_by_a_fit_replica_is_the_changes_own():
     await path.sink.apply([[bench.put("b", "1")]])
     assert len(bench.letters) == 2
     assert len(tries) == 2, "once as a batch, once alone: the replica is known to be fit"
+
+
+@pytest.mark.parametrize("call", ["replica.write_batch", "replica.put", "replica.get", "source.get"])
+async def test_a_request_that_fails_is_made_again_after_waits_that_grow(call):
+    is_guarded = call != "replica.write_batch"
+    bench = Bench(window=GuardWindow(guards_all=is_guarded))
+    path = await bench.open()
+    bench.world.plan.fail_next(call, UnavailableError("down", "503"), times=7)
+    began = bench.world.clock.now()
+    if call == "replica.get":
+        await path.guard.refresh(bench.put("a", "1").key)
+    else:
+        await path.sink.apply([[bench.put("a", "1")]])
+    assert bench.held("a") == item("a", "1")
+    # 0.05 s, twice as long each time, 3 s at most, and of each wait between half and all
+    assert 0.5 * 6.15 <= bench.world.clock.now() - began <= 6.2
