@@ -65,6 +65,8 @@ class LeaseRecord:
     is_clean: bool = False
     """Released with every applied change behind its checkpoint: nothing needs the guard on the next start."""
     is_paused: bool = False
+    behind_since: float = 0.0
+    """From when on changes at the source may be unapplied, as an owner last knew; 0.0 when none ever did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,10 +97,13 @@ class LeaseStore(Protocol):
     ) -> LeaseRecord:
         """Take the lease if it still is as it was seen; the generation grows by one. Raises LeaseLostError if not."""
 
-    async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
-        """The lease as it is now, `is_paused` included. Raises LeaseLostError if it is another's."""
+    async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:
+        """The lease as it is now, `is_paused` included. Raises LeaseLostError if it is another's.
 
-    async def release_lease(self, lease: Lease, is_clean: bool, now: float) -> None:
+        `behind_since`: from when on its owner knows changes to be unapplied; None leaves what is known.
+        """
+
+    async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
         """Let the next owner in at once. Raises LeaseLostError if it is another's already."""
 
     async def set_paused(self, is_paused: bool) -> None:

@@ -57,9 +57,10 @@ class LeaseItems:
         except ItemDiffersError as failed:
             raise self._lost(failed) from failed
 
-    async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
-        values = {":now": number(now), ":one": number(1), ":no": flag(False), **_mine(lease)}
-        change = "SET #renewed_at = :now ADD #renewals :one"
+    async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:
+        known, knowledge = _known(behind_since)
+        values = {":now": number(now), ":one": number(1), ":no": flag(False), **_mine(lease), **knowledge}
+        change = f"SET #renewed_at = :now{known} ADD #renewals :one"
         try:
             return self._lease_record(
                 await self._table.update(LEASE, change, values, only_if=f"{_MINE} AND #is_released = :no")
@@ -67,9 +68,10 @@ class LeaseItems:
         except ItemDiffersError as failed:
             raise self._lost(failed) from failed
 
-    async def release_lease(self, lease: Lease, is_clean: bool, now: float) -> None:
-        values = {":now": number(now), ":yes": flag(True), ":is_clean": flag(is_clean), **_mine(lease)}
-        change = "SET #is_released = :yes, #is_clean = :is_clean, #renewed_at = :now"
+    async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
+        known, knowledge = _known(behind_since)
+        values = {":now": number(now), ":yes": flag(True), ":is_clean": flag(is_clean), **_mine(lease), **knowledge}
+        change = f"SET #is_released = :yes, #is_clean = :is_clean, #renewed_at = :now{known}"
         try:
             await self._table.update(LEASE, change, values, only_if=_MINE)
         except ItemDiffersError as failed:
@@ -89,6 +91,7 @@ class LeaseItems:
                 is_released=flag_of(found, "is_released"),
                 is_clean=flag_of(found, "is_clean"),
                 is_paused=flag_of(found, "is_paused"),
+                behind_since=float_of(found, "behind_since", 0.0),
             )
 
     def _lost(self, failed: ItemDiffersError) -> LeaseLostError:
@@ -99,6 +102,13 @@ class LeaseItems:
         return LeaseLostError(
             f"the lease of pipeline {self._table.pipeline!r} belongs to {owner} (generation {generation})"
         )
+
+
+def _known(behind_since: float | None) -> tuple[str, dict[str, dict[str, object]]]:
+    """What an owner adds to its lease; one that does not know it leaves what a former one knew."""
+    if behind_since is None:
+        return "", {}
+    return ", #behind_since = :behind_since", {":behind_since": number(behind_since)}
 
 
 def _mine(lease: Lease) -> dict[str, dict[str, object]]:

@@ -116,13 +116,14 @@ class Report:
     def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
         if flow is None or lag is None:
             # Not the one that reads: a process that does not know its lag does not claim that there is none.
-            since = self._left.settled_up_to if self._left is not None else 0.0
+            record = self._pipeline.holder.record
+            since = self._left.settled_up_to if self._left is not None else record.behind_since if record else 0.0
             is_known = self._pipeline.state is PipelineState.FAILED and since > 0
             seconds = round(now - since, 3) if is_known else None
             return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
         unapplied = flow.progress.unsettled
         is_caught_up = lag.is_caught_up and not unapplied
-        seconds = lag.seconds if flow.readers.readers else now - flow.readers.started_at
+        seconds = lag.seconds if flow.readers.readers else now - flow.readers.known_up_to
         if not is_caught_up:
             # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
             seconds = max(seconds, 0.001)

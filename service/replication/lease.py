@@ -39,6 +39,8 @@ class LeaseHolder:
         """Told of each renewal: a pause that another process asked for is in it."""
         self.on_waiting: Callable[[], None] = lambda: None
         """Told while another process holds the lease."""
+        self.behind_since: Callable[[], float | None] = lambda: None
+        """Asked at each renewal, for a successor's lag: from when on changes may be unapplied (I8)."""
         self.lease: Lease | None = None
         self.record: LeaseRecord | None = None
         """As last seen, ours or another's."""
@@ -99,7 +101,7 @@ class LeaseHolder:
         """Extend trust. Raises LeaseLostError when the lease is another's, RetryableError when nobody can tell."""
         assert self.lease is not None
         started = self._clock.monotonic()
-        self.record = await self._store.renew_lease(self.lease, self._clock.now())
+        self.record = await self._store.renew_lease(self.lease, self._clock.now(), self.behind_since())
         self.asked_at = started
         self._trust_from(started)
         self.failing_since = self.failure = None
@@ -132,7 +134,7 @@ class LeaseHolder:
     async def release(self, *, is_clean: bool) -> None:
         """Let a standby in at once. `is_clean`: every applied change is behind its checkpoint."""
         assert self.lease is not None
-        await self._store.release_lease(self.lease, is_clean, self._clock.now())
+        await self._store.release_lease(self.lease, is_clean, self._clock.now(), self.behind_since())
         self._forget()
         self._observer.observe(LeaseReleased(is_clean))
 

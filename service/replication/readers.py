@@ -48,8 +48,12 @@ class Readers:
         observer: Observer,
         poll_seconds: float,
         at_tip: dict[ShardId, ShardReader] | None = None,
+        behind_since: float = 0.0,
     ) -> None:
-        """`at_tip`: readers of a first start, whose iterators are fixed at their shards' tips already."""
+        """`at_tip`: readers of a first start, whose iterators are fixed at their shards' tips already.
+
+        `behind_since`: from when on a former process knew changes to be unapplied, 0.0 if none did; lag begins there.
+        """
         self._streams = streams
         self._stream_arn = stream_arn
         self._saved = dict(checkpoints)
@@ -72,9 +76,12 @@ class Readers:
         self.ended_at: dict[ShardId, float] = {}
         """Shards that were read to their end, by this process or a former one, and when."""
         self.started_at = clock.now()
+        self.known_up_to = min(behind_since, self.started_at) or self.started_at
+        """From where lag is counted while nothing has been read; shards that are found later count from then."""
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
+        self._is_first_look = True
         for saved in checkpoints.values():
             if saved.is_closed:
                 self.ended_at[saved.shard_id] = clock.now()
@@ -159,6 +166,7 @@ class Readers:
             for shard in stream.shards
             if shard.shard_id in self.ended_at and shard.shard_id not in self.readers
         }
+        self._is_first_look = False
         return starting
 
     def _check_vanished(self) -> None:
@@ -212,6 +220,7 @@ class Readers:
             self._clock,
             poll_seconds=self._poll_seconds,
             limit=self._queue.max_records,
+            known_up_to=self.known_up_to if self._is_first_look else None,
         )
 
     async def _read_shard(self, shard: Shard) -> None:

@@ -68,6 +68,7 @@ class Replicator:
         Raises LeaseLostError, HaltError or GapError, alone; then nothing more was saved, and the last checkpoint
         stands.
         """
+        self._lease.behind_since = lambda: self.behind_since
         try:
             async with asyncio.TaskGroup() as tasks:
                 beside = [
@@ -113,10 +114,17 @@ class Replicator:
     def settled_up_to(self) -> float:
         """Every change that the source made before this moment was read and is settled (seconds since the epoch)."""
         moments = [reader.surely_read_up_to for reader in self.readers.open_readers()]
-        moments += [
-            at for at in (shard.oldest_unsettled_at for shard in self.progress.shards.values()) if at is not None
-        ]
-        return min(moments, default=0.0)
+        return min([*moments, *self._oldest_unsettled()], default=0.0)
+
+    @property
+    def behind_since(self) -> float:
+        """From when on changes may be unapplied, as lag counts it: a successor's lag goes on from there (I8)."""
+        moments = [reader.read_up_to for reader in self.readers.open_readers()]
+        return min([*moments, *self._oldest_unsettled()], default=self.readers.known_up_to)
+
+    def _oldest_unsettled(self) -> list[float]:
+        found = [shard.oldest_unsettled_at for shard in self.progress.shards.values()]
+        return [at for at in found if at is not None]
 
     async def _read(self) -> None:
         if self._is_draining:

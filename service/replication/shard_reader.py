@@ -36,9 +36,20 @@ class ShardReader:
     """Steps of reading; `readers` decides when. Owned by one task."""
 
     def __init__(
-        self, shard: Shard, position: Position, streams: Streams, clock: Clock, *, poll_seconds: float, limit: int
+        self,
+        shard: Shard,
+        position: Position,
+        streams: Streams,
+        clock: Clock,
+        *,
+        poll_seconds: float,
+        limit: int,
+        known_up_to: float | None = None,
     ) -> None:
-        """`position` LATEST is asked for as the tip only through `start_at_tip`."""
+        """`position` LATEST is asked for as the tip only through `start_at_tip`.
+
+        `known_up_to`: everything made before that moment was applied by a former process; None: it is not known.
+        """
         self.shard = shard
         self.position = position
         self._streams = streams
@@ -50,6 +61,7 @@ class ShardReader:
         self._empty_pages = 0
         self._wait_seconds = 0.0
         self.started_at = clock.now()
+        self._before = self.started_at if known_up_to is None else known_up_to
         self._last_tip_at: float | None = None
         self._last_created_at: float | None = None
         self.tip_seen_at: float | None = None
@@ -70,10 +82,10 @@ class ShardReader:
     def read_up_to(self) -> float:
         """Everything made before this moment was read (seconds since the epoch).
 
-        That is when the tip was last found, or the last record's creation; before there was either, it is the moment
-        when reading began, so that lag grows from there if the shard can't be read.
+        That is when the tip was last found, or the last record's creation; before there was either, it is what a former
+        process knew, or the moment when reading began, so that lag grows from there if the shard can't be read.
         """
-        return self._known_up_to(self.started_at)
+        return self._known_up_to(self._before)
 
     @property
     def surely_read_up_to(self) -> float:

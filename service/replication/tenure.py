@@ -40,6 +40,8 @@ class Beginning:
     """Readers whose iterators are fixed at the tip already: a first start at `latest` or with a snapshot."""
     guarded_until: float
     distrusted_until: float = 0.0
+    behind_since: float = 0.0
+    """What a former owner knew; 0.0 for a first start."""
 
 
 class Tenure:
@@ -83,7 +85,12 @@ class Tenure:
                 f"{self._source.stream_arn} now; changes made between them are lost; {MENDS}"
             )
         guarded, distrusted = self._guarded_until(saved)
-        return Beginning(saved, {}, guarded, distrusted)
+        return Beginning(saved, {}, guarded, distrusted, self._behind_since())
+
+    def _behind_since(self) -> float:
+        """As the former owner told in its lease; one that told nothing was not behind, as far as anybody knows."""
+        former = self._former
+        return 0.0 if former is None else former.behind_since or former.renewed_at
 
     def _guarded_until(self, saved: PipelineRecord) -> tuple[float, float]:
         """Changes made before the first moment need the guard, before the second the guard trusts no number."""
@@ -187,6 +194,7 @@ class Tenure:
             observer=observer,
             poll_seconds=settings.poll_interval_seconds,
             at_tip=beginning.at_tip,
+            behind_since=beginning.behind_since,
         )
         checkpoints = Checkpoints(
             store=adapters.control,

@@ -147,6 +147,19 @@ async def test_a_released_lease_tells_the_next_owner_how_it_ended(store, is_clea
     assert (taken.generation, taken.is_released, taken.is_clean) == (2, False, False)
 
 
+async def test_what_an_owner_tells_of_its_lag_outlives_it(store):
+    taken = await store.acquire_lease("first", None, 10, NOW)
+    assert taken.behind_since == 0.0
+
+    assert (await store.renew_lease(lease_of(), NOW + 1, NOW - 5.25)).behind_since == NOW - 5.25
+    assert (await store.renew_lease(lease_of(), NOW + 2)).behind_since == NOW - 5.25
+    await store.release_lease(lease_of(), is_clean=True, now=NOW + 3, behind_since=NOW - 4.5)
+
+    seen = await store.read_lease()
+    assert seen.behind_since == NOW - 4.5
+    assert (await store.acquire_lease("second", seen, 10, NOW + 4)).behind_since == NOW - 4.5
+
+
 async def test_a_released_lease_is_not_renewed(store):
     await store.acquire_lease("first", None, 10, NOW)
     await store.release_lease(lease_of(), is_clean=True, now=NOW)

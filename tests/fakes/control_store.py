@@ -95,22 +95,26 @@ class FakeControlStore:
                 raise LeaseLostError("the lease is not as it was seen")
             generation = 1 if seen is None else seen.generation + 1
             renewals = 1 if held is None else held.renewals + 1
-            self.items.lease = LeaseRecord(owner, generation, now, lease_seconds, renewals)
+            known = held.behind_since if held else 0.0
+            self.items.lease = LeaseRecord(owner, generation, now, lease_seconds, renewals, behind_since=known)
             return self._wrote("acquire_lease", self._with_pause(self.items.lease))
 
-    async def renew_lease(self, lease: Lease, now: float) -> LeaseRecord:
+    async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:
         async with self._call("renew_lease"):
             _finite(now)
             held = self._mine(lease)
             if held.is_released:
                 raise LeaseLostError("the lease was released")
-            self.items.lease = replace(held, renewed_at=now, renewals=held.renewals + 1)
+            known = held.behind_since if behind_since is None else behind_since
+            self.items.lease = replace(held, renewed_at=now, renewals=held.renewals + 1, behind_since=known)
             return self._wrote("renew_lease", self._with_pause(self.items.lease))
 
-    async def release_lease(self, lease: Lease, is_clean: bool, now: float) -> None:
+    async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
         async with self._call("release_lease"):
             _finite(now)
-            self.items.lease = replace(self._mine(lease), renewed_at=now, is_released=True, is_clean=is_clean)
+            held = self._mine(lease)
+            known = held.behind_since if behind_since is None else behind_since
+            self.items.lease = replace(held, renewed_at=now, is_released=True, is_clean=is_clean, behind_since=known)
             self._wrote("release_lease", self.items.lease)
 
     async def set_paused(self, is_paused: bool) -> None:
