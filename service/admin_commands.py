@@ -131,7 +131,7 @@ def list_letters(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List the changes that could not be written, oldest first; show, redrive or discard them."""
+    """List the changes that could not be written, by sequence number; show, redrive or discard them."""
     if context.invoked_subcommand is not None:
         context.obj = Given(url, as_json)
         return
@@ -139,7 +139,7 @@ def list_letters(
         page = client.dead_letters(limit, cursor)
         _print(page, as_json, lambda found: dead_letter_table(found["items"]))
         if page.get("cursor") and not as_json:
-            Console(stderr=True).print(text(f"There are more: --cursor {page['cursor']}"))
+            print(f"There are more: --cursor {page['cursor']}", file=sys.stderr)  # one line, to be copied
 
 
 def show_letter(context: typer.Context, letter_id: LetterId, url: Url = None, as_json: Json = False) -> None:

@@ -18,6 +18,14 @@ def check_tables(source: TableDescription, replica: TableDescription, *, is_one_
         )
 
 
+def check_sequence_attribute(source: TableDescription, attribute: str) -> None:
+    """Raises ConfigurationError when it would take the place of a key. A stamp gives way to a key by itself."""
+    if attribute in {key.name for key in source.keys}:
+        raise ConfigurationError(
+            f"DYNAMIRROR_SEQUENCE_ATTRIBUTE: {attribute!r} is a key of {source.name}; name another attribute"
+        )
+
+
 def check_stream(source: TableDescription) -> None:
     if source.stream_arn is None:
         raise HaltError(

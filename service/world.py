@@ -27,7 +27,7 @@ from service.operations.pipeline import Outside
 from service.ports import Adapters, Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.lease import MARGIN
-from service.startup import check_stream, check_tables
+from service.startup import check_sequence_attribute, check_stream, check_tables
 
 Answer = TypeVar("Answer")
 MAX_REQUEST_SECONDS = 5.0
@@ -68,6 +68,7 @@ class World:
         settings, connections = self._settings, self._connections
         source = await describe_table(connections.source.client, settings.source_table, "source")
         check_stream(source)
+        check_sequence_attribute(source, settings.sequence_attribute)
         replica = await self._replica_like(source)
         is_one_endpoint = connections.source.client.meta.endpoint_url == connections.replica.client.meta.endpoint_url
         check_tables(source, replica, is_one_endpoint=is_one_endpoint)

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from service.config import Settings
 from service.errors import LeaseLostError, RetryableError
+from service.operations.beside import beside
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.jobs import Replay, Snapshot, Verification
 from service.operations.letters import Letters
@@ -102,7 +103,10 @@ class LiveConsole:
         return await self._replays.found(replay_id)
 
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
-        return await replicate_item(self._flow(), self._pipeline.outside.source, self._clock, keys)
+        flow, source = self._flow(), self._pipeline.outside.source
+        if self._pipeline.is_paused:
+            raise ConflictError("the pipeline is paused, and writes nothing: resume it, then copy the item")
+        return await beside(flow, lambda: replicate_item(flow, source, self._clock, keys), "replicate")
 
     async def snapshot(self) -> Snapshot:
         return await self._snapshots.start(self._pipeline)

@@ -36,8 +36,10 @@ def not_ready_reason(
         return f"the control table has not answered for {control_age:.0f} s" + (f": {reason}" if reason else "")
     if state is PipelineState.STANDBY:
         return None
+    if state is PipelineState.STOPPING:
+        return reason or f"{state.value}, and not replicating"
     if vital is None:
-        if starting_age > PATIENCE_SECONDS or state is PipelineState.STOPPING:
+        if starting_age > PATIENCE_SECONDS:
             return reason or f"{state.value}, and not replicating"
         return reason or "starting"
     if vital.refusal is not None:

@@ -88,10 +88,17 @@ async def test_a_pause_is_durable_and_a_clean_stop_repeats_nothing(
             await (await product.start()).until_running()
             assert (await product.post("/pause")).json()["state"] == "paused"
             await dynamodb.put_item(TableName=source, Item={"key": {"S": "meanwhile"}, "n": {"N": "1"}})
+            refused = await product.post("/replicate", {"keys": {"key": {"S": "meanwhile"}}})
+            assert refused.status_code == 409
+            assert "resume" in refused.json()["detail"]
+            await asyncio.sleep(3.0)
+            lag = (await product.get("/status")).json()["lag"]["seconds"]
+            assert lag > 2
             assert await product.stop() == 0
 
             await product.start()
-            await product.until(lambda status: status["state"] == "paused")
+            status = await product.until(lambda status: status["state"] == "paused")
+            assert status["lag"]["seconds"] >= lag  # it goes on: what was held back is as old as it was (I8)
             await asyncio.sleep(1.0)
             assert "Item" not in await dynamodb.get_item(TableName=replica, Key={"key": {"S": "meanwhile"}})
             assert (await product.get("/readyz")).status_code == 200

@@ -85,6 +85,17 @@ async def test_different_key_schemas_are_both_shown(
     assert "pk (S);" in text
 
 
+async def test_a_key_is_no_place_for_the_sequence_number(
+    server: Server, dynamodb: Any, unique_name: Callable[[str], str]
+) -> None:
+    source, replica = unique_name("source"), unique_name("replica")
+    await create_streamed_table(dynamodb, source, keys={"pk": "S", "sk": "S"})
+    await create_streamed_table(dynamodb, replica, keys={"pk": "S", "sk": "S"}, view_type=None)
+    code, text = await ended_run(**pointed_at(server, source, replica), sequence_attribute="sk")
+    assert code == 2
+    assert "DYNAMIRROR_SEQUENCE_ATTRIBUTE: 'sk' is a key" in text
+
+
 async def test_the_source_is_not_replicated_to_itself(
     server: Server, dynamodb: Any, unique_name: Callable[[str], str]
 ) -> None:
