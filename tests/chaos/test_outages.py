@@ -145,8 +145,9 @@ async def test_a_throttled_replica_is_asked_for_about_what_it_gives(a_night: ANi
         requests = night.proxy.witness.since(0, Role.REPLICA, writes_only=True)
         refused, sent = sum(request.outcome == "400" for request in requests), sum(r.writes for r in requests)
         print(f"{len(requests)} requests, {refused} refused as a whole; {sent} items sent for 600 that were taken")
-        # 100 writes a second in batches of up to 25: at the least 24 requests do it, and one in a while finds no room.
-        assert len(requests) < 150, f"{len(requests)} requests for 600 items at 100 a second"
+        # Each item is sent about twice: a batch is sent whole and taken in part. Requests would tell less: after an
+        # answer that came too late, on a busy machine, its batch goes on as single items.
+        assert sent < 1500, f"{sent} items sent for 600 at 100 a second"
         assert night.proxy.plan.injected[Role.REPLICA, "left undone"] > 0
         await night.check_equal()
         assert await night.product.stop() == 0
