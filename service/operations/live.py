@@ -17,7 +17,7 @@ from service.operations.pipeline import Pipeline
 from service.operations.readiness import not_ready_reason
 from service.operations.replays import Replays
 from service.operations.report import Report
-from service.operations.single_item import replicate_item
+from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
 from service.operations.status import Status
 from service.operations.verifications import Verifications
@@ -103,10 +103,11 @@ class LiveConsole:
         return await self._replays.found(replay_id)
 
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
-        flow, source = self._flow(), self._pipeline.outside.source
+        flow = self._flow()
+        key = key_from(keys, self._pipeline.outside.source)
         if self._pipeline.is_paused:
             raise ConflictError("the pipeline is paused, and writes nothing: resume it, then copy the item")
-        return await beside(flow, lambda: replicate_item(flow, source, self._clock, keys), "replicate")
+        return await beside(flow, lambda: replicate_item(flow, self._clock, key), "replicate")
 
     async def snapshot(self) -> Snapshot:
         return await self._snapshots.start(self._pipeline)

@@ -52,11 +52,8 @@ def _complaint(kind: str, value: str, most_bytes: int) -> str | None:
     return f"has {size} bytes, at most {most_bytes} are possible" if size > most_bytes else None
 
 
-async def replicate_item(
-    flow: Replicator, source: TableDescription, clock: Clock, keys: dict[str, Any]
-) -> Literal["written", "deleted", "unchanged"]:
-    """Raises InvalidError for what is no key, ConflictError when the item can't be written."""
-    key = key_from(keys, source)
+async def replicate_item(flow: Replicator, clock: Clock, key: ItemKey) -> Literal["written", "deleted", "unchanged"]:
+    """Raises ConflictError when the item can't be written."""
 
     async def refresh() -> Outcome | HaltError:
         """What nobody foresaw of an operator's key is no reason to stop the flow, as it would be in a lane."""

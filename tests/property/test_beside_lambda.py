@@ -15,7 +15,7 @@ from service.operations.console import ConflictError
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside
 from service.operations.side_flow import SidePipeline
-from service.operations.single_item import replicate_item
+from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
 from service.telemetry import Observers
 from tests.fakes.clock import run_virtual
@@ -58,9 +58,9 @@ class Admin:
             await asyncio.sleep(0.2)
 
     async def copy(self, number):
-        key = {"key": {"S": f"k{number}"}}
+        key = key_from({"key": {"S": f"k{number}"}}, self.source)
         await self._persistently(
-            lambda flow: beside(flow, lambda: replicate_item(flow, self.source, self.process.clock, key), "one item")
+            lambda flow: beside(flow, lambda: replicate_item(flow, self.process.clock, key), "one item")
         )
 
     async def _persistently(self, ask):

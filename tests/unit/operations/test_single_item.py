@@ -9,7 +9,7 @@ import pytest
 from service.errors import HaltError
 from service.model import KeyAttribute
 from service.operations.console import ConflictError, InvalidError
-from service.operations.single_item import replicate_item
+from service.operations.single_item import key_from, replicate_item
 from service.operations.status import PipelineState
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, until
@@ -21,7 +21,7 @@ BINARY_KEYS = (KeyAttribute("pk", "N"), KeyAttribute("sk", "B"))
 
 async def replicated(service: Service, keys: dict[str, Any]) -> str:
     flow = await service.flow()
-    return await replicate_item(flow, service.pipeline.outside.source, service.process.clock, keys)
+    return await replicate_item(flow, service.process.clock, key_from(keys, service.pipeline.outside.source))
 
 
 async def test_an_error_that_nobody_foresaw_is_the_operators_and_the_flow_goes_on():
