@@ -139,7 +139,7 @@ def list_letters(
         page = client.dead_letters(limit, cursor)
         _print(page, as_json, lambda found: dead_letter_table(found["items"]))
         if page.get("cursor") and not as_json:
-            print(f"There are more: --cursor {page['cursor']}", file=sys.stderr)  # one line, to be copied
+            print(printable(f"There are more: --cursor {page['cursor']}"), file=sys.stderr)  # unbroken, to be copied
 
 
 def show_letter(context: typer.Context, letter_id: LetterId, url: Url = None, as_json: Json = False) -> None:

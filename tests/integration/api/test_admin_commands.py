@@ -184,6 +184,13 @@ async def test_dead_letters_lists_pages_shows_redrives_and_discards(shell: Shell
     assert json.loads((await shell.run("dead-letters", "--json"))[1]) == {"items": [], "cursor": None}
 
 
+async def test_a_long_cursor_stays_on_one_line(shell: Shell, api: FakeApi):
+    for letter_id in ("b" * 150, "c"):
+        api.console.add_letter(letter_id)
+    _, _, err = await shell.run("dead-letters", "--limit", "1")
+    assert f"--cursor {'b' * 150}\n" in err
+
+
 async def test_a_wrong_token_is_one_line_that_says_what_to_set(shell: Shell):
     shell.token = "wrong"
     code, out, err = await shell.run("status")
