@@ -31,6 +31,17 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysInDoubt:
+    """Keys whose writes may still take effect although they were given up, see replication.doubts."""
+
+    keys: tuple[ItemKey, ...]
+    until: float
+    """From then on (seconds since the epoch) none of them can."""
+    left_out: int = 0
+    """So many more keys were in doubt than are remembered here."""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineRecord:
     """All that a pipeline remembers of its place in the stream; saved and loaded as one."""
 
@@ -39,6 +50,7 @@ class PipelineRecord:
     guarded_until: float = 0.0
     """Changes created before this moment (seconds since the epoch) may have been applied before."""
     gaps: tuple[Gap, ...] = ()
+    in_doubt: KeysInDoubt | None = None
     needs_snapshot: bool = False
     """A snapshot must complete before the replica is whole (first start, or a gap that heals by itself)."""
 

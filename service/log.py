@@ -18,6 +18,7 @@ from service.telemetry import (
     GapFound,
     Halted,
     JobChanged,
+    LateWriteMended,
     LeaseAcquired,
     LeaseLost,
     LeaseReleased,
@@ -151,6 +152,7 @@ def _log_news(
     | LeaseAcquired
     | LeaseLost
     | LeaseReleased
+    | LateWriteMended
     | Paused
     | JobChanged
     | Warned,
@@ -173,6 +175,8 @@ def _log_news(
             log.warning("lease lost", reason=event.reason)
         case LeaseReleased():
             log.info("lease released", is_clean=event.is_clean)
+        case LateWriteMended():
+            log.warning("late write mended", key_digest=key_digest(event.key))
         case Paused():
             log.info("paused" if event.is_paused else "resumed")
         case JobChanged():

@@ -26,6 +26,7 @@ from service.telemetry import (
     DeadLettered,
     Event,
     GapFound,
+    LateWriteMended,
     PageRead,
     Retried,
     StampKept,
@@ -48,6 +49,7 @@ _PLAIN = (
     series.ITEMS_WRITTEN,
     series.STAMPS_KEPT,
     series.GUARDED,
+    series.LATE_WRITES,
     series.GAPS,
     series.CHECKPOINTS,
 )
@@ -124,6 +126,8 @@ class Metrics(Collector):
             self._counts[series.STAMPS_KEPT.name] += 1
         elif isinstance(event, GapFound):
             self._counts[series.GAPS.name] += 1
+        elif isinstance(event, LateWriteMended):
+            self._counts[series.LATE_WRITES.name] += 1
         elif isinstance(event, CheckpointSaved):
             self._counts[series.CHECKPOINTS.name] += 1
 
@@ -225,6 +229,7 @@ def _lags(status: Status) -> Iterator[Metric]:
             shards.add_metric((shard.shard_id,), shard.lag_seconds)
     yield shards
     yield _gauge(series.UNAPPLIED, status.lag.unapplied_records)
+    yield _gauge(series.IN_DOUBT, status.lag.keys_in_doubt)
 
 
 def _queue(status: Status) -> Iterator[Metric]:

@@ -64,6 +64,9 @@ LAG = Gauge(
 )
 SHARD_LAG = Gauge("dynamirror_shard_lag_seconds", "The lag of one shard that is not closed yet.", ("shard_id",))
 UNAPPLIED = Gauge("dynamirror_unapplied_records", "Records that were read and are not settled yet.")
+IN_DOUBT = Gauge(
+    "dynamirror_keys_in_doubt", "Keys of which a write was given up that may still take effect; looked at again."
+)
 QUEUE_RECORDS = Gauge("dynamirror_queue_records", "Records that wait for a writer.")
 QUEUE_BYTES = Gauge("dynamirror_queue_bytes", "What the waiting records count against the queue's bound.")
 QUEUE_MAX_RECORDS = Gauge("dynamirror_queue_max_records", "The queue's bound: at so many records the reads stop.")
@@ -112,6 +115,10 @@ RETRIES = Counter(
     ("target", "cause"),
 )
 THROTTLES = Counter("dynamirror_throttles_total", "Of the retries, those that a throttled table caused.", ("target",))
+LATE_WRITES = Counter(
+    "dynamirror_late_writes_mended_total",
+    "Items that a write which had been given up took back or brought back later, and that were written again.",
+)
 GAPS = Counter("dynamirror_gaps_total", "Gaps found: history that can't be read any more.")
 CHECKPOINTS = Counter("dynamirror_checkpoints_total", "Times that progress was saved in the control table.")
 LATENCY = Histogram(
@@ -136,6 +143,7 @@ ALL: tuple[Series, ...] = (
     SHARD_LAG,
     LATENCY,
     UNAPPLIED,
+    IN_DOUBT,
     READ,
     APPLIED,
     COALESCED,
@@ -155,6 +163,7 @@ ALL: tuple[Series, ...] = (
     THROTTLES,
     CHECKPOINTS,
     CHECKPOINT_AGE,
+    LATE_WRITES,
     GAPS,
     VERIFIED_AT,
     VERIFIED_ITEMS,

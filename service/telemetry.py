@@ -117,6 +117,13 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class LateWriteMended:
+    """A request that was given up had taken effect after a newer change; what it took back was written again."""
+
+    key: ItemKey
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     is_paused: bool
 
@@ -153,6 +160,7 @@ Event = (
     | LeaseLost
     | LeaseReleased
     | CheckpointSaved
+    | LateWriteMended
     | Paused
     | JobChanged
     | Warned

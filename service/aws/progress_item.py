@@ -22,9 +22,9 @@ from service.aws.attributes import (
 )
 from service.aws.control_table import ControlTable, ItemDiffersError
 from service.aws.item_size import item_size
-from service.control import Checkpoint, Gap, Lease, PipelineRecord
+from service.control import Checkpoint, Gap, KeysInDoubt, Lease, PipelineRecord
 from service.errors import HaltError, LeaseLostError
-from service.model import Position, SequenceNumber, ShardId, StartAt
+from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt
 
 PROGRESS = "progress"
 MAX_BYTES = 380_000
@@ -81,6 +81,7 @@ class ProgressItem:
                 guarded_until=float_of(found, "guarded_until", 0.0),
                 gaps=tuple(_gap(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else (),
                 needs_snapshot=flag_of(found, "needs_snapshot"),
+                in_doubt=_keys_in_doubt(found["in_doubt"]["M"]) if "in_doubt" in found else None,
             )
 
     def _fenced_off(self, lease: Lease, failed: ItemDiffersError) -> LeaseLostError:
@@ -93,13 +94,30 @@ class ProgressItem:
 
 
 def _attributes(record: PipelineRecord) -> dict[str, Value]:
-    return {
+    attributes: dict[str, Value] = {
         "stream_arn": text(record.stream_arn),
         "guarded_until": number(record.guarded_until),
         "needs_snapshot": flag(record.needs_snapshot),
         "gaps": {"L": [_gap_attributes(gap) for gap in record.gaps]},
         "shards": document({shard_id: _shard_attributes(found) for shard_id, found in record.checkpoints.items()}),
     }
+    if record.in_doubt is not None:
+        attributes["in_doubt"] = document(
+            {
+                "keys": {"L": [{"B": key} for key in record.in_doubt.keys]},
+                "until": number(record.in_doubt.until),
+                "left_out": number(record.in_doubt.left_out),
+            }
+        )
+    return attributes
+
+
+def _keys_in_doubt(saved: Attributes) -> KeysInDoubt:
+    return KeysInDoubt(
+        keys=tuple(ItemKey(bytes(key["B"])) for key in saved["keys"]["L"]),
+        until=float_of(saved, "until"),
+        left_out=integer_of(saved, "left_out", 0),
+    )
 
 
 def _shard_attributes(checkpoint: Checkpoint) -> Value:

@@ -8,8 +8,7 @@ from service.model import Change, Effect, Image, ItemKey
 from service.operations.pipeline import Outside
 from service.records import RecordReader
 from service.replication.dead_letters import SNAPSHOT
-from service.replication.guard import Outcome
-from service.replication.intents import Intent
+from service.replication.guard import Outcome, same_or_none
 from service.replication.replicator import Replicator
 
 
@@ -72,9 +71,10 @@ class Redrive:
         """A newer state was applied, or the item is gone from both tables: nobody needs this one any more."""
         requests = self._flow.requests
         seen = await requests.read(lambda: self._replica.get(change.key), "replica")
+        held = await requests.read(lambda: self._source.get(change.key))
         if seen is None:
-            return await requests.read(lambda: self._source.get(change.key)) is None
-        return self._flow.guard.judge(change, Intent(), seen) is Outcome.STALE
+            return held is None
+        return self._flow.guard.is_ahead(change, seen) and not same_or_none(held, change.image)
 
     async def _looked_up(self, change: Change) -> Image | None:
         if change.effect is not Effect.LOOK_UP:

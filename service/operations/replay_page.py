@@ -70,9 +70,7 @@ class PageReplay:
             return
         held = await self._look(self._replica.get_many, wanted, "replica")
         guard = self._flow.guard
-        unlike = [
-            (change, intent) for change, intent in wanted if guard.judge(change, intent, held.get(change.key)) is None
-        ]
+        unlike = [(change, intent) for change, intent in wanted if guard.judge(intent, held.get(change.key)) is None]
         if not unlike:
             return
         # What the source does not hold any more has a later record, which brings, or has brought, what counts.

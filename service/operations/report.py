@@ -122,7 +122,7 @@ class Report:
             seconds = round(now - since, 3) if is_known else None
             return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
         unapplied = flow.progress.unsettled
-        is_caught_up = lag.is_caught_up and not unapplied
+        is_caught_up = lag.is_caught_up and not unapplied and not flow.doubts
         seconds = lag.seconds if flow.readers.readers else now - flow.readers.known_up_to
         if not is_caught_up:
             # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
@@ -131,6 +131,7 @@ class Report:
         return LagStatus(
             seconds=round(seconds, 3),
             unapplied_records=unapplied,
+            keys_in_doubt=len(flow.doubts),
             oldest_unapplied_at=oldest,
             caught_up=is_caught_up,
         )

@@ -51,6 +51,8 @@ class SideFlow(Replicator):
         self.copier = writing.copier
         self.gate = writing.gate
         self.window = writing.window
+        self.doubts = writing.doubts
+        self._second_looks = writing.second_looks
         self.requests = writing.requests
         self.dead_letters = writing.dead_letters
         self.checkpoints = NoCheckpoints(stream_arn)
@@ -69,13 +71,14 @@ class SideFlow(Replicator):
             async with asyncio.TaskGroup() as tasks:
                 keeping = tasks.create_task(self._lease.keep(), name="lease")
                 counting = tasks.create_task(self._recount_periodically(), name="dead letters")
+                looking = tasks.create_task(self._second_looks.look_periodically(), name="second looks")
                 self._jobs = tasks
                 self._applying = tasks.create_task(self.lanes.apply_all(self.queue), name="lanes")
                 while self._early_jobs:
                     self.start_job(*self._early_jobs.pop())
                 await asyncio.wait([self._applying])
                 self._jobs = None
-                for task in [keeping, counting, *self._job_tasks]:
+                for task in [keeping, counting, looking, *self._job_tasks]:
                     task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors

@@ -21,6 +21,7 @@ from service.operations.looks import Brought
 from service.operations.sole_owner import SoleOwner
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
+from service.replication.doubts import Doubts
 from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
@@ -92,12 +93,14 @@ class Standalone:
             max_per_second=settings.max_writes_per_second,
             check_trust=holder.check_trust,
         )
+        doubts = Doubts(clock, lease_seconds=settings.lease_seconds)
         self._requests = Requests(
             clock=clock,
             gate=gate,
             observer=observer,
             max_attempts=settings.max_attempts,
             fitness=ReplicaFitness(adapters.replica, source.keys, clock),
+            doubts=doubts,
         )
         self._shape = shape_of(settings, source, adapters, observer)
         self._guard = Guard(
@@ -106,6 +109,7 @@ class Standalone:
             shape=self._shape,
             window=GuardWindow(guards_all=True),
             requests=self._requests,
+            doubts=doubts,
             clock=clock,
             observer=observer,
         )

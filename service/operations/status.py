@@ -60,9 +60,15 @@ class LagStatus(Document):
         examples=[0.0],
     )
     unapplied_records: int = Field(description="Records that were read and are not settled yet.")
+    keys_in_doubt: int = Field(
+        default=0,
+        description="Keys of which a write was given up that may still take effect; they are looked at again for about "
+        "a minute.",
+    )
     oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
-        description="Every open shard was read to its tip within the last few polls and nothing read is unapplied."
+        description="Every open shard was read to its tip within the last few polls, nothing read is unapplied, and no "
+        "write is in doubt."
     )
 
 

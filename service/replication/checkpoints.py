@@ -13,6 +13,7 @@ from service.control import Lease, PipelineRecord
 from service.errors import RetryableError
 from service.model import ShardId
 from service.ports import Clock, ProgressStore
+from service.replication.doubts import Doubts
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.progress import Progress
 from service.telemetry import CheckpointSaved, Observer, Retried
@@ -29,6 +30,7 @@ class Checkpoints:
         record: PipelineRecord,
         progress: Progress,
         window: GuardWindow,
+        doubts: Doubts,
         forgotten: Callable[[], set[ShardId]],
         clock: Clock,
         observer: Observer,
@@ -40,6 +42,7 @@ class Checkpoints:
         self._record = record
         self._progress = progress
         self._window = window
+        self._doubts = doubts
         self._forgotten = forgotten
         self._clock = clock
         self._observer = observer
@@ -57,6 +60,7 @@ class Checkpoints:
             self._record,
             checkpoints=kept | self._progress.checkpoints(),
             guarded_until=self._guarded_until(),
+            in_doubt=self._doubts.saved(),
         )
 
     def _guarded_until(self) -> float:

@@ -15,6 +15,7 @@ from service.errors import AmbiguousError, BatchRefusedError, ChangeError
 from service.items import same_item
 from service.model import Absent, Image, ItemKey, ItemWrite, Put, Written
 from service.ports import ReplicaTable
+from service.replication.doubts import Doubts
 from service.replication.guard import Guard, Outcome
 from service.replication.guard_window import GuardWindow
 from service.replication.requests import Requests
@@ -25,13 +26,21 @@ class Copier:
     """Its calls are serialised per key by the lanes."""
 
     def __init__(
-        self, *, replica: ReplicaTable, guard: Guard, shape: Shape, window: GuardWindow, requests: Requests
+        self,
+        *,
+        replica: ReplicaTable,
+        guard: Guard,
+        shape: Shape,
+        window: GuardWindow,
+        requests: Requests,
+        doubts: Doubts,
     ) -> None:
         self._replica = replica
         self._guard = guard
         self._shape = shape
         self._window = window
         self._requests = requests
+        self._doubts = doubts
 
     async def copy(self, key: ItemKey, raw: Image, page: int) -> Outcome:
         """Bring an item of a scan's page, if the replica has none; one that differs is refreshed.
@@ -55,10 +64,13 @@ class Copier:
     async def copy_together(self, items: Sequence[tuple[ItemKey, Image]], page: int) -> dict[ItemKey, Outcome]:
         """Bring those of up to 25 items that need nothing but a batch; the others are left out, for `copy`.
 
-        Left out is what differs from the replica's, what it or the transform refuses, and what is in doubt.
+        Left out is what differs from the replica's, what it or the transform refuses, and what is in doubt; with mode
+        `strict`, whatever has to be written.
         """
         if self._window.is_shared:
             return {}
+        if self._doubts.may_be_formers:  # which has perhaps begun to write the same items
+            self._doubts.note([key for key, _ in items])
         outcomes = {key: Outcome.STALE for key, _ in items if self._guard.brought.has_brought(key, page)}
         absent: dict[ItemKey, Image] = {}
         fresh = [(key, raw) for key, raw in items if key not in outcomes]
@@ -74,6 +86,8 @@ class Copier:
                 absent[key] = projected
             elif same_item(held[key], projected, self._shape.metadata):
                 outcomes[key] = Outcome.UNCHANGED
+        if self._window.guards_all:
+            return outcomes
         with contextlib.suppress(BatchRefusedError, AmbiguousError):  # the rest goes one by one, where there is none
             await self._requests.write_batch(
                 list(absent),

@@ -1,9 +1,10 @@
 """Guarded writes (I3): a change that may have been applied before never takes the replica back.
 
 Each item that the stream wrote carries the sequence number that made it. A guarded write has the condition "the
-item's number is older"; when that fails, what the replica holds decides, and where that carries no number, what the
-source holds now. Nothing deleted comes back, without tombstones: a put onto an absent item is made only while the
-source still holds exactly its image.
+item's number is older"; when that fails, what the replica holds decides, and where that carries no number or a higher
+one, what the source holds now: a number counts only within the stream that gave it, and the item may carry one of
+another stream. Nothing deleted comes back, without tombstones: a put onto an absent item is made only while the source
+still holds exactly its image.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from service.model import (
 )
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.brought import Brought
+from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intent
 from service.replication.look_ahead import Looked
@@ -63,6 +65,11 @@ def same_or_none(one: Image | None, other: Image | None, ignoring: frozenset[str
     return same_item(one, other, ignoring)
 
 
+def _doubtful(key: ItemKey, condition: Condition | None) -> ItemKey | None:
+    """The key is in doubt when the answer is lost; None where a late effect can take nothing back."""
+    return None if isinstance(condition, Older) else key
+
+
 class Guard:
     """Its calls are serialised per key by the lanes."""
 
@@ -74,6 +81,7 @@ class Guard:
         shape: Shape,
         window: GuardWindow,
         requests: Requests,
+        doubts: Doubts,
         clock: Clock,
         observer: Observer,
     ) -> None:
@@ -82,6 +90,7 @@ class Guard:
         self._shape = shape
         self._window = window
         self._requests = requests
+        self._doubts = doubts
         self._clock = clock
         self._observer = observer
         self.brought = Brought()
@@ -111,11 +120,10 @@ class Guard:
                     return Outcome.WRITTEN
                 seen, looked = answer.item, None
             number = self._number(seen)
-            if number is not None and number > change.sequence:
-                return Outcome.STALE
+            is_ahead = number is not None and number > change.sequence
             is_same = seen is not None and same_item(seen, projected, self._shape.metadata)
-            if is_same and not (is_live and self._lacks_number(change, number)):
-                return Outcome.UNCHANGED
+            if is_same and (is_ahead or not (is_live and self._lacks_number(change, number))):
+                return Outcome.STALE if is_ahead else Outcome.UNCHANGED
             if number == change.sequence:
                 assert seen is not None
                 condition = AsSeen(seen)  # damaged by a hand: mended, if it still is as it was seen
@@ -132,6 +140,8 @@ class Guard:
 
     async def delete(self, change: Change, looked: Looked | None = None) -> Outcome:
         """Remove the item, unless the replica or the source is further on. Raises ChangeError."""
+        if self._window.guards_all and (seconds := self._doubts.birth_seconds(change.key)):
+            await self._clock.sleep(seconds)  # a lost creation that took effect after this would bring the item back
         self.brought.note(change.key)
         condition = self._first_condition(change)
         while True:
@@ -144,9 +154,6 @@ class Guard:
                 seen, looked = answer.item, None
             if seen is None:
                 return Outcome.UNCHANGED
-            number = self._number(seen)
-            if number is not None and number > change.sequence:
-                return Outcome.STALE
             if not await self._source_holds(change.key, None, looked):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)
@@ -166,12 +173,14 @@ class Guard:
         except ChangeError:
             return Outcome.STALE  # that state's own record becomes a dead letter
 
-    def judge(self, change: Change, intent: Intent, seen: Image | None) -> Outcome | None:
+    def judge(self, intent: Intent, seen: Image | None) -> Outcome | None:
         """What a replayed change comes to where the replica holds this; None when it may have to be mended. Pure."""
-        number = self._number(seen)
-        if number is not None and number > change.sequence:
-            return Outcome.STALE
         return Outcome.UNCHANGED if same_or_none(seen, intent.projected, self._shape.metadata) else None
+
+    def is_ahead(self, change: Change, seen: Image) -> bool:
+        """The replica's item carries a higher number. It counts only within the stream that gave it."""
+        number = self._number(seen)
+        return number is not None and number > change.sequence
 
     async def mend(self, change: Change, intent: Intent) -> Outcome:
         """Bring a replayed state if the replica shows an older or damaged one. Raises ChangeError.
@@ -183,7 +192,7 @@ class Guard:
         """
         while True:
             seen = await self._look(change.key)
-            settled = self.judge(change, intent, seen)
+            settled = self.judge(intent, seen)
             if settled is not None:
                 return settled
             if not await self._source_holds(change.key, intent.raw):
@@ -198,6 +207,23 @@ class Guard:
         if projected is None:
             return isinstance(await self._delete_if(key, condition), Written)
         return isinstance(await self.write_dressed(key, projected, None, condition), Written)
+
+    async def bring_back(self, key: ItemKey, settled: Image | None, sequence: SequenceNumber, seen: Image) -> bool:
+        """Write again what was settled last (None: nothing), in the place of what a late write left there.
+
+        False, and nothing is written, if the replica is not as it was seen. Raises ChangeError.
+        """
+        if settled is None:
+            return isinstance(await self._delete_if(key, AsSeen(seen)), Written)
+        return isinstance(await self.write_dressed(key, settled, sequence, AsSeen(seen)), Written)
+
+    async def refresh_beside(self, key: ItemKey, *, deletes: bool = True) -> Outcome:
+        """`refresh`, with everything guarded meanwhile: it may take long, in a pause or with a slow replica."""
+        self._window.hold()
+        try:
+            return await self.refresh(key, deletes=deletes)
+        finally:
+            self._window.release(self._clock.now())
 
     async def refresh(self, key: ItemKey, *, deletes: bool = True) -> Outcome:
         """Bring the source's present state of one item, whatever number the replica's carries. Raises ChangeError.
@@ -236,7 +262,9 @@ class Guard:
         for dressing in DRESSINGS:
             write = Put(key, self._shape.dress(projected, sequence, dressing))
             try:
-                return await self._requests.write(self._putting(write, condition))
+                return await self._requests.write(
+                    self._putting(write, condition), _doubtful(key, condition), is_birth=isinstance(condition, Absent)
+                )
             except ItemTooLargeError:
                 if dressing is Dressing.BARE:
                     raise
@@ -253,7 +281,9 @@ class Guard:
         return lambda: self._replica.put(write, condition)
 
     async def _delete_if(self, key: ItemKey, condition: Condition) -> Written | Seen:
-        return await self._requests.write(lambda: self._replica.delete(Delete(key), condition))
+        return await self._requests.write(
+            lambda: self._replica.delete(Delete(key), condition), _doubtful(key, condition)
+        )
 
     async def _look(self, key: ItemKey) -> Image | None:
         return await self._requests.read(lambda: self._replica.get(key), "replica")

@@ -30,7 +30,7 @@ class GuardWindow:
         self, *, guards_all: bool, until: float = 0.0, distrusted_until: float = 0.0, is_shared: bool = False
     ) -> None:
         """Times in seconds since the epoch, compared with changes' creation times. `is_shared`: see above."""
-        self._guards_all = guards_all or is_shared
+        self.guards_all = guards_all or is_shared
         self.is_shared = is_shared
         self._distrusted_until = distrusted_until
         self._holders = 0
@@ -43,7 +43,7 @@ class GuardWindow:
         return self._holders > 0 or change.created_at < self.until
 
     def needs_guard(self, change: Change) -> bool:
-        return self._guards_all or self._holders > 0 or change.created_at < self.until or change.key in self._matches
+        return self.guards_all or self._holders > 0 or change.created_at < self.until or change.key in self._matches
 
     def distrusts(self, change: Change) -> bool:
         """The replica's number for this key may be lower than its content."""

@@ -48,6 +48,8 @@ class Replicator:
         self.copier = writing.copier
         self.gate = writing.gate
         self.window = writing.window
+        self.doubts = writing.doubts
+        self._second_looks = writing.second_looks
         self.requests = writing.requests
         self.dead_letters = writing.dead_letters
         self.progress = progress
@@ -75,6 +77,7 @@ class Replicator:
                     tasks.create_task(self._lease.keep(), name="lease"),
                     tasks.create_task(self.checkpoints.save_periodically(), name="checkpoints"),
                     tasks.create_task(self._watch_window(), name="guard window"),
+                    tasks.create_task(self._second_looks.look_periodically(), name="second looks"),
                 ]
                 self._jobs = tasks
                 self._reading = tasks.create_task(self._read(), name="readers")
@@ -174,9 +177,9 @@ class Replicator:
 
     @property
     def is_exact(self) -> bool:
-        """A restart from the checkpoints would repeat nothing: no guard is needed then."""
+        """A restart from the checkpoints would repeat nothing, and no write is in doubt: no guard is needed then."""
         is_cut_short = self._has_given_up and self.queue.records > 0
-        return self.is_saved and self.progress.is_exact and not is_cut_short
+        return self.is_saved and self.progress.is_exact and not is_cut_short and not self.doubts
 
     async def pause(self) -> None:
         """Returns when no write is in flight any more; reading stops too. May be repeated."""

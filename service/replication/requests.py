@@ -5,6 +5,7 @@ Throttling and unavailability are waited out without end; a cause that concerns 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from service.errors import (
 from service.model import ItemKey, KeyAttribute
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
+from service.replication.doubts import Doubts
 from service.replication.gate import WriteGate
 from service.telemetry import Observer, Retried
 
@@ -58,12 +60,20 @@ class Requests:
     """Shared by all lanes. `refusal` says why the replica or the source takes nothing at all, while that is so."""
 
     def __init__(
-        self, *, clock: Clock, gate: WriteGate, observer: Observer, max_attempts: int, fitness: ReplicaFitness
+        self,
+        *,
+        clock: Clock,
+        gate: WriteGate,
+        observer: Observer,
+        max_attempts: int,
+        fitness: ReplicaFitness,
+        doubts: Doubts,
     ) -> None:
         self._clock = clock
         self._gate = gate
         self._observer = observer
         self._fitness = fitness
+        self._doubts = doubts
         self.max_attempts = max_attempts
         self.refusal: str | None = None
         self.refused_reads: dict[str, str] = {}
@@ -74,17 +84,21 @@ class Requests:
     def backoff(self) -> Backoff:
         return Backoff(self._clock)
 
-    async def write(self, call: Callable[[], Awaitable[Answer]], items: int = 1) -> Answer:
+    async def write(
+        self, call: Callable[[], Awaitable[Answer]], key: ItemKey | None = None, *, is_birth: bool = False
+    ) -> Answer:
         """One request to the replica, conditional or idempotent, so that it may be made again after a lost answer.
 
-        Raises ChangeError when the change itself is refused.
+        `key` is in doubt after a lost answer; None where a late effect can do no harm. `is_birth`: the request has the
+        condition that there is no such item. Raises ChangeError when the change itself is refused.
         """
+        keys = () if key is None else (key,)
         backoff: Backoff | None = None
         refusals = 0
         while True:
             was_fit = self._fitness.is_known
             try:
-                return await self.attempt(call, items)
+                return await self._attempt(call, 1, keys, is_birth=is_birth)
             except TransientChangeError:
                 refusals += 1
                 if refusals >= self.max_attempts:
@@ -103,7 +117,7 @@ class Requests:
                 else:
                     continue
             except RetryableError:
-                pass  # noted by attempt
+                pass  # noted by _attempt
             backoff = backoff or self.backoff()
             await backoff.wait()
 
@@ -124,7 +138,7 @@ class Requests:
         left = list(keys)
         while left:
             try:
-                unprocessed = set(await self.attempt(lambda: batch(left), len(left)))  # noqa: B023 it is awaited here
+                unprocessed = set(await self._attempt(lambda: batch(left), len(left), left))  # noqa: B023 awaited here
             except AmbiguousError:
                 raise
             except RetryableError:
@@ -142,13 +156,25 @@ class Requests:
                 self._left_unprocessed(len(left))
                 await backoff.wait()
 
-    async def attempt(self, call: Callable[[], Awaitable[Answer]], items: int) -> Answer:
-        """Once, through the gate, noting what came of it."""
+    async def _attempt(
+        self,
+        call: Callable[[], Awaitable[Answer]],
+        items: int,
+        keys: Sequence[ItemKey],
+        *,
+        is_birth: bool = False,
+    ) -> Answer:
+        """Once, through the gate, noting what came of it, and which keys are in doubt after it."""
         await self._gate.enter(items)
         try:
             answer = await call()
         except RetryableError as error:
+            if isinstance(error, AmbiguousError):
+                self._doubts.note(keys, is_birth=is_birth)
             self._failed(error)
+            raise
+        except asyncio.CancelledError:
+            self._doubts.note(keys, is_birth=is_birth)
             raise
         finally:
             self._gate.leave()

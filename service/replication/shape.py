@@ -81,7 +81,19 @@ class Shape:
         attributes = items.attributes(image)
         kept = {name: value for name, value in attributes.items() if self._is_wanted(name)}
         if self.sequence_attribute in kept:
-            del kept[self.sequence_attribute]
+            self._leave_metadata_out(image, kept)
+        if self._transform is None:
+            return image if len(kept) == len(attributes) else items.join(kept)
+        return self._transformed(items.join(kept))
+
+    def is_replicated(self, image: Image) -> bool:
+        """A pipeline has written this item of the source: it carries a sequence number where ours would be."""
+        return items.sequence_of(image, self.sequence_attribute) is not None
+
+    def _leave_metadata_out(self, image: Image, kept: dict[str, msgspec.Raw]) -> None:
+        """The source's own sequence attribute, and the stamp that another pipeline has written with it."""
+        del kept[self.sequence_attribute]
+        if not self.is_replicated(image):
             self._observer.observe(
                 Warned(
                     "sequence attribute",
@@ -89,9 +101,17 @@ class Shape:
                     "to the replica; set DYNAMIRROR_SEQUENCE_ATTRIBUTE to another name",
                 )
             )
-        if self._transform is None:
-            return image if len(kept) == len(attributes) else items.join(kept)
-        return self._transformed(items.join(kept))
+            return
+        if self.stamp_attribute not in self._key_names:
+            kept.pop(self.stamp_attribute, None)
+        self._observer.observe(
+            Warned(
+                "chain",
+                "another pipeline has written items of the source: in a chain that is right; in a loop of two "
+                "pipelines, one each way, stop one of them, since conflicts are not settled (an item that the other "
+                "side has already is not written again)",
+            )
+        )
 
     def _is_wanted(self, name: str) -> bool:
         if name.startswith(_GLOBAL_TABLE_PREFIX) or name in self._exclude:

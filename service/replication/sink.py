@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
+from service.items import same_item
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
+from service.replication.doubts import Doubts
 from service.replication.guard import Guard, Outcome
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intents
@@ -54,6 +56,7 @@ class Sink:
         guard: Guard,
         window: GuardWindow,
         requests: Requests,
+        doubts: Doubts,
         dead_letters: DeadLetters,
         clock: Clock,
         observer: Observer,
@@ -67,6 +70,7 @@ class Sink:
         self._ahead = LookAhead(source=source, replica=replica, requests=requests, clock=clock)
         self._window = window
         self._requests = requests
+        self._doubts = doubts
         self._dead_letters = dead_letters
         self._clock = clock
         self._observer = observer
@@ -81,18 +85,48 @@ class Sink:
         images = await self._look_up(groups)
         looks = Looks(self._ahead, [group[-1].key for group in groups]) if self._window.is_shared else None
         batch: dict[ItemKey, Pending] = {}
+        chosen: list[Pending] = []
         for group in groups:
             pending, refused = self._newest(group, images)
             for change, error in refused:
                 await self._park(change, error, 1)
-            if pending is None:
-                continue
-            if self._window.needs_guard(pending.change):
+            if pending is not None:
+                chosen.append(pending)
+        for pending in await self._without_echoes(chosen):
+            if self._window.needs_guard(pending.change) or pending.change.key in self._doubts:
                 await self._write_guarded(pending, images, await looks.of(pending.change.key) if looks else None)
             else:
                 batch[pending.change.key] = pending
         if batch:
             await self._write_batch(batch, images)
+
+    async def _without_echoes(self, chosen: list[Pending]) -> list[Pending]:
+        """Settle what the replica has already of items that another pipeline wrote into the source.
+
+        Of two pipelines, one each way, each would else write the other's writes again without end. A group of several
+        changes is written all the same: its number must not stay below those of the states between.
+        """
+        suspects = [
+            pending
+            for pending in chosen
+            if isinstance(pending.write, Put)
+            and pending.raw is not pending.write.item  # what carries nothing of ours is left as it is
+            and len(pending.group) == 1
+            and pending.raw is not None
+            and self._shape.is_replicated(pending.raw)
+        ]
+        if not suspects:
+            return chosen
+        keys = [pending.change.key for pending in suspects]
+        held = await self._requests.read(lambda: self._replica.get_many(keys), "replica")
+        echoes: set[ItemKey] = set()
+        for pending in suspects:
+            found, write = held.get(pending.change.key), pending.write
+            if found is not None and isinstance(write, Put) and same_item(found, write.item, self._shape.metadata):
+                echoes.add(pending.change.key)
+                self._doubts.settled(pending.change, write)
+                self._note(pending.group, ChangesSettled(records=1, unchanged=1))
+        return [pending for pending in chosen if pending.change.key not in echoes]
 
     async def _look_up(self, groups: Sequence[Group]) -> dict[ItemKey, Image]:
         """The source's present items for records that carry none (KEYS_ONLY, OLD_IMAGE)."""
@@ -159,7 +193,7 @@ class Sink:
             if isinstance(write, Put):
                 await self._guard.write_dressed(change.key, write.item, change.sequence, None)
             else:
-                await self._requests.write(lambda: self._replica.delete(Delete(change.key), None))
+                await self._requests.write(lambda: self._replica.delete(Delete(change.key), None), change.key)
         except ChangeError as error:
             await self._replace(pending, error, images)
         else:
@@ -174,6 +208,7 @@ class Sink:
         self, pending: Pending, images: dict[ItemKey, Image], looked: Looked | None = None
     ) -> None:
         change, write, began = pending.change, pending.write, looked.at if looked else self._clock.monotonic()
+        self._doubts.note_repeated(change)
         try:
             if isinstance(write, Put):
                 assert pending.raw is not None
@@ -188,6 +223,10 @@ class Sink:
                 await self._look_again(change.key)
             self._settle_written([pending], guarded=1)
             return
+        if outcome is Outcome.UNCHANGED:
+            self._doubts.settled(change, write)
+        else:
+            self._doubts.unsettled(change.key)
         settled = ChangesSettled(
             records=len(pending.group),
             stale=int(outcome is Outcome.STALE),
@@ -216,6 +255,9 @@ class Sink:
 
     def _settle_written(self, written: list[Pending], guarded: int = 0) -> None:
         now = self._clock.now()
+        if self._doubts:
+            for pending in written:
+                self._doubts.settled(pending.change, pending.write)
         changes = [change for pending in written for change in pending.group]
         self._settle(changes)
         settled = ChangesSettled(

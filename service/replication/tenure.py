@@ -18,6 +18,7 @@ from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
+from service.replication.doubts import Doubts
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
@@ -26,7 +27,7 @@ from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
 from service.replication.write_path import build_write_path
-from service.telemetry import Observer, Retried
+from service.telemetry import Observer, Retried, Warned
 
 Answer = TypeVar("Answer")
 
@@ -103,6 +104,23 @@ class Tenure:
         guarded = max(saved.guarded_until, stopped_at + MARGIN_SECONDS)
         was_in_window = saved.guarded_until > former.renewed_at - MARGIN_SECONDS or saved.needs_snapshot
         return guarded, (guarded if was_in_window else 0.0)
+
+    def _remember_doubts(self, doubts: Doubts, saved: PipelineRecord) -> None:
+        """What a former owner left in doubt, and what it may have had under way when it died."""
+        former = self._former
+        if saved.in_doubt is not None:
+            doubts.restore(saved.in_doubt)
+            if saved.in_doubt.left_out:
+                self._observer.observe(
+                    Warned(
+                        "keys in doubt",
+                        f"a former process ended with {saved.in_doubt.left_out} more keys in doubt than are "
+                        "remembered: late writes may have taken their items back; a verification with repair finds and "
+                        "mends them",
+                    )
+                )
+        if former is not None and not (former.is_released and former.is_clean):
+            doubts.after_crash(former.renewed_at if former.is_released else former.renewed_at + former.lease_seconds)
 
     async def _first_start(self, start: StartFrom, gaps: tuple[Gap, ...]) -> Beginning:
         """Fix every shard's position before anything else is done (E65), and save it."""
@@ -183,6 +201,7 @@ class Tenure:
             check_trust=self._lease.check_trust,
             observer=observer,
         )
+        self._remember_doubts(writing.doubts, beginning.record)
         readers = Readers(
             streams=adapters.streams,
             stream_arn=beginning.record.stream_arn,
@@ -202,6 +221,7 @@ class Tenure:
             record=beginning.record,
             progress=progress,
             window=writing.window,
+            doubts=writing.doubts,
             forgotten=readers.forgotten,
             clock=clock,
             observer=observer,

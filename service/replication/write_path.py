@@ -11,11 +11,13 @@ from service.ports import Adapters
 from service.records import record_of
 from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
+from service.replication.doubts import Doubts
 from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
 from service.replication.requests import ReplicaFitness, Requests
+from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
 from service.replication.sink import Settle, Sink
 from service.telemetry import Observer, Warned
@@ -29,6 +31,8 @@ class WritePath:
     guard: Guard
     copier: Copier
     window: GuardWindow
+    doubts: Doubts
+    second_looks: SecondLooks
     dead_letters: DeadLetters
     requests: Requests
     gate: WriteGate
@@ -50,12 +54,14 @@ def build_write_path(
     gate = WriteGate(
         clock, writers=settings.writers, max_per_second=settings.max_writes_per_second, check_trust=check_trust
     )
+    doubts = Doubts(clock, lease_seconds=settings.lease_seconds)
     requests = Requests(
         clock=clock,
         gate=gate,
         observer=observer,
         max_attempts=settings.max_attempts,
         fitness=ReplicaFitness(replica, source.keys, clock),
+        doubts=doubts,
     )
     shape = shape_of(settings, source, adapters, observer)
     if not settings.sequence_attribute:
@@ -72,10 +78,11 @@ def build_write_path(
         shape=shape,
         window=window,
         requests=requests,
+        doubts=doubts,
         clock=clock,
         observer=observer,
     )
-    copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests)
+    copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests, doubts=doubts)
     dead_letters = DeadLetters(
         store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
     )
@@ -86,13 +93,37 @@ def build_write_path(
         guard=guard,
         window=window,
         requests=requests,
+        doubts=doubts,
         dead_letters=dead_letters,
         clock=clock,
         observer=observer,
         settle=settle,
         skips_ttl_deletes=settings.skip_ttl_deletes,
     )
-    return WritePath(Lanes(settings.writers, sink), sink, guard, copier, window, dead_letters, requests, gate, shape)
+    lanes = Lanes(settings.writers, sink)
+    second_looks = SecondLooks(
+        doubts=doubts,
+        replica=replica,
+        guard=guard,
+        lanes=lanes,
+        requests=requests,
+        clock=clock,
+        observer=observer,
+        deletes=not settings.skip_ttl_deletes,
+    )
+    return WritePath(
+        lanes=lanes,
+        sink=sink,
+        guard=guard,
+        copier=copier,
+        window=window,
+        doubts=doubts,
+        second_looks=second_looks,
+        dead_letters=dead_letters,
+        requests=requests,
+        gate=gate,
+        shape=shape,
+    )
 
 
 def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer) -> Shape:

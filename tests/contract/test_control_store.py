@@ -10,7 +10,7 @@ import pytest
 
 from api.payloads import MAX_ID
 from service.aws.control_store import DynamoControlStore
-from service.control import Checkpoint, DeadLetter, Gap, Lease, PipelineRecord
+from service.control import Checkpoint, DeadLetter, Gap, KeysInDoubt, Lease, PipelineRecord
 from service.errors import LeaseLostError
 from service.migrations import load_migrations
 from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt
@@ -236,6 +236,7 @@ EVERYTHING = PipelineRecord(
         Gap(ShardId("shardId-0"), SequenceNumber("1" * 21), NOW, "24 hours went by: \N{SNOWMAN}"),
         Gap(None, None, NOW + 1, ""),
     ),
+    in_doubt=KeysInDoubt((ItemKey(b'{"key":{"S":"a"}}'), ItemKey(b'{"key":{"B":"AA=="}}')), NOW + 60, left_out=3),
     needs_snapshot=True,
 )
 

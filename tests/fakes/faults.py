@@ -6,6 +6,7 @@ in its middle; once its process has crashed, it fails every call, while the worl
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import random
 from collections import Counter
@@ -25,6 +26,8 @@ from service.model import ItemKey, ItemWrite
 from service.ports import Clock
 
 Port = TypeVar("Port")
+LATEST_SECONDS = 2.5
+_WRITES = ("put", "delete", "write_batch")
 _READS = ("count_", "describe", "get", "iterator", "list_", "read", "scan")
 
 
@@ -38,6 +41,7 @@ class Moment(enum.Enum):
     BEFORE = "before its effect"
     MIDDLE = "in the middle of a batch; any other call: before its effect"
     AFTER = "after its effect"
+    LATE = "at once, and its effect comes later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Rates:
     ambiguous: float = 0.0
     expired: float = 0.0
     unprocessed: float = 0.0
+    late: float = 0.0
+    """Of a write: the connection is cut at once, and the request takes effect up to `LATEST_SECONDS` later."""
 
     @classmethod
     def wild(cls) -> Rates:
@@ -83,6 +89,10 @@ class FaultPlan:
     _outages: list[_Outage] = field(default_factory=list)
     _spent: Counter[str] = field(default_factory=Counter)
     _random: random.Random = field(init=False)
+    late_writes: set[asyncio.Task[None]] = field(default_factory=set)
+    """Requests that were cut and have not taken effect yet."""
+    last_late_at: float = 0.0
+    """When the last of them did, on the loop's clock."""
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -128,6 +138,7 @@ class FaultPlan:
             (rates.throttled, lambda: Fault(ThrottledError("slow down", "ThrottlingException"))),
             (rates.unavailable, lambda: Fault(UnavailableError("no connection", "EndpointConnectionError"))),
             (rates.ambiguous, lambda: self._lost(method)),
+            (rates.late if method in _WRITES else 0.0, lambda: self._late()),
             (rates.expired if method == "read" else 0.0, lambda: Fault(IteratorExpiredError("no longer valid"))),
         ):
             if point < chance:
@@ -137,9 +148,25 @@ class FaultPlan:
 
     def _lost(self, method: str) -> Fault:
         """The answer of a read can be lost too, but nothing is open then."""
-        moment = self._random.choice(list(Moment))
+        moment = self._random.choice([Moment.BEFORE, Moment.MIDDLE, Moment.AFTER])
         error = UnavailableError if method.startswith(_READS) else AmbiguousError
         return Fault(error("the answer was lost", "ReadTimeoutError"), moment)
+
+    def _late(self) -> Fault:
+        return Fault(AmbiguousError("the connection was cut", "AnswerLost"), Moment.LATE)
+
+    def carry_out_later(self, effect: Any, arguments: tuple[Any, ...], named: Any) -> None:
+        """The world does it, whatever becomes of the process that asked."""
+        seconds = self._random.uniform(0.1, LATEST_SECONDS)
+
+        async def later() -> None:
+            await asyncio.sleep(seconds)
+            await effect(*arguments, **named)
+            self.last_late_at = asyncio.get_running_loop().time()
+
+        task = asyncio.get_running_loop().create_task(later(), name="late write")
+        self.late_writes.add(task)
+        task.add_done_callback(self.late_writes.discard)
 
     def _rates(self, port: str) -> Rates:
         return self.rates.get(port, Rates())
@@ -179,6 +206,9 @@ class Connection:
         self.made.append(f"{name}.{method}")
         fault = self._fault_of_this_call(name, method)
         effect = getattr(port, method)
+        if fault is not None and fault.moment is Moment.LATE:
+            self.plan.carry_out_later(effect, arguments, named)
+            raise self._raised(fault)
         if fault is not None and fault.moment is not Moment.AFTER:
             if fault.moment is Moment.MIDDLE and method == "write_batch":
                 part = self.plan.part(list(arguments[0]))

@@ -10,6 +10,7 @@ from service.control import Checkpoint, Lease, PipelineRecord
 from service.errors import LeaseLostError, ThrottledError
 from service.model import Position, ShardId
 from service.replication.checkpoints import Checkpoints
+from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.progress import Progress
 from tests.fakes.clock import EPOCH, FakeClock
@@ -23,6 +24,7 @@ class Desk:
         self.store = FakeControlStore()
         self.progress = Progress()
         self.window = GuardWindow(guards_all=False)
+        self.doubts = Doubts(self.clock)
         self.forgotten: set[ShardId] = set()
         self.progress.start(SHARD, None, Position())
 
@@ -36,6 +38,7 @@ class Desk:
             record=PipelineRecord("arn", checkpoints={ShardId(name): saved for name, saved in kept.items()}),
             progress=self.progress,
             window=self.window,
+            doubts=self.doubts,
             forgotten=lambda: self.forgotten,
             clock=self.clock,
             observer=Log(),

@@ -238,3 +238,46 @@ def test_keys_are_remembered_only_while_a_page_is_on_its_way():
     brought.close_page(page)
     brought.close_page(later)
     assert not brought._last
+
+
+def foreign(name: str, value: str) -> dict:
+    """An item whose number another stream gave: higher than any of this one."""
+    return item(name, value, dynamirror_sequence={"S": "9" * 40})
+
+
+async def test_a_number_of_another_stream_does_not_make_a_change_stale_that_the_source_confirms():
+    bench, guard = await guarded()
+    bench.world.replica.preset(foreign("a", "0"))
+    only = bench.put("a", "1")
+    assert await put(guard, only) is Outcome.WRITTEN
+    assert bench.held("a") == item("a", "1")
+    assert bench.number("a") == only.sequence.guard
+
+
+async def test_a_delete_is_made_good_whatever_number_the_item_carries_once_the_source_has_nothing():
+    bench, guard = await guarded()
+    bench.put("a", "1")
+    gone = bench.delete("a")
+    bench.world.replica.preset(foreign("a", "0"))
+    assert await guard.delete(gone) is Outcome.DELETED
+    assert bench.held("a") is None
+
+
+async def test_a_higher_number_still_counts_where_the_source_is_further_on():
+    bench, guard = await guarded()
+    first = bench.put("a", "1")
+    bench.put("a", "2")
+    bench.world.replica.preset(foreign("a", "2"))
+    assert await put(guard, first) is Outcome.STALE
+    assert bench.world.replica.writes[key("a")] == 0
+
+
+async def test_after_a_confirmed_write_the_changes_between_do_not_take_a_content_back_that_came_twice():
+    bench, guard = await guarded()
+    bench.world.replica.preset(foreign("a", "0"))
+    first, between = bench.put("a", "1"), bench.put("a", "2")
+    last = bench.put("a", "1")
+    assert await put(guard, first) is Outcome.WRITTEN
+    assert await put(guard, between) is Outcome.STALE
+    assert await put(guard, last) in (Outcome.WRITTEN, Outcome.UNCHANGED)
+    assert bench.held("a") == item("a", "1")

@@ -57,7 +57,12 @@ async def test_what_another_process_writes_after_the_looks_stays():
     path = await bench.open()
     changes = [bench.put("a", "1"), bench.put("b", "1")]
     number = {"S": str(int(changes[1].sequence) + 1000).zfill(40)}
-    after_the_looks(bench, lambda: bench.world.replica.preset(item("a", "2", dynamirror_sequence=number)))
+
+    def newer():
+        bench.world.source.preset(item("a", "2"))
+        bench.world.replica.preset(item("a", "2", dynamirror_sequence=number))
+
+    after_the_looks(bench, newer)
     await path.sink.apply([[change] for change in changes])
     assert (bench.held("a"), bench.held("b")) == (item("a", "2"), item("b", "1"))
 

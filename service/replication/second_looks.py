@@ -1,0 +1,106 @@
+"""Looks again at the keys in doubt, and mends what a late write took back or brought back (I3).
+
+The replica's items are looked at in batches. One that is not as it was settled last is looked at once more at its key's
+turn in the lanes, where nobody else of this process writes it, and written anew, on the condition that it still is as
+it was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.errors import ChangeError
+from service.items import sequence_of
+from service.model import Image, ItemKey
+from service.ports import Clock, ReplicaTable
+from service.replication.doubts import Doubt, Doubts, chunks
+from service.replication.guard import Guard, Outcome
+from service.replication.lanes import Lanes
+from service.replication.requests import Requests
+from service.telemetry import LateWriteMended, Observer
+
+LOOK_EVERY_SECONDS = 0.5
+GET_AT_ONCE = 100
+"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
+
+
+class SecondLooks:
+    """Runs beside the flow, as long as it runs."""
+
+    def __init__(
+        self,
+        *,
+        doubts: Doubts,
+        replica: ReplicaTable,
+        guard: Guard,
+        lanes: Lanes,
+        requests: Requests,
+        clock: Clock,
+        observer: Observer,
+        deletes: bool,
+    ) -> None:
+        """`deletes`: an item that the source does not hold leaves the replica (false for an archive)."""
+        self._doubts = doubts
+        self._replica = replica
+        self._guard = guard
+        self._lanes = lanes
+        self._requests = requests
+        self._clock = clock
+        self._observer = observer
+        self._deletes = deletes
+
+    async def look_periodically(self) -> None:
+        """Until cancelled. Raises LeaseLostError, HaltError."""
+        while True:
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            await self.look_once()
+
+    async def look_once(self) -> None:
+        """Look at all keys whose time it is; returns when what was wrong is mended."""
+        for keys in chunks(self._doubts.due() if self._doubts else [], GET_AT_ONCE):
+            asked_at = self._clock.monotonic()
+            held = await self._requests.read(lambda: self._replica.get_many(keys), "replica")  # noqa: B023 awaited here
+            wrong = [key for key in keys if not self._is_as_settled(self._doubts.get(key), held.get(key))]
+            results = await asyncio.gather(*[self._mend(key, asked_at) for key in wrong], return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+            for key in set(keys).difference(wrong):
+                self._doubts.looked_at(key, asked_at)
+
+    async def _mend(self, key: ItemKey, asked_at: float) -> None:
+        try:
+            outcome = await self._lanes.run(key, lambda: self._at_turn(key))
+        except ChangeError:
+            outcome = Outcome.STALE  # the replica does not take that state: its own change is a dead letter
+        self._doubts.looked_at(key, asked_at)
+        if isinstance(outcome, Outcome) and outcome.took_effect:
+            self._observer.observe(LateWriteMended(key))
+
+    async def _at_turn(self, key: ItemKey) -> Outcome:
+        while True:
+            doubt = self._doubts.get(key)
+            seen = await self._requests.read(lambda: self._replica.get(key), "replica")
+            if doubt is None or self._is_as_settled(doubt, seen):
+                return Outcome.UNCHANGED
+            number = None if seen is None else sequence_of(seen, self._guard.shape.sequence_attribute)
+            if (
+                seen is None
+                or number is None
+                or doubt.sequence is None
+                or (doubt.image is None and not doubt.is_deleted)
+            ):
+                return await self._guard.refresh_beside(key, deletes=self._deletes)
+            if await self._guard.bring_back(key, doubt.image, doubt.sequence, seen):
+                return Outcome.DELETED if doubt.is_deleted else Outcome.WRITTEN
+
+    def _is_as_settled(self, doubt: Doubt | None, seen: Image | None) -> bool:
+        """The replica shows what was settled last, or something newer that the stream has written since."""
+        if doubt is None:
+            return True
+        if doubt.sequence is None:
+            return False
+        if seen is None:
+            return doubt.is_deleted
+        number = sequence_of(seen, self._guard.shape.sequence_attribute)
+        return number is not None and (number > doubt.sequence or (number == doubt.sequence and not doubt.is_deleted))
