@@ -62,7 +62,7 @@ class _Page(msgspec.Struct, gc=False):
 
 
 class _RawPage(msgspec.Struct):
-    Records: list[msgspec.Raw] = []
+    Records: list[msgspec.Raw]
     NextShardIterator: str | None = None
 
 

@@ -31,7 +31,8 @@ from service.startup import check_sequence_attribute, check_stream, check_tables
 
 Answer = TypeVar("Answer")
 MAX_REQUEST_SECONDS = 5.0
-START_TRIES = 4
+START_SECONDS = 30.0
+"""As long as a start goes on asking: with one answer in ten lost, a step of twenty requests is done well before."""
 
 
 class SystemClock:
@@ -138,18 +139,23 @@ def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappi
 
 
 async def at_start(clock: Clock, step: Callable[[], Awaitable[Answer]]) -> Answer:
-    """A step before the service runs: tried a few times, then an error for a person. Raises HaltError."""
-    backoff = Backoff(clock, first_seconds=0.3)
-    for attempt in range(START_TRIES):
+    """A step before the service runs, made again while answers are lost, for some time; then an error for a person.
+
+    What a step has done stays done, so that each try has less to ask. A clear refusal is told at once.
+    Raises HaltError.
+    """
+    backoff = Backoff(clock, first_seconds=0.1, max_seconds=1.0)
+    give_up_at = clock.monotonic() + START_SECONDS
+    while True:
         try:
             return await step()
         except RefusedError as error:
             raise HaltError(str(error)) from error
         except RetryableError as error:
-            if attempt == START_TRIES - 1:
-                raise HaltError(str(error)) from error
-        await backoff.wait()
-    raise AssertionError("the last try returns or raises")
+            wait_seconds = backoff.next_seconds()
+            if clock.monotonic() + wait_seconds > give_up_at:
+                raise HaltError(f"{error} (tried {backoff.attempts} times)") from error
+        await clock.sleep(wait_seconds)
 
 
 def new_owner() -> str:

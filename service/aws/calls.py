@@ -1,24 +1,48 @@
-"""One call of the SDK on the control table, with its errors in the words of service.errors."""
+"""One call of the SDK, with its errors in the words of service.errors, and its answer read where it comes in.
+
+What an answer lacks is never taken for "none": an answer without a member that it must have can't be read, and is lost.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from service.aws.error_codes import Call
-from service.aws.faults import translated
-from service.errors import ChangeError, HaltError, TransientChangeError, UnavailableError
+from service.aws.faults import UNREADABLE, answer_lost, stays_expired, translated
+from service.errors import ChangeError, HaltError, RefusedError, TransientChangeError, UnavailableError
+
+Answer = TypeVar("Answer")
 
 
-async def call(client: Any, method: str, table: str, **request: Any) -> dict[str, Any]:
-    """Make the call, once. Raises RetryableError and its kinds, HaltError, and error_codes.ConditionFailedError.
+async def ask(
+    client: Any, method: str, about: Call, read: Callable[[dict[str, Any]], Answer], **request: Any
+) -> Answer:
+    """Make the call, once; `read` takes from its answer what the caller needs, by `[]` what must be there.
+
+    Raises what service.aws.faults makes of everything else.
+    """
+    try:
+        with translated(about):
+            return read(await getattr(client, method)(**request))
+    except UNREADABLE as error:  # of `read`, or of the SDK's own parser
+        raise answer_lost(about, f"the answer can't be read ({type(error).__name__})", "Malformed") from error
+    except RuntimeError as error:
+        if not stays_expired(error):
+            raise
+        raise RefusedError(f"{about.operation} on {about.resource} can't be signed: {error}", "Expired") from error
+
+
+async def call(
+    client: Any, method: str, table: str, read: Callable[[dict[str, Any]], Answer], **request: Any
+) -> Answer:
+    """The same, of the control table. Raises RetryableError and its kinds, HaltError, ConditionFailedError.
 
     Never a ChangeError: what the control table refuses is this program's own mistake, not the fault of a change.
     """
-    operation = client.meta.method_to_api_mapping[method]
+    about = Call(client.meta.method_to_api_mapping[method], f"the control table {table}")
     try:
-        with translated(Call(operation, f"the control table {table}")):
-            answer: dict[str, Any] = await getattr(client, method)(TableName=table, **request)
-            return answer
+        return await ask(client, method, about, read, TableName=table, **request)
     except TransientChangeError as error:
         raise UnavailableError(str(error), "Conflict") from error
     except ChangeError as error:

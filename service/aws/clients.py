@@ -18,6 +18,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
+from service.aws.answers import watch
 from service.aws.http import CONNECT_SECONDS, AiohttpEndpoint, Http, http_session, proxy_of, tls_context
 from service.aws.http_direct import DirectEndpoint
 from service.aws.sessions import open_session
@@ -105,6 +106,7 @@ class _Opening:
             )
         except (BotoCoreError, ValueError) as error:  # ValueError: "Invalid endpoint: …"
             raise ConfigurationError(f"no client for {service} can be made: {error}") from error
+        watch(client)
         # Requests go to the endpoint's path with a slash at its end, as botocore sends and signs them.
         url = client.meta.endpoint_url.rstrip("/") + "/"
         tls = tls_context(session.get_config_variable("ca_bundle"))

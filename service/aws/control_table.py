@@ -7,14 +7,16 @@ except ItemDiffersError, whose meaning only the caller knows.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from service.aws.attributes import Attributes, Value, text
 from service.aws.calls import call
 from service.aws.error_codes import ConditionFailedError
+
+Answer = TypeVar("Answer")
 
 
 class ItemDiffersError(Exception):
@@ -34,9 +36,7 @@ class ControlTable:
         self.pipeline = pipeline
 
     async def get(self, item: str) -> Attributes | None:
-        answer = await self._call("get_item", Key=self._key(item), ConsistentRead=True)
-        found: Attributes | None = answer.get("Item")
-        return found
+        return await self._call("get_item", _member("Item"), Key=self._key(item), ConsistentRead=True)
 
     async def put(
         self,
@@ -48,9 +48,7 @@ class ControlTable:
     ) -> Attributes | None:
         """Replace the item and return what was there. Raises ItemDiffersError."""
         request: dict[str, Any] = {"Item": {**self._key(item), **attributes}, "ReturnValues": "ALL_OLD"}
-        answer = await self._call("put_item", **request, **_conditional(only_if, values))
-        replaced: Attributes | None = answer.get("Attributes")
-        return replaced
+        return await self._call("put_item", _member("Attributes"), **request, **_conditional(only_if, values))
 
     async def update(
         self,
@@ -61,24 +59,21 @@ class ControlTable:
         only_if: str | None = None,
     ) -> Attributes:
         """Change some attributes and return the whole item as it is then. Raises ItemDiffersError."""
-        answer = await self._call(
+        return await self._call(
             "update_item",
+            _changed,
             Key=self._key(item),
             UpdateExpression=change,
             ReturnValues="ALL_NEW",
             **_conditional(only_if, values, also_names_in=change),
         )
-        changed: Attributes = answer["Attributes"]
-        return changed
 
     async def delete(
         self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None
     ) -> Attributes | None:
         """Delete the item and return what was there. Raises ItemDiffersError."""
         request = {"Key": self._key(item), "ReturnValues": "ALL_OLD"}
-        answer = await self._call("delete_item", **request, **_conditional(only_if, values))
-        deleted: Attributes | None = answer.get("Attributes")
-        return deleted
+        return await self._call("delete_item", _member("Attributes"), **request, **_conditional(only_if, values))
 
     async def query(
         self,
@@ -106,16 +101,15 @@ class ControlTable:
             request["ProjectionExpression"] = projection
         if limit is not None:
             request["Limit"] = limit
-        start = None if after is None else self._key(after)
+        if after is not None:
+            request["ExclusiveStartKey"] = self._key(after)
         while True:
-            if start is not None:
-                request["ExclusiveStartKey"] = start
-            page = await self._call("query", **request)
-            for found in page.get("Items", ()):
+            items, start = await self._call("query", _page, **request)
+            for found in items:
                 yield found
-            start = page.get("LastEvaluatedKey")
             if not start:
                 return
+            request["ExclusiveStartKey"] = start
 
     async def count(self, prefix: str) -> int:
         """How many items have a name that begins with the prefix."""
@@ -129,21 +123,43 @@ class ControlTable:
         }
         counted: int = 0
         while True:
-            page = await self._call("query", **request)
-            counted += page["Count"]
-            if not page.get("LastEvaluatedKey"):
+            more, start = await self._call("query", _count, **request)
+            counted += more
+            if not start:
                 return counted
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = start
 
     def _key(self, item: str) -> dict[str, Value]:
         return {"pipeline": text(self.pipeline), "item": text(item)}
 
-    async def _call(self, method: str, **request: Any) -> dict[str, Any]:
+    async def _call(self, method: str, read: Callable[[dict[str, Any]], Answer], **request: Any) -> Answer:
         try:
-            return await call(self._client, method, self.name, **request)
+            return await call(self._client, method, self.name, read, **request)
         except ConditionFailedError as failed:
             answer: Mapping[str, Any] = failed.__cause__.response if isinstance(failed.__cause__, ClientError) else {}
             raise ItemDiffersError(answer.get("Item", {})) from failed
+
+
+def _member(name: str) -> Callable[[Mapping[str, Any]], Attributes | None]:
+    """An item that the answer leaves out where there is none."""
+    return lambda answer: answer.get(name)
+
+
+def _changed(answer: Mapping[str, Any]) -> Attributes:
+    attributes: Attributes = answer["Attributes"]
+    return attributes
+
+
+def _page(answer: Mapping[str, Any]) -> tuple[list[Attributes], Attributes | None]:
+    """The items, and where the next page starts. Raises ValueError where some of them are not there."""
+    items: list[Attributes] = answer["Items"]
+    if answer["Count"] != len(items):
+        raise ValueError("the page has not as many items as it says")
+    return items, answer.get("LastEvaluatedKey")
+
+
+def _count(answer: Mapping[str, Any]) -> tuple[int, Attributes | None]:
+    return int(answer["Count"]), answer.get("LastEvaluatedKey")
 
 
 def _conditional(only_if: str | None, values: Mapping[str, Value] | None, also_names_in: str = "") -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Call:
 _STREAM_READS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
 _READS = _STREAM_READS | {
     "GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive", "ListTables", "AssumeRole",
+    "ListEventSourceMappings",
 }  # fmt: skip
 _BATCH = "BatchWriteItem"
 
@@ -74,6 +75,9 @@ _UNAVAILABLE = frozenset({
     "InternalFailure", "InternalServerError", "InternalServerErrorException", "RequestTimeout",
     "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException",
 })  # fmt: skip
+# DynamoDB gives each of its own errors a code: a 400 without one was cut or replaced on its way. The SDK's parser has
+# the status for a code then.
+_NO_CODE = frozenset({"", "400"})
 _CONFLICTS = frozenset({"ReplicatedWriteConflictException", "TransactionConflictException"})
 _INVALID = frozenset({"ValidationException", "SerializationException"})
 _PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
@@ -116,7 +120,7 @@ def fault(call: Call, code: str, message: str, status: int, item: Image | None =
     text = sentence(call, code or f"HTTP status {status}", message)
     if code in _THROTTLED or (status == 429 and code not in _REFUSED):
         return ThrottledError(text, code or "429")
-    if code in _UNAVAILABLE or status >= 500:
+    if code in _UNAVAILABLE or status >= 500 or (status == 400 and code in _NO_CODE):
         return lost(call, text, code or str(status))
     if call.operation in _STREAM_READS:
         position = _position_fault(call, code, message, text)

@@ -15,6 +15,7 @@ import msgspec
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from service.aws.answers import is_absent
 from service.aws.error_codes import Call, fault, lost, sentence
 from service.errors import AmbiguousError, DynamirrorError, HaltError, RefusedError, UnavailableError
 from service.model import Image
@@ -36,7 +37,7 @@ def fault_of_answer(call: Call, status: int, body: bytes) -> DynamirrorError:
         answer = _BODY.decode(body)
     except ValueError:  # a load balancer's page, or a body that was cut
         return fault(call, "", f"HTTP status {status} without an error that can be read", status)
-    item = Image(bytes(answer.Item)) if answer.Item else None
+    item = None if is_absent(answer.Item) else Image(bytes(answer.Item))
     return fault(call, answer.type.rpartition("#")[2], answer.message or answer.Message or "", status, item)
 
 
@@ -62,6 +63,8 @@ _LOST = (
 )
 SDK_ERRORS = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError, TimeoutError, aiohttp.ClientError)
 """What calls of the SDK raise; `translate` knows them all."""
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+"""What reading an answer raises that is none of the service's, in the SDK's parsers and credentials as here."""
 _NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError)
 _CREDENTIALS_FAIL = (
     sdk.CredentialRetrievalError,
@@ -91,6 +94,11 @@ def translate(error: Exception, call: Call | None = None) -> Exception:
     if isinstance(error, sdk.ClientError):
         return _answered(call or Call(error.operation_name, "DynamoDB"), error)
     return _unanswered(call or Call("a request", "DynamoDB"), error)
+
+
+def stays_expired(error: RuntimeError) -> bool:
+    """aiobotocore's own: "Credentials were refreshed, but the refreshed credentials are still expired."."""
+    return "still expired" in str(error)
 
 
 def _unanswered(call: Call, error: Exception) -> DynamirrorError:

@@ -20,6 +20,8 @@ from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get
 from botocore.utils import get_environ_proxies
 from yarl import URL
 
+from service.aws.answers import CHECKSUM_HEADER
+
 CONNECT_SECONDS = 3.0
 # Of a write's time: shorter than the whole, so that a connection that never came is told from an answer that is lost.
 CONNECT_SHARE = 0.75
@@ -27,7 +29,6 @@ CONNECT_SHARE = 0.75
 WHOLE_READ_SECONDS = 60.0
 # Less than the services keep an idle connection; aiobotocore's own value (_constants.DEFAULT_KEEPALIVE_TIMEOUT).
 KEEP_ALIVE_SECONDS = 12.0
-CHECKSUM_HEADER = "x-amz-crc32"
 
 
 class NotSentError(Exception):

@@ -11,8 +11,9 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError
 
+from service.aws.answers import watch
+from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.faults import translated
 from service.aws.sessions import open_session
 from service.config import PREFIX, Settings
 from service.errors import ConfigurationError
@@ -31,18 +32,24 @@ class LambdaMappings:
 
     async def of_stream(self, stream_arn: str) -> list[SourceMapping]:
         found: list[SourceMapping] = []
-        page: dict[str, Any] = {}
+        start: dict[str, str] = {}
+        about = Call("ListEventSourceMappings", _RESOURCE)
         while True:
-            start = {"Marker": page["NextMarker"]} if page else {}
-            with translated(Call("ListEventSourceMappings", _RESOURCE)):
-                page = await self._client.list_event_source_mappings(EventSourceArn=stream_arn, **start)
-            found += [_mapping(entry) for entry in page["EventSourceMappings"]]
-            if not page.get("NextMarker"):
+            mappings, marker = await ask(
+                self._client, "list_event_source_mappings", about, _page, EventSourceArn=stream_arn, **start
+            )
+            found += mappings
+            if not marker:
                 return found
+            start = {"Marker": marker}
 
     async def switch(self, mapping_id: str, *, is_on: bool) -> None:
-        with translated(Call("UpdateEventSourceMapping", _RESOURCE)):
-            await self._client.update_event_source_mapping(UUID=mapping_id, Enabled=is_on)
+        about = Call("UpdateEventSourceMapping", _RESOURCE)
+        await ask(self._client, "update_event_source_mapping", about, dict, UUID=mapping_id, Enabled=is_on)
+
+
+def _page(answer: dict[str, Any]) -> tuple[list[SourceMapping], str | None]:
+    return [_mapping(entry) for entry in answer["EventSourceMappings"]], answer.get("NextMarker")
 
 
 def _mapping(entry: dict[str, Any]) -> SourceMapping:
@@ -71,6 +78,7 @@ async def open_lambda_mappings(settings: Settings) -> AsyncIterator[LambdaMappin
             )
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError(f"no client for lambda can be made: {error}") from error
+        watch(client)
         yield LambdaMappings(client)
 
 

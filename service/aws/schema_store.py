@@ -41,9 +41,12 @@ class DynamoSchemaStore:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while True:
             described = await self._described()
-            if described is None or described["TableStatus"] not in ("CREATING", "DELETING"):
-                return None if described is None else _keys(described)
-            await self._wait(give_up_at, f"is {described['TableStatus']}")
+            if described is None:
+                return None
+            status, keys = described
+            if status not in ("CREATING", "DELETING"):
+                return keys
+            await self._wait(give_up_at, f"is {status}")
 
     async def apply_step(self, kind: str, arguments: Mapping[str, Any]) -> None:
         match kind:
@@ -93,7 +96,7 @@ class DynamoSchemaStore:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while await self.keys() is None:
             try:
-                await call(self._client, "create_table", self.table, **arguments)
+                await call(self._client, "create_table", self.table, dict, **arguments)
             except RefusedError as error:
                 if error.cause != "ResourceInUseException":
                     raise
@@ -102,22 +105,18 @@ class DynamoSchemaStore:
 
     async def _update_time_to_live(self, wanted: Mapping[str, Any]) -> None:
         """Asked first, because the service refuses to turn on what is on, and any change within an hour of another."""
-        answer = await call(self._client, "describe_time_to_live", self.table)
-        present = answer["TimeToLiveDescription"]
-        is_on = present["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
-        if is_on == wanted["Enabled"] and (not is_on or present["AttributeName"] == wanted["AttributeName"]):
+        is_on, attribute = await call(self._client, "describe_time_to_live", self.table, _time_to_live)
+        if is_on == wanted["Enabled"] and (not is_on or attribute == wanted["AttributeName"]):
             return
-        await call(self._client, "update_time_to_live", self.table, TimeToLiveSpecification=dict(wanted))
+        await call(self._client, "update_time_to_live", self.table, dict, TimeToLiveSpecification=dict(wanted))
 
-    async def _described(self) -> dict[str, Any] | None:
+    async def _described(self) -> tuple[str, tuple[KeyAttribute, ...]] | None:
         try:
-            answer = await call(self._client, "describe_table", self.table)
+            return await call(self._client, "describe_table", self.table, _description)
         except RefusedError as error:
             if error.cause != "ResourceNotFoundException":
                 raise
             return None
-        described: dict[str, Any] = answer["Table"]
-        return described
 
     async def _wait(self, give_up_at: float, what: str) -> None:
         if self._clock.monotonic() >= give_up_at:
@@ -125,11 +124,18 @@ class DynamoSchemaStore:
         await self._clock.sleep(POLL_SECONDS)
 
 
-def _keys(described: Mapping[str, Any]) -> tuple[KeyAttribute, ...]:
-    """Hash key first, whatever the order of the answer."""
+def _description(answer: Mapping[str, Any]) -> tuple[str, tuple[KeyAttribute, ...]]:
+    """The table's status, and its keys: hash key first, whatever the order of the answer."""
+    described = answer["Table"]
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in described["AttributeDefinitions"]}
     schema = sorted(described["KeySchema"], key=lambda key: key["KeyType"])
-    return tuple(KeyAttribute(key["AttributeName"], types[key["AttributeName"]]) for key in schema)
+    keys = tuple(KeyAttribute(key["AttributeName"], types[key["AttributeName"]]) for key in schema)
+    return described["TableStatus"], keys
+
+
+def _time_to_live(answer: Mapping[str, Any]) -> tuple[bool, str | None]:
+    present = answer["TimeToLiveDescription"]
+    return present["TimeToLiveStatus"] in ("ENABLING", "ENABLED"), present.get("AttributeName")
 
 
 def _applied(found: Attributes) -> AppliedMigration:

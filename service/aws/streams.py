@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.faults import translated
 from service.aws.wire import Wire
 from service.model import (
     KeyAttribute,
@@ -49,20 +50,22 @@ class DynamoStreams:
         shards: list[Shard] = []
         request: dict[str, Any] = {"StreamArn": self._arn}
         while True:
-            with translated(self._describe):
-                answer = await self._client.describe_stream(**request)
-            description: Mapping[str, Any] = answer["StreamDescription"]
-            shards += map(_shard, description.get("Shards", ()))
-            last = description.get("LastEvaluatedShardId")
+            page, last = await ask(self._client, "describe_stream", self._describe, self._description, **request)
+            shards += page.shards
             if not last:
-                break
+                return replace(page, shards=tuple(shards))
             request["ExclusiveStartShardId"] = last
-        return StreamDescription(
+
+    def _description(self, answer: Mapping[str, Any]) -> tuple[StreamDescription, str | None]:
+        """A page of it, and the last shard of the page if there is another page."""
+        found: Mapping[str, Any] = answer["StreamDescription"]
+        description = StreamDescription(
             arn=self._arn,
-            status=StreamStatus(description["StreamStatus"]),
-            view_type=ViewType(description["StreamViewType"]),
-            shards=tuple(shards),
+            status=StreamStatus(found["StreamStatus"]),
+            view_type=ViewType(found["StreamViewType"]),
+            shards=tuple(map(_shard, found["Shards"])),
         )
+        return description, found.get("LastEvaluatedShardId")
 
     async def iterator(self, shard_id: ShardId, position: Position) -> str:
         request = {"StreamArn": self._arn, "ShardId": shard_id}
@@ -70,10 +73,10 @@ class DynamoStreams:
             request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(position.after)}
         else:
             request["ShardIteratorType"] = _ITERATOR_TYPES[position.start]
-        with translated(Call("GetShardIterator", self._shard_text(shard_id))):
-            answer = await self._client.get_shard_iterator(**request)
-        iterator: str = answer["ShardIterator"]
-        return iterator
+        call = Call("GetShardIterator", self._shard_text(shard_id))
+        return await ask(
+            self._client, "get_shard_iterator", call, lambda answer: str(answer["ShardIterator"]), **request
+        )
 
     async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
         body = b'{"ShardIterator":%b,"Limit":%d}' % (msgspec.json.encode(iterator), min(max(limit, 1), _LARGEST_PAGE))

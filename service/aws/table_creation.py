@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.faults import translated
-from service.errors import HaltError
+from service.errors import HaltError, RefusedError
 from service.model import KeyAttribute
 from service.ports import Clock
 
@@ -20,23 +20,34 @@ async def create_table_like(client: Any, table: str, keys: tuple[KeyAttribute, .
     Billed per request, since nobody has said what capacity it needs. Raises HaltError, RefusedError.
     """
     try:
-        with translated(Call("CreateTable", f"the replica table {table}")):
-            await client.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in keys],
-                KeySchema=[
-                    {"AttributeName": key.name, "KeyType": "RANGE" if position else "HASH"}
-                    for position, key in enumerate(keys)
-                ],
-            )
-    except HaltError:
-        pass
+        await ask(
+            client,
+            "create_table",
+            Call("CreateTable", f"the replica table {table}"),
+            dict,
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in keys],
+            KeySchema=[
+                {"AttributeName": key.name, "KeyType": "RANGE" if position else "HASH"}
+                for position, key in enumerate(keys)
+            ],
+        )
+    except RefusedError as error:
+        if error.cause != "ResourceInUseException":
+            raise
+    describe = Call("DescribeTable", f"the replica table {table}")
     give_up_at = clock.monotonic() + CREATION_SECONDS
     while clock.monotonic() < give_up_at:
-        with translated(Call("DescribeTable", f"the replica table {table}")):
-            status = (await client.describe_table(TableName=table))["Table"]["TableStatus"]
-        if status == "ACTIVE":
-            return
+        try:
+            if await ask(client, "describe_table", describe, _is_active, TableName=table):
+                return
+        except RefusedError as error:
+            if error.cause != "ResourceNotFoundException":  # DescribeTable is eventually consistent
+                raise
         await clock.sleep(POLL_SECONDS)
     raise HaltError(f"the replica table {table} did not become active within {CREATION_SECONDS:.0f} s")
+
+
+def _is_active(answer: dict[str, Any]) -> bool:
+    return bool(answer["Table"]["TableStatus"] == "ACTIVE")

@@ -7,13 +7,15 @@ requests on their way in doubt; the guard of the next start decides those.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from service.aws.answers import is_absent, read_one_item_answer
+from service.aws.calls import ask
 from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.expressions import Conditions
-from service.aws.faults import translated
 from service.aws.wire import Wire
 from service.errors import ThrottledError
 from service.keys import KeyReader
@@ -40,16 +42,17 @@ class _ItemAnswer(msgspec.Struct):
 
 
 class _Keys(msgspec.Struct):
-    Keys: list[msgspec.Raw] = []
+    Keys: list[msgspec.Raw]
 
 
 class _BatchGetAnswer(msgspec.Struct):
-    Responses: dict[str, list[msgspec.Raw]] = {}
-    UnprocessedKeys: dict[str, _Keys] = {}
+    Responses: dict[str, list[msgspec.Raw]]
+    UnprocessedKeys: dict[str, _Keys]  # the API reference, BatchGetItem: an empty map if there are none
 
 
 class _ScanAnswer(msgspec.Struct):
     Items: list[msgspec.Raw]
+    Count: int
     LastEvaluatedKey: msgspec.Raw = _NOTHING
 
 
@@ -67,7 +70,9 @@ class _WriteRequest(msgspec.Struct):
 
 
 class _BatchWriteAnswer(msgspec.Struct):
-    UnprocessedItems: dict[str, list[_WriteRequest]] = {}
+    UnprocessedItems: dict[
+        str, list[_WriteRequest]
+    ]  # the API reference, BatchWriteItem: an empty map if there are none
 
 
 _ITEM_ANSWER = msgspec.json.Decoder(_ItemAnswer)
@@ -81,20 +86,25 @@ async def describe_table(client: Any, table: str, role: str) -> TableDescription
 
     Raises RefusedError when the table does not exist or may not be described.
     """
-    with translated(Call("DescribeTable", f"the {role} table {table}")):
-        found: Mapping[str, Any] = (await client.describe_table(TableName=table))["Table"]
+    call = Call("DescribeTable", f"the {role} table {table}")
+    read = partial(_description, client.meta.region_name)
+    return await ask(client, "describe_table", call, read, TableName=table)
+
+
+def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
+    found: Mapping[str, Any] = answer["Table"]
     types = {item["AttributeName"]: item["AttributeType"] for item in found["AttributeDefinitions"]}
     schema = sorted(found["KeySchema"], key=lambda item: str(item["KeyType"]))  # HASH comes before RANGE
     stream = found.get("StreamSpecification") or {}
     is_streaming = bool(stream.get("StreamEnabled"))
     return TableDescription(
         name=found["TableName"],
-        arn=found.get("TableArn", ""),
-        region=client.meta.region_name,
+        arn=found["TableArn"],
+        region=region,
         keys=tuple(KeyAttribute(item["AttributeName"], types[item["AttributeName"]]) for item in schema),
-        stream_arn=found.get("LatestStreamArn") if is_streaming else None,
+        stream_arn=found["LatestStreamArn"] if is_streaming else None,
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
-        item_count=found.get("ItemCount", 0),
+        item_count=found["ItemCount"],
     )
 
 
@@ -130,8 +140,7 @@ class DynamoTable:
 
     async def get(self, key: ItemKey) -> Image | None:
         body = b'%b,"Key":%b,"ConsistentRead":true}' % (self._start, key)
-        item = (await self._wire.ask(self._get, body, _ITEM_ANSWER.decode)).Item
-        return Image(bytes(item)) if item else None
+        return await self._wire.ask(self._get, body, _item)
 
     async def get_many(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Image]:
         """Asks on for what an answer leaves out (one holds at most 16 MB) while that brings something."""
@@ -158,9 +167,11 @@ class DynamoTable:
 
     def _scan_page(self, answer: bytes) -> ScanPage:
         page = _SCAN_ANSWER.decode(answer)
+        if page.Count != len(page.Items):
+            raise ValueError("the page has not as many items as it says")
         items = [(self._key_reader.read(item), Image(bytes(item))) for item in page.Items]
         # Kept in the service's own spelling: it is a place in a scan, and goes back as it came.
-        next_key = ItemKey(bytes(page.LastEvaluatedKey)) if page.LastEvaluatedKey else None
+        next_key = None if is_absent(page.LastEvaluatedKey) else ItemKey(bytes(page.LastEvaluatedKey))
         return ScanPage(items, next_key, len(answer))
 
     async def write_batch(self, writes: Sequence[ItemWrite]) -> list[ItemKey]:
@@ -182,10 +193,18 @@ class DynamoTable:
 
     async def _write(self, call: Call, request: bytes, condition: Condition | None) -> Written | Seen:
         try:
-            await self._wire.call(call, request + self._conditions.members(condition) + b"}")
+            await self._wire.ask(call, request + self._conditions.members(condition) + b"}", read_one_item_answer)
         except ConditionFailedError as failed:
             return Seen(failed.item)
         return Written.YES
+
+
+def _item(answer: bytes) -> Image | None:
+    found = _ITEM_ANSWER.decode(answer).Item
+    if is_absent(found):
+        read_one_item_answer(answer)
+        return None
+    return Image(bytes(found))
 
 
 def _request(write: ItemWrite) -> bytes:

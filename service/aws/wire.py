@@ -12,10 +12,18 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from botocore.credentials import ReadOnlyCredentials
-from isal.isal_zlib import crc32  # a page has a megabyte: zlib's takes twenty times as long
 
+from service.aws.answers import is_whole
 from service.aws.error_codes import Call
-from service.aws.faults import SDK_ERRORS, answer_lost, fault_of_answer, not_sent, translate
+from service.aws.faults import (
+    SDK_ERRORS,
+    UNREADABLE,
+    answer_lost,
+    fault_of_answer,
+    not_sent,
+    stays_expired,
+    translate,
+)
 from service.aws.http import AnswerLostError, Http, NotSentError
 from service.aws.signing import Signer
 from service.errors import RefusedError
@@ -51,8 +59,18 @@ class Wire:
         self._service = service
         self._now = now
 
-    async def call(self, call: Call, body: bytes) -> bytes:
-        """The answer's body. Raises what service.aws.faults makes of anything else; a write may have happened then."""
+    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
+        """The answer as `read` understands it; one that it raises ValueError for is not the service's, and so is lost.
+
+        Raises what service.aws.faults makes of anything else; a write may have happened then.
+        """
+        answer = await self._answer(call, body)
+        try:
+            return read(answer)
+        except ValueError as error:
+            raise answer_lost(call, "the answer can't be read", "Malformed") from error
+
+    async def _answer(self, call: Call, body: bytes) -> bytes:
         credentials = await self._frozen_credentials(call)
         headers = self._signer.headers(f"{self._service}.{call.operation}", body, credentials, self._now())
         try:
@@ -61,19 +79,13 @@ class Wire:
             raise not_sent(call, str(error), "NotSent") from error
         except AnswerLostError as error:
             raise answer_lost(call, str(error), "AnswerLost") from error
-        if answer.checksum is not None and answer.checksum != str(crc32(answer.body)):
+        if not is_whole(answer.body, answer.checksum):
             raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
-        if answer.status != 200:
-            raise fault_of_answer(call, answer.status, answer.body)
-        return answer.body
-
-    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
-        """The answer as `read` understands it; one that it raises ValueError for counts as lost."""
-        answer = await self.call(call, body)
-        try:
-            return read(answer)
-        except ValueError as error:
-            raise answer_lost(call, "the answer can't be read", "Malformed") from error
+        if answer.status == 200:
+            return answer.body
+        if answer.status < 400:  # a redirect, for example: the services send none
+            raise answer_lost(call, f"HTTP status {answer.status}, which the service never sends", "Foreign")
+        raise fault_of_answer(call, answer.status, answer.body)
 
     async def _frozen_credentials(self, call: Call) -> ReadOnlyCredentials:
         asked_at = self._now()
@@ -81,7 +93,12 @@ class Wire:
             credentials = await self._credentials.get_frozen_credentials()
         except SDK_ERRORS as error:  # of STS, for example; the call itself is not in doubt
             raise translate(error, Call("AssumeRole", f"the credentials for {call.resource}")) from error
-        except RuntimeError as error:  # aiobotocore: "refreshed, but the refreshed credentials are still expired"
+        except UNREADABLE as error:  # a garbled answer of whoever gives the credentials
+            reason = f"the credentials for it can't be read ({type(error).__name__})"
+            raise not_sent(call, reason, "Malformed") from error
+        except RuntimeError as error:
+            if not stays_expired(error):
+                raise
             raise RefusedError(f"{call.operation} on {call.resource} can't be signed: {error}", "Expired") from error
         if call.is_write and self._now() - asked_at > _LONGEST_WRITE_DELAY_SECONDS:
             # The caller made sure that it may write, then: the time that a refresh takes must not add to a request's.

@@ -91,6 +91,20 @@ def test_a_failure_of_the_service_leaves_a_write_in_doubt_and_no_read(status):
     assert type(fault_of_answer(GET, status, body)) is UnavailableError
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>sorry</html>", b'{"__type":"x#ConditionalCheckFailedEx', b"[]", b"{}"])
+def test_a_refusal_that_was_cut_on_its_way_is_a_lost_answer(body):
+    assert type(fault_of_answer(PUT, 400, body)) is AmbiguousError
+    assert type(fault_of_answer(BATCH, 400, body)) is AmbiguousError
+    assert type(fault_of_answer(RECORDS, 400, body)) is UnavailableError
+    assert type(fault(UPDATE_CONTROL, "400", "", 400)) is AmbiguousError  # as the SDK's parser spells it
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 407])
+def test_a_middleboxs_refusal_is_no_verdict_about_a_change(status):
+    for call in (PUT, BATCH, RECORDS, ITERATOR):
+        assert type(fault_of_answer(call, status, b"<html>no</html>")) is HaltError
+
+
 def test_an_item_over_the_limit_is_told_from_other_invalid_items():
     message = "Item size has exceeded the maximum allowed size"
 

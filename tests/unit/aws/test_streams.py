@@ -100,8 +100,41 @@ async def test_the_last_page_of_a_closed_shard_has_records_and_no_iterator():  #
     assert page.next_iterator is None
 
 
-async def test_a_page_that_is_none_is_read_again():
-    streams, _ = streams_on(PagedClient([]), b"<html>")
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b"", b'{"NextShardIterator":"j"}', b'{"Records":null}'])
+async def test_a_page_that_is_none_is_read_again(body):
+    """Above all, an answer without records and iterator is not the end of a shard."""
+    streams, _ = streams_on(PagedClient([]), body)
 
     with pytest.raises(UnavailableError):
         await streams.read(SHARD, "i", 10)
+
+
+class LackingClient:
+    """Answers what lacks something."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    async def describe_stream(self, **_):
+        return self._answer
+
+    async def get_shard_iterator(self, **_):
+        return self._answer
+
+
+DESCRIBED = {"StreamArn": ARN, "StreamStatus": "ENABLED", "StreamViewType": "NEW_IMAGE", "Shards": []}
+
+
+@pytest.mark.parametrize("lacking", ["Shards", "StreamStatus", "StreamViewType"])
+async def test_a_description_that_lacks_something_is_none(lacking):
+    """Without `Shards` it would read as a stream whose history is lost."""
+    kept = {name: value for name, value in DESCRIBED.items() if name != lacking}
+
+    for answer in ({}, {"StreamDescription": kept}, {"StreamDescription": {**DESCRIBED, "Shards": [{}]}}):
+        with pytest.raises(UnavailableError):
+            await streams_on(LackingClient(answer))[0].describe()
+
+
+async def test_an_answer_without_an_iterator_is_none():
+    with pytest.raises(UnavailableError):
+        await streams_on(LackingClient({}))[0].iterator(SHARD, Position())

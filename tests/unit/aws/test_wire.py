@@ -20,7 +20,7 @@ GET = Call("GetItem", "the source table orders")
 async def test_a_call_is_one_signed_post_and_its_body_comes_back():
     http = ScriptedHttp(b'{"Item":{}}')
 
-    assert await wire_on(http).call(GET, b'{"Key":1}') == b'{"Item":{}}'
+    assert await wire_on(http).ask(GET, b'{"Key":1}', bytes) == b'{"Item":{}}'
 
     ((body, headers, is_write),) = http.requests
     assert body == b'{"Key":1}'
@@ -33,7 +33,7 @@ async def test_streams_have_a_target_of_their_own():
     http = ScriptedHttp(b"{}")
     wire = Wire(http, Signer("http://h/", "us-west-2"), StaticCredentials(), STREAMS)
 
-    await wire.call(Call("GetRecords", "the shard s"), b"{}")
+    await wire.ask(Call("GetRecords", "the shard s"), b"{}", bytes)
 
     assert http.requests[0][1]["X-Amz-Target"] == "DynamoDBStreams_20120810.GetRecords"
 
@@ -42,30 +42,30 @@ async def test_the_checksum_of_an_answer_is_checked():
     good = Answer(200, b"{}", str(zlib.crc32(b"{}")))
     bad = Answer(200, b"{}", "1")
 
-    assert await wire_on(ScriptedHttp(good)).call(PUT, b"") == b"{}"
+    assert await wire_on(ScriptedHttp(good)).ask(PUT, b"", bytes) == b"{}"
     with pytest.raises(AmbiguousError, match="checksum"):
-        await wire_on(ScriptedHttp(bad)).call(PUT, b"")
+        await wire_on(ScriptedHttp(bad)).ask(PUT, b"", bytes)
     with pytest.raises(UnavailableError, match="checksum"):
-        await wire_on(ScriptedHttp(bad)).call(GET, b"")
+        await wire_on(ScriptedHttp(bad)).ask(GET, b"", bytes)
 
 
 async def test_what_was_not_sent_is_not_in_doubt():
     with pytest.raises(UnavailableError):
-        await wire_on(ScriptedHttp(NotSentError("refused"))).call(PUT, b"")
+        await wire_on(ScriptedHttp(NotSentError("refused"))).ask(PUT, b"", bytes)
 
 
 async def test_a_lost_answer_leaves_a_write_in_doubt_but_no_read():
     with pytest.raises(AmbiguousError):
-        await wire_on(ScriptedHttp(AnswerLostError("reset"))).call(PUT, b"")
+        await wire_on(ScriptedHttp(AnswerLostError("reset"))).ask(PUT, b"", bytes)
     with pytest.raises(UnavailableError):
-        await wire_on(ScriptedHttp(AnswerLostError("reset"))).call(GET, b"")
+        await wire_on(ScriptedHttp(AnswerLostError("reset"))).ask(GET, b"", bytes)
 
 
 async def test_an_error_is_never_tried_again_here():
     http = ScriptedHttp(Answer(400, b'{"__type":"x#ThrottlingException","message":"slower"}'), b"{}")
 
     with pytest.raises(ThrottledError):
-        await wire_on(http).call(PUT, b"")
+        await wire_on(http).ask(PUT, b"", bytes)
 
     assert len(http.requests) == 1
 
@@ -98,10 +98,10 @@ async def test_a_refresh_of_credentials_does_not_make_a_write_late():
     wire = Wire(http, Signer("http://h/", "us-west-2"), credentials, now=lambda: credentials.time)
 
     with pytest.raises(UnavailableError):
-        await wire.call(PUT, b"")
+        await wire.ask(PUT, b"", bytes)
     assert http.requests == []
 
-    await wire.call(GET, b"")
+    await wire.ask(GET, b"", bytes)
     assert len(http.requests) == 1
 
 
@@ -114,4 +114,26 @@ async def test_credentials_that_stay_expired_refuse():
     wire = Wire(ScriptedHttp(), Signer("http://h/", "us-west-2"), ExpiredCredentials())
 
     with pytest.raises(RefusedError, match="still expired"):
-        await wire.call(PUT, b"")
+        await wire.ask(PUT, b"", bytes)
+
+
+@pytest.mark.parametrize("status", [204, 301, 302, 307])
+async def test_a_status_that_no_service_sends_is_a_lost_answer(status):
+    with pytest.raises(AmbiguousError, match=str(status)):
+        await wire_on(ScriptedHttp(Answer(status, b"{}"))).ask(PUT, b"", bytes)
+    with pytest.raises(UnavailableError, match=str(status)):
+        await wire_on(ScriptedHttp(Answer(status, b"{}"))).ask(GET, b"", bytes)
+
+
+class GarbledCredentials:
+    """What the SDK's own fetchers do with an answer that lacks its members."""
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return {}["Credentials"]
+
+
+async def test_credentials_that_come_garbled_leave_no_write_in_doubt():
+    wire = Wire(ScriptedHttp(), Signer("http://h/", "us-west-2"), GarbledCredentials())
+
+    with pytest.raises(UnavailableError, match="credentials"):
+        await wire.ask(PUT, b"", bytes)
