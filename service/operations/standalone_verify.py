@@ -108,6 +108,7 @@ class Standalone:
             requests=self._requests,
             clock=clock,
             observer=observer,
+            is_archive=settings.skip_ttl_deletes,
         )
         self.sole_owner = SoleOwner(
             control=adapters.control,

@@ -76,7 +76,10 @@ class Guard:
         requests: Requests,
         clock: Clock,
         observer: Observer,
+        is_archive: bool = False,
     ) -> None:
+        """`is_archive`: the replica keeps what the source's TTL removed, so that an absence proves nothing."""
+        self._is_archive = is_archive
         self._source = source
         self._replica = replica
         self._shape = shape
@@ -130,8 +133,11 @@ class Guard:
                 return Outcome.WRITTEN
             condition = looked = None
 
-    async def delete(self, change: Change, looked: Looked | None = None) -> Outcome:
-        """Remove the item, unless the replica or the source is further on. Raises ChangeError."""
+    async def delete(self, change: Change, looked: Looked | None = None, *, raw: Image | None = None) -> Outcome:
+        """Remove the item, unless the replica or the source is further on. Raises ChangeError.
+
+        `raw` is the source's image, where it has one that does not belong in the replica.
+        """
         self.brought.note(change.key)
         condition = self._first_condition(change)
         while True:
@@ -147,7 +153,7 @@ class Guard:
             number = self._number(seen)
             if number is not None and number > change.sequence:
                 return Outcome.STALE
-            if not await self._source_holds(change.key, None, looked):
+            if not await self._source_holds(change.key, raw, looked):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)
             self._window.note_match(change, self._clock.now())
@@ -199,8 +205,11 @@ class Guard:
             return isinstance(await self._delete_if(key, condition), Written)
         return isinstance(await self.write_dressed(key, projected, None, condition), Written)
 
-    async def refresh(self, key: ItemKey, *, deletes: bool = True) -> Outcome:
+    async def refresh(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
         """Bring the source's present state of one item, whatever number the replica's carries. Raises ChangeError.
+
+        An item that the source lacks is removed, but not from an archive; `deletes` overrules that. One that the
+        source holds and the transform leaves out is always removed.
 
         What it writes carries no number, so that a change of this key that is still on its way is judged by the
         source; the caller has seen to it that such changes are guarded (GuardWindow.extend). The replica is looked at
@@ -209,6 +218,7 @@ class Guard:
         Where others apply the stream (GuardWindow.is_shared), both are looked at again after a write: a deletion that
         was applied while the write was on its way has found nothing to delete, and won't come again.
         """
+        deletes = not self._is_archive if deletes is None else deletes
         outcome: Outcome | None = None
         written: Image | None = None
         for looks_left in itertools.count(MAX_LOOKS_AGAIN, -1):
@@ -220,8 +230,7 @@ class Guard:
             if source is None and not deletes:
                 return Outcome.STALE
             projected = None if source is None else self._shape.project(source)
-            is_left_out = source is not None and projected is None
-            if is_left_out or same_or_none(seen, projected, self._shape.metadata):
+            if same_or_none(seen, projected, self._shape.metadata):
                 break
             if await self._bring(key, projected, seen):
                 outcome, written = (Outcome.DELETED if projected is None else Outcome.WRITTEN), projected

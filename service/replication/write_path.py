@@ -74,6 +74,7 @@ def build_write_path(
         requests=requests,
         clock=clock,
         observer=observer,
+        is_archive=settings.skip_ttl_deletes,
     )
     copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests)
     dead_letters = DeadLetters(
