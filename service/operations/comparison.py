@@ -24,8 +24,8 @@ class Kind(enum.StrEnum):
 class Comparison:
     """Judges one key's two items. Metadata attributes do not count; `aws:rep:*` and what is filtered neither.
 
-    An item that the transform leaves out is not judged: the replica may hold it or not. One that the transform can't
-    take differs, as its dead letter says.
+    An item that the transform leaves out is extra where the replica holds it, an archive included: the source has it,
+    and it does not belong. One that the transform can't take differs, as its dead letter says.
     """
 
     def __init__(self, shape: Shape, *, keeps_extra: bool) -> None:
@@ -42,7 +42,7 @@ class Comparison:
         except ChangeError:
             return Kind.MISSING if replica is None else Kind.DIFFERENT
         if expected is None:
-            return None
+            return None if replica is None else Kind.EXTRA
         if replica is None:
             return Kind.MISSING
         return None if self._is_same(expected, replica) else Kind.DIFFERENT
@@ -55,7 +55,7 @@ class Comparison:
             expected = self._shape.project(source)
         except ChangeError:
             return None
-        return None if expected is None else fingerprint(expected, self._shape.metadata)
+        return fingerprint(expected, self._shape.metadata)
 
     def mark_in_replica(self, replica: Image | None) -> bytes:
         return fingerprint(replica, self._shape.metadata)

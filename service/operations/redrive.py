@@ -62,9 +62,9 @@ class Redrive:
     async def _write(self, change: Change) -> Outcome:
         intent = self._flow.sink.intents.of(change, await self._looked_up(change))
         if intent is None:
-            return Outcome.UNCHANGED  # a filter leaves it out by now
+            return Outcome.UNCHANGED  # an archive takes nothing from it
         if intent.projected is None or intent.raw is None:
-            return await self._flow.guard.delete(change)
+            return await self._flow.guard.delete(change, raw=intent.raw)
         return await self._flow.guard.put(change, intent.raw, intent.projected, is_live=False)
 
     async def _is_superseded(self, change: Change) -> bool:

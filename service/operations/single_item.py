@@ -58,7 +58,7 @@ async def replicate_item(flow: Replicator, clock: Clock, key: ItemKey) -> Litera
     async def refresh() -> Outcome | HaltError:
         """What nobody foresaw of an operator's key is no reason to stop the flow, as it would be in a lane."""
         try:
-            return await flow.guard.refresh(key)
+            return await flow.guard.refresh(key, deletes=True)  # an operator's own word, in an archive too
         except HaltError as error:
             return error
 

@@ -22,7 +22,7 @@ from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
-from service.telemetry import JobChanged, Observer
+from service.telemetry import JobChanged, Observer, Warned
 
 SEGMENTS = 8
 GET_AT_ONCE = 100
@@ -36,6 +36,8 @@ class Place:
     def __init__(self, saved: Mapping[str, Any]) -> None:
         self.segments: int = saved.get("segments", SEGMENTS)
         self.removes_extra: bool = saved.get("removes_extra", False)
+        self.kept: int = saved.get("kept", 0)
+        """Items that the source lacks and an archive keeps."""
         self._at: dict[str, str] = dict(saved.get("at", {}))
         self._finished: set[str] = set(saved.get("finished", ()))
 
@@ -43,6 +45,7 @@ class Place:
         return {
             "segments": self.segments,
             "removes_extra": self.removes_extra,
+            "kept": self.kept,
             "at": self._at,
             "finished": sorted(self._finished),
         }
@@ -111,7 +114,7 @@ class SnapshotRun:
                 if table == "source":
                     await self._copy_page(page, page_number)
                 else:
-                    await self._remove_extra(page)
+                    self._place.kept += await self._remove_extra(page)
             finally:
                 brought.close_page(page_number)
             self._place.move(table, segment, page.next_key)
@@ -145,14 +148,25 @@ class SnapshotRun:
         assert isinstance(outcome, Outcome)
         return outcome
 
-    async def _remove_extra(self, page: ScanPage) -> None:
-        """Refresh the replica's items that the source does not have: whatever is true by then is brought."""
+    async def _remove_extra(self, page: ScanPage) -> int:
+        """Refresh the replica's items that do not belong there: whatever is true by then is brought.
+
+        An archive keeps what the source lacks: nothing tells who removed it there. Returns how many such items there
+        are.
+        """
+        shape, is_archive, kept = self._flow.guard.shape, self._flow.sink.intents.skips_ttl_deletes, 0
         for start in range(0, len(page.items), GET_AT_ONCE):
             keys = [key for key, _ in page.items[start : start + GET_AT_ONCE]]
             held = await self._held_by_source(keys)
-            extra = [key for key in keys if key not in held]
+            lacking = [key for key in keys if key not in held]
+            extra = [key for key, image in held.items() if shape.leaves_out(image)]
+            if is_archive:
+                kept += len(lacking)
+            else:
+                extra += lacking
             outcomes = await asyncio.gather(*[self._refresh(key) for key in extra])
             self._written += sum(outcome is not None and outcome.took_effect for outcome in outcomes)
+        return kept
 
     async def _held_by_source(self, keys: list[ItemKey]) -> dict[ItemKey, Image]:
         return await self._flow.requests.read(lambda: self._adapters.source.get_many(keys))
@@ -187,4 +201,13 @@ class SnapshotRun:
         self._flow.checkpoints.snapshot_done()
         await self._flow.requests.read(self._flow.checkpoints.save_once, "control")
         text = f"{self._scanned} items scanned, {self._written} written"
+        if self._place.kept:
+            self._observer.observe(
+                Warned(
+                    "archive",
+                    f"the snapshot kept {self._place.kept} items that the source lacks: with "
+                    "DYNAMIRROR_SKIP_TTL_DELETES nothing tells which of them its TTL has removed; POST /replicate "
+                    "removes one that does not belong there",
+                )
+            )
         self._observer.observe(JobChanged("snapshot", self.job.id, self.job.state, text))

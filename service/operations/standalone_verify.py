@@ -112,6 +112,7 @@ class Standalone:
             doubts=doubts,
             clock=clock,
             observer=observer,
+            is_archive=settings.skip_ttl_deletes,
         )
         self.sole_owner = SoleOwner(
             control=adapters.control,

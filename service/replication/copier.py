@@ -2,8 +2,9 @@
 
 An item of a page is older than what the stream has brought since the page was asked for: that one is dropped. Of the
 others, those that the replica lacks are written in batches, at a turn of their lane, so that nobody else of this
-process writes them meanwhile; those that differ are refreshed from the source. None carries a sequence number: a
-change of it that is still on its way is judged by the source, since the caller has everything guarded.
+process writes them meanwhile; those that differ, or do not belong there, are refreshed from the source. None carries a
+sequence number: a change of it that is still on its way is judged by the source, since the caller has everything
+guarded.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Copier:
             return await self._guard.refresh(key)  # nobody here knows what others have brought, or removed, since then
         projected = self._shape.project(raw)
         if projected is None:
-            return Outcome.UNCHANGED
-        answer = await self._guard.write_dressed(key, projected, None, Absent())
+            return await self._guard.refresh(key)  # removed, if it is there
+        answer = await self._guard.writes.put(key, projected, None, Absent())
         if isinstance(answer, Written):
             return Outcome.WRITTEN
         if answer.item is not None and same_item(answer.item, projected, self._shape.metadata):
@@ -80,11 +81,12 @@ class Copier:
                 projected = self._shape.project(raw)
             except ChangeError:
                 continue
-            if projected is None:
-                outcomes[key] = Outcome.UNCHANGED
-            elif key not in held:
-                absent[key] = projected
-            elif same_item(held[key], projected, self._shape.metadata):
+            if key not in held:
+                if projected is None:
+                    outcomes[key] = Outcome.UNCHANGED
+                else:
+                    absent[key] = projected
+            elif projected is not None and same_item(held[key], projected, self._shape.metadata):
                 outcomes[key] = Outcome.UNCHANGED
         if self._window.guards_all:
             return outcomes

@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Awaitable, Callable
 
-from service.errors import ChangeError, ItemTooLargeError
+from service.errors import ChangeError
 from service.items import same_item, sequence_of
 from service.model import (
     Absent,
     AsSeen,
     Change,
     Condition,
-    Delete,
     Image,
     ItemKey,
     Older,
-    Put,
-    Seen,
     SequenceNumber,
     Written,
 )
@@ -34,10 +30,11 @@ from service.replication.brought import Brought
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intent
+from service.replication.item_writes import ItemWrites
 from service.replication.look_ahead import Looked
 from service.replication.requests import Requests
-from service.replication.shape import DRESSINGS, Dressing, Shape
-from service.telemetry import Observer, Warned
+from service.replication.shape import Shape
+from service.telemetry import Observer
 
 MAX_LOOKS_AGAIN = 10
 """After so many writes of one key, whose source has changed each time, its next records bring what counts."""
@@ -65,11 +62,6 @@ def same_or_none(one: Image | None, other: Image | None, ignoring: frozenset[str
     return same_item(one, other, ignoring)
 
 
-def _doubtful(key: ItemKey, condition: Condition | None) -> ItemKey | None:
-    """The key is in doubt when the answer is lost; None where a late effect can take nothing back."""
-    return None if isinstance(condition, Older) else key
-
-
 class Guard:
     """Its calls are serialised per key by the lanes."""
 
@@ -84,7 +76,10 @@ class Guard:
         doubts: Doubts,
         clock: Clock,
         observer: Observer,
+        is_archive: bool = False,
     ) -> None:
+        """`is_archive`: the replica keeps what the source's TTL removed, so that an absence proves nothing."""
+        self._is_archive = is_archive
         self._source = source
         self._replica = replica
         self._shape = shape
@@ -92,7 +87,7 @@ class Guard:
         self._requests = requests
         self._doubts = doubts
         self._clock = clock
-        self._observer = observer
+        self.writes = ItemWrites(replica=replica, shape=shape, requests=requests, observer=observer)
         self.brought = Brought()
 
     @property
@@ -115,7 +110,7 @@ class Guard:
             if condition is None:
                 seen = looked.replica if looked else await self._look(change.key)
             else:
-                answer = await self.write_dressed(change.key, projected, change.sequence, condition)
+                answer = await self.writes.put(change.key, projected, change.sequence, condition)
                 if isinstance(answer, Written):
                     return Outcome.WRITTEN
                 seen, looked = answer.item, None
@@ -134,12 +129,15 @@ class Guard:
             as_seen = Absent() if seen is None else AsSeen(seen)
             has_number = self._window.note_match(change, self._clock.now()) and is_live
             number_to_write = change.sequence if has_number else None
-            if isinstance(await self.write_dressed(change.key, projected, number_to_write, as_seen), Written):
+            if isinstance(await self.writes.put(change.key, projected, number_to_write, as_seen), Written):
                 return Outcome.WRITTEN
             condition = looked = None
 
-    async def delete(self, change: Change, looked: Looked | None = None) -> Outcome:
-        """Remove the item, unless the replica or the source is further on. Raises ChangeError."""
+    async def delete(self, change: Change, looked: Looked | None = None, *, raw: Image | None = None) -> Outcome:
+        """Remove the item, unless the replica or the source is further on. Raises ChangeError.
+
+        `raw` is the source's image, where it has one that does not belong in the replica.
+        """
         if self._window.guards_all and (seconds := self._doubts.birth_seconds(change.key)):
             await self._clock.sleep(seconds)  # a lost creation that took effect after this would bring the item back
         self.brought.note(change.key)
@@ -148,13 +146,15 @@ class Guard:
             if condition is None:
                 seen = looked.replica if looked else await self._look(change.key)
             else:
-                answer = await self._delete_if(change.key, condition)
+                answer = await self.writes.delete(change.key, condition)
                 if isinstance(answer, Written):
                     return Outcome.DELETED
                 seen, looked = answer.item, None
             if seen is None:
                 return Outcome.UNCHANGED
-            if not await self._source_holds(change.key, None, looked):
+            if raw is None and self._is_archive and self.is_ahead(change, seen):
+                return Outcome.STALE  # that the source holds nothing confirms nothing here
+            if not await self._source_holds(change.key, raw, looked):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)
             self._window.note_match(change, self._clock.now())
@@ -198,35 +198,22 @@ class Guard:
             if not await self._source_holds(change.key, intent.raw):
                 return Outcome.STALE
             self.brought.note(change.key)
-            if await self._bring(change.key, intent.projected, seen):
+            if await self.writes.replace(change.key, intent.projected, seen):
                 return Outcome.DELETED if intent.projected is None else Outcome.WRITTEN
 
-    async def _bring(self, key: ItemKey, projected: Image | None, seen: Image | None) -> bool:
-        """Write this, without a number, if the replica still is as it was seen; None deletes. False if it is not."""
-        condition = Absent() if seen is None else AsSeen(seen)
-        if projected is None:
-            return isinstance(await self._delete_if(key, condition), Written)
-        return isinstance(await self.write_dressed(key, projected, None, condition), Written)
-
-    async def bring_back(self, key: ItemKey, settled: Image | None, sequence: SequenceNumber, seen: Image) -> bool:
-        """Write again what was settled last (None: nothing), in the place of what a late write left there.
-
-        False, and nothing is written, if the replica is not as it was seen. Raises ChangeError.
-        """
-        if settled is None:
-            return isinstance(await self._delete_if(key, AsSeen(seen)), Written)
-        return isinstance(await self.write_dressed(key, settled, sequence, AsSeen(seen)), Written)
-
-    async def refresh_beside(self, key: ItemKey, *, deletes: bool = True) -> Outcome:
+    async def refresh_beside(self, key: ItemKey) -> Outcome:
         """`refresh`, with everything guarded meanwhile: it may take long, in a pause or with a slow replica."""
         self._window.hold()
         try:
-            return await self.refresh(key, deletes=deletes)
+            return await self.refresh(key)
         finally:
             self._window.release(self._clock.now())
 
-    async def refresh(self, key: ItemKey, *, deletes: bool = True) -> Outcome:
+    async def refresh(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
         """Bring the source's present state of one item, whatever number the replica's carries. Raises ChangeError.
+
+        An item that the source lacks is removed, but not from an archive; `deletes` overrules that. One that the
+        source holds and the transform leaves out is always removed.
 
         What it writes carries no number, so that a change of this key that is still on its way is judged by the
         source; the caller has seen to it that such changes are guarded (GuardWindow.extend). The replica is looked at
@@ -235,6 +222,7 @@ class Guard:
         Where others apply the stream (GuardWindow.is_shared), both are looked at again after a write: a deletion that
         was applied while the write was on its way has found nothing to delete, and won't come again.
         """
+        deletes = not self._is_archive if deletes is None else deletes
         outcome: Outcome | None = None
         written: Image | None = None
         for looks_left in itertools.count(MAX_LOOKS_AGAIN, -1):
@@ -246,44 +234,13 @@ class Guard:
             if source is None and not deletes:
                 return Outcome.STALE
             projected = None if source is None else self._shape.project(source)
-            is_left_out = source is not None and projected is None
-            if is_left_out or same_or_none(seen, projected, self._shape.metadata):
+            if same_or_none(seen, projected, self._shape.metadata):
                 break
-            if await self._bring(key, projected, seen):
+            if await self.writes.replace(key, projected, seen):
                 outcome, written = (Outcome.DELETED if projected is None else Outcome.WRITTEN), projected
                 if looks_left <= 0 or not (self._window.is_shared and deletes):
                     break
         return outcome or Outcome.UNCHANGED
-
-    async def write_dressed(
-        self, key: ItemKey, projected: Image, sequence: SequenceNumber | None, condition: Condition | None
-    ) -> Written | Seen:
-        """One put, with as many metadata attributes as DynamoDB's size limit leaves room for (E43)."""
-        for dressing in DRESSINGS:
-            write = Put(key, self._shape.dress(projected, sequence, dressing))
-            try:
-                return await self._requests.write(
-                    self._putting(write, condition), _doubtful(key, condition), is_birth=isinstance(condition, Absent)
-                )
-            except ItemTooLargeError:
-                if dressing is Dressing.BARE:
-                    raise
-                self._observer.observe(
-                    Warned(
-                        "item size",
-                        "an item is so near DynamoDB's limit of 400 KB that it is written without some of the "
-                        "metadata attributes",
-                    )
-                )
-        raise AssertionError("the last dressing returns or raises")
-
-    def _putting(self, write: Put, condition: Condition | None) -> Callable[[], Awaitable[Written | Seen]]:
-        return lambda: self._replica.put(write, condition)
-
-    async def _delete_if(self, key: ItemKey, condition: Condition) -> Written | Seen:
-        return await self._requests.write(
-            lambda: self._replica.delete(Delete(key), condition), _doubtful(key, condition)
-        )
 
     async def _look(self, key: ItemKey) -> Image | None:
         return await self._requests.read(lambda: self._replica.get(key), "replica")

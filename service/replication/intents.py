@@ -7,12 +7,21 @@ import msgspec
 from service.model import Change, Effect, Image
 from service.replication.shape import Shape
 
+REMOVE = "REMOVE"
+"""The event name of a record that tells of an item's end (botocore, dynamodbstreams: shape OperationType)."""
+
 
 class Intent(msgspec.Struct, frozen=True, gc=False):
-    """The replica's item without its metadata, and the source's image that it was made of; both None for a delete."""
+    """What the replica should hold, without its metadata, and the source's image that this was made of."""
 
     projected: Image | None = None
+    """None: no item."""
     raw: Image | None = None
+    """None: the source's item is gone. An image whose `projected` is None does not belong in the replica."""
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.projected is None and self.raw is not None
 
 
 class Intents:
@@ -23,14 +32,16 @@ class Intents:
         self.skips_ttl_deletes = skips_ttl_deletes
 
     def of(self, change: Change, looked_up: Image | None) -> Intent | None:
-        """None if a filter or the transform leaves the change out. Raises ChangeError.
+        """None if the change tells nothing of what an archive should hold. Raises ChangeError.
 
-        `looked_up` is the source's present item, for a record that carries none.
+        `looked_up` is the source's present item, for a record that carries none. That there is none does not tell who
+        removed it: in an archive, only the REMOVE record does, which is still to come.
         """
         if change.is_ttl_delete and self.skips_ttl_deletes:
             return None
         raw = looked_up if change.effect is Effect.LOOK_UP else change.image
-        if raw is None:
-            return Intent()
-        projected = self._shape.project(raw)
-        return None if projected is None else Intent(projected, raw)
+        if raw is not None:
+            return Intent(self._shape.project(raw), raw)
+        if self.skips_ttl_deletes and change.effect is Effect.LOOK_UP and change.event_name != REMOVE:
+            return None
+        return Intent()

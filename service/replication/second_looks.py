@@ -37,9 +37,7 @@ class SecondLooks:
         requests: Requests,
         clock: Clock,
         observer: Observer,
-        deletes: bool,
     ) -> None:
-        """`deletes`: an item that the source does not hold leaves the replica (false for an archive)."""
         self._doubts = doubts
         self._replica = replica
         self._guard = guard
@@ -47,7 +45,6 @@ class SecondLooks:
         self._requests = requests
         self._clock = clock
         self._observer = observer
-        self._deletes = deletes
 
     async def look_periodically(self) -> None:
         """Until cancelled. Raises LeaseLostError, HaltError."""
@@ -90,8 +87,8 @@ class SecondLooks:
                 or doubt.sequence is None
                 or (doubt.image is None and not doubt.is_deleted)
             ):
-                return await self._guard.refresh_beside(key, deletes=self._deletes)
-            if await self._guard.bring_back(key, doubt.image, doubt.sequence, seen):
+                return await self._guard.refresh_beside(key)
+            if await self._guard.writes.replace(key, doubt.image, seen, doubt.sequence):
                 return Outcome.DELETED if doubt.is_deleted else Outcome.WRITTEN
 
     def _is_as_settled(self, doubt: Doubt | None, seen: Image | None) -> bool:

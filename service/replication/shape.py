@@ -66,10 +66,14 @@ class Shape:
         self.kept_stamps = 0
         """Items whose own attribute has the stamp's name; they keep it."""
 
-    @property
-    def may_skip(self) -> bool:
-        """A change may come to nothing, so that an older one of the same key must not be dropped in its favour."""
-        return self._transform is not None
+    def leaves_out(self, image: Image) -> bool:
+        """The item does not belong in the replica. False also for one that the transform can't take."""
+        if self._transform is None:
+            return False
+        try:
+            return self.project(image) is None
+        except ChangeError:
+            return False
 
     def project(self, image: Image) -> Image | None:
         """What the replica should hold of this item, without metadata; None when the transform leaves it out.

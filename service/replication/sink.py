@@ -42,6 +42,11 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     change: Change
     write: ItemWrite
     raw: Image | None
+    """The source's image. Of a delete: None, or an image that does not belong in the replica."""
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.raw is not None and isinstance(self.write, Delete)
 
 
 class Sink:
@@ -138,7 +143,8 @@ class Sink:
     def _newest(self, group: Group, images: dict[ItemKey, Image]) -> tuple[Pending | None, Sequence[Refused]]:
         """The write of the group's newest change that there is one for; None when none is left.
 
-        Newer ones leave the group: what a filter leaves out is settled, what can't be written is the second part.
+        Newer ones leave the group: a TTL's delete that is skipped is settled, what can't be written is the second part.
+        An item that the transform leaves out is a delete like any other.
         """
         refused: list[Refused] | None = None
         while group:
@@ -155,13 +161,13 @@ class Sink:
         return None, refused or ()
 
     def _pending(self, group: Group, images: dict[ItemKey, Image]) -> Pending | None:
-        """The write of the group's newest change; None if a filter leaves it out. Raises ChangeError."""
+        """The write of the group's newest change; None if an archive takes nothing from it. Raises ChangeError."""
         change = group[-1]
         intent = self.intents.of(change, images.get(change.key))
         if intent is None:
             return None
         if intent.projected is None:
-            return Pending(group, change, Delete(change.key), None)
+            return Pending(group, change, Delete(change.key), intent.raw)
         return Pending(group, change, Put(change.key, intent.projected), intent.raw)
 
     async def _write_batch(self, batch: dict[ItemKey, Pending], images: dict[ItemKey, Image]) -> None:
@@ -191,9 +197,9 @@ class Sink:
         write, change = pending.write, pending.change
         try:
             if isinstance(write, Put):
-                await self._guard.write_dressed(change.key, write.item, change.sequence, None)
+                await self._guard.writes.put(change.key, write.item, change.sequence, None)
             else:
-                await self._requests.write(lambda: self._replica.delete(Delete(change.key), None), change.key)
+                await self._guard.writes.delete(change.key, None)
         except ChangeError as error:
             await self._replace(pending, error, images)
         else:
@@ -214,7 +220,7 @@ class Sink:
                 assert pending.raw is not None
                 outcome = await self._guard.put(change, pending.raw, write.item, looked)
             else:
-                outcome = await self._guard.delete(change, looked)
+                outcome = await self._guard.delete(change, looked, raw=pending.raw)
         except ChangeError as error:
             await self._replace(pending, error, images)
             return
@@ -223,14 +229,16 @@ class Sink:
                 await self._look_again(change.key)
             self._settle_written([pending], guarded=1)
             return
-        if outcome is Outcome.UNCHANGED:
+        is_unchanged = outcome is Outcome.UNCHANGED
+        if is_unchanged:
             self._doubts.settled(change, write)
         else:
             self._doubts.unsettled(change.key)
         settled = ChangesSettled(
             records=len(pending.group),
             stale=int(outcome is Outcome.STALE),
-            unchanged=int(outcome is Outcome.UNCHANGED),
+            unchanged=int(is_unchanged and not pending.is_left_out),
+            skipped=int(is_unchanged and pending.is_left_out),
             coalesced=len(pending.group) - 1,
             guarded=1,
         )

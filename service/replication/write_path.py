@@ -81,6 +81,7 @@ def build_write_path(
         doubts=doubts,
         clock=clock,
         observer=observer,
+        is_archive=settings.skip_ttl_deletes,
     )
     copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests, doubts=doubts)
     dead_letters = DeadLetters(
@@ -109,7 +110,6 @@ def build_write_path(
         requests=requests,
         clock=clock,
         observer=observer,
-        deletes=not settings.skip_ttl_deletes,
     )
     return WritePath(
         lanes=lanes,

@@ -349,14 +349,18 @@ async def test_projection_and_transform_are_applied_before_comparing():
         assert differing(await service.verify()) == {"key1": "different"}
 
 
-async def test_an_item_that_the_transform_leaves_out_is_not_judged():
-    async with Service(World(), transform="tests.unit.operations.transforms:without_drafts") as service:
+@pytest.mark.parametrize("skip_ttl_deletes", [False, True])
+async def test_an_item_that_the_transform_leaves_out_is_extra_and_a_repair_removes_it(skip_ttl_deletes):
+    transform = "tests.unit.operations.transforms:without_drafts"
+    async with Service(World(), transform=transform, skip_ttl_deletes=skip_ttl_deletes) as service:
         await service.flow()
         service.world.source.put(item(1, draft={"BOOL": True}))
         service.world.source.put(item(2, draft={"BOOL": True}))
         await asyncio.sleep(3)
         service.world.replica.preset(item(2, "9"))
-        assert findings(await service.verify(repair=True)) == {}
+        assert findings(await service.verify()) == {"extra": 1}
+        assert findings(await service.verify(repair=True)) == {"extra": 1, "repaired": 1}
+        assert not service.world.replica.items
 
 
 async def test_an_item_that_the_transform_chokes_on_differs():

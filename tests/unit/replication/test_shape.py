@@ -133,7 +133,9 @@ def test_a_transform_may_change_the_rest_of_an_item_or_leave_the_item_out():
     projected = shape(transform=lambda item: {**item, "d": {"BOOL": True}}).project(image_of(ITEM))
     assert projected is not None
     assert item_of(projected) == {**ITEM, "d": {"BOOL": True}}
-    assert shape(transform=dict).may_skip
+    assert shape(transform=lambda item: None).leaves_out(image_of(ITEM))
+    assert not shape(transform=dict).leaves_out(image_of(ITEM))
+    assert not shape().leaves_out(image_of(ITEM))
 
 
 def changes_the_key(item: dict[str, Any]) -> dict[str, Any]:

@@ -252,20 +252,6 @@ async def test_a_record_without_an_image_brings_what_the_source_holds_e26(view_t
     assert bench.world.source.calls["get_many"] == 1
 
 
-async def test_a_transform_that_leaves_the_newest_out_brings_the_older_one():
-    bench = Bench(transform="tests.unit.replication.test_sink:without_secrets")
-    path = await bench.open()
-    group = [bench.put("a", "1"), bench.put("a", "secret")]
-    await path.sink.apply([group])
-    assert bench.held("a") == item("a", "1")
-    assert len(bench.settled) == 2
-    assert bench.log.settled("skipped") == 1
-
-
-def without_secrets(found):
-    return None if found["value"] == {"S": "secret"} else found
-
-
 def without_bombs(found):
     if found["value"] == {"S": "bomb"}:
         raise ValueError("boom")

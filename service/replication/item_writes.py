@@ -1,0 +1,69 @@
+"""Single writes of the replica's items: dressed with metadata, conditional, and noted when their fate is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from service.errors import ItemTooLargeError
+from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
+from service.ports import ReplicaTable
+from service.replication.requests import Requests
+from service.replication.shape import DRESSINGS, Dressing, Shape
+from service.telemetry import Observer, Warned
+
+
+class ItemWrites:
+    """Its calls are serialised per key by the lanes; each is made until it is answered."""
+
+    def __init__(self, *, replica: ReplicaTable, shape: Shape, requests: Requests, observer: Observer) -> None:
+        self._replica = replica
+        self._shape = shape
+        self._requests = requests
+        self._observer = observer
+
+    async def put(
+        self, key: ItemKey, projected: Image, sequence: SequenceNumber | None, condition: Condition | None
+    ) -> Written | Seen:
+        """One put, with as many metadata attributes as DynamoDB's size limit leaves room for (E43).
+
+        Raises ChangeError.
+        """
+        for dressing in DRESSINGS:
+            write = Put(key, self._shape.dress(projected, sequence, dressing))
+            try:
+                return await self._requests.write(
+                    self._putting(write, condition), _doubtful(key, condition), is_birth=isinstance(condition, Absent)
+                )
+            except ItemTooLargeError:
+                if dressing is Dressing.BARE:
+                    raise
+                self._observer.observe(
+                    Warned(
+                        "item size",
+                        "an item is so near DynamoDB's limit of 400 KB that it is written without some of the "
+                        "metadata attributes",
+                    )
+                )
+        raise AssertionError("the last dressing returns or raises")
+
+    def _putting(self, write: Put, condition: Condition | None) -> Callable[[], Awaitable[Written | Seen]]:
+        return lambda: self._replica.put(write, condition)
+
+    async def delete(self, key: ItemKey, condition: Condition | None) -> Written | Seen:
+        return await self._requests.write(
+            lambda: self._replica.delete(Delete(key), condition), _doubtful(key, condition)
+        )
+
+    async def replace(
+        self, key: ItemKey, projected: Image | None, seen: Image | None, sequence: SequenceNumber | None = None
+    ) -> bool:
+        """Write this if the replica still is as it was seen; None deletes. False, and nothing is done, if it is not."""
+        condition = Absent() if seen is None else AsSeen(seen)
+        if projected is None:
+            return isinstance(await self.delete(key, condition), Written)
+        return isinstance(await self.put(key, projected, sequence, condition), Written)
+
+
+def _doubtful(key: ItemKey, condition: Condition | None) -> ItemKey | None:
+    """The key is in doubt when the answer is lost; None where a late effect can take nothing back."""
+    return None if isinstance(condition, Older) else key
