@@ -114,7 +114,8 @@ class SnapshotRun:
                 if table == "source":
                     await self._copy_page(page, page_number)
                 else:
-                    self._place.kept += await self._remove_extra(page)
+                    kept = await self._remove_extra(page)
+                    self._place.kept += kept
             finally:
                 brought.close_page(page_number)
             self._place.move(table, segment, page.next_key)

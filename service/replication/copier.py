@@ -2,8 +2,9 @@
 
 An item of a page is older than what the stream has brought since the page was asked for: that one is dropped. Of the
 others, those that the replica lacks are written in batches, at a turn of their lane, so that nobody else of this
-process writes them meanwhile; those that differ, or do not belong there, are refreshed from the source. None carries a sequence number: a change of
-it that is still on its way is judged by the source, since the caller has everything guarded.
+process writes them meanwhile; those that differ, or do not belong there, are refreshed from the source. None carries a
+sequence number: a change of it that is still on its way is judged by the source, since the caller has everything
+guarded.
 """
 
 from __future__ import annotations
