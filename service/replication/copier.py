@@ -13,7 +13,6 @@ import contextlib
 from collections.abc import Sequence
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError
-from service.items import same_item
 from service.model import Absent, Image, ItemKey, ItemWrite, Put, Written
 from service.ports import ReplicaTable
 from service.replication.guard import Guard, Outcome
@@ -49,7 +48,7 @@ class Copier:
         answer = await self._guard.write_dressed(key, projected, None, Absent())
         if isinstance(answer, Written):
             return Outcome.WRITTEN
-        if answer.item is not None and same_item(answer.item, projected, self._shape.metadata):
+        if answer.item is not None and self._shape.is_same(projected, answer.item):
             return Outcome.UNCHANGED
         return await self._guard.refresh(key)
 
@@ -74,7 +73,7 @@ class Copier:
                     outcomes[key] = Outcome.UNCHANGED
                 else:
                     absent[key] = projected
-            elif projected is not None and same_item(held[key], projected, self._shape.metadata):
+            elif projected is not None and self._shape.is_same(projected, held[key]):
                 outcomes[key] = Outcome.UNCHANGED
         with contextlib.suppress(BatchRefusedError, AmbiguousError):  # the rest goes one by one, where there is none
             await self._requests.write_batch(

@@ -54,6 +54,7 @@ class Shape:
         self.stamp_attribute = stamp_attribute
         self.sequence_attribute = sequence_attribute
         self.metadata = frozenset(name for name in (stamp_attribute, sequence_attribute) if name)
+        self._sequence_only = frozenset((sequence_attribute,) if sequence_attribute else ())
         self._include = frozenset((*include, *key_names)) if include else None
         self._exclude = frozenset(exclude) - frozenset(key_names)
         self._transform = transform
@@ -65,6 +66,17 @@ class Shape:
         self._may_have_stamp = items.finder(stamp_attribute)
         self.kept_stamps = 0
         """Items whose own attribute has the stamp's name; they keep it."""
+
+    def is_same(self, projected: Image, replica: Image) -> bool:
+        """Whether the replica's item is this projected one, whatever of it is ours.
+
+        The sequence attribute is always ours; the stamp is where the projected item has no attribute of that name.
+        """
+        return items.same_item(projected, replica, self.ours(projected))
+
+    def ours(self, projected: Image) -> frozenset[str]:
+        """The metadata attributes that the replica's item has beside this projected one's."""
+        return self._sequence_only if self._has_own_stamp(projected) else self.metadata
 
     def leaves_out(self, image: Image) -> bool:
         """The item does not belong in the replica. False also for one that the transform can't take."""
@@ -104,10 +116,10 @@ class Shape:
 
     def _transformed(self, image: Image) -> Image | None:
         assert self._transform is not None
-        before = msgspec.json.decode(image)
-        keys = {name: before[name] for name in self._key_names}
+        attributes = items.attributes(image)
+        keys = {name: msgspec.json.decode(attributes[name]) for name in self._key_names}
         try:
-            after = self._transform(before)
+            after = self._transform(msgspec.json.decode(image))  # its own objects: it may change them as it likes
         except Exception as error:  # the user's code: whatever it raises is this change's fault, and only its
             # The error's own text may hold the item's values, which go into no log.
             raise ChangeError(f"the transform raised {type(error).__name__}") from error
