@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import zlib
+from collections.abc import Iterable
 
 from service.errors import ChangeError
 from service.items import attributes
@@ -32,6 +33,10 @@ class Comparison:
         """`keeps_extra`: the replica keeps items that the source's TTL removed, so that having more is right."""
         self._shape = shape
         self.keeps_extra = keeps_extra
+
+    async def prepare(self, sources: Iterable[Image | None]) -> None:
+        """Let the transform work ahead on these items of the source."""
+        await self._shape.prepare(sources)
 
     def difference(self, source: Image | None, replica: Image | None) -> Kind | None:
         """None when the replica has what it should."""

@@ -159,6 +159,7 @@ class SnapshotRun:
         for start in range(0, len(page.items), GET_AT_ONCE):
             keys = [key for key, _ in page.items[start : start + GET_AT_ONCE]]
             held = await self._held_by_source(keys)
+            await shape.prepare(held.values())
             lacking = [key for key in keys if key not in held]
             extra = [key for key, image in held.items() if shape.leaves_out(image)]
             if is_archive:

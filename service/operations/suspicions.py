@@ -126,6 +126,7 @@ class Suspicions:
         before = {key: self._looks.brought(key) for key in keys}
         replica = await self._looks.read(lambda: self._replica.get_many(keys), "replica")
         source = await self._looks.read(lambda: self._source.get_many(keys), "source")
+        await self._comparison.prepare(source.values())
         confirmed: list[tuple[Suspicion, Kind]] = []
         for one in suspicions:
             held = source.get(one.key)

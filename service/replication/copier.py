@@ -42,6 +42,7 @@ class Copier:
             return Outcome.STALE
         if self._window.is_shared:
             return await self._guard.refresh(key)  # nobody here knows what others have brought, or removed, since then
+        await self._shape.prepare([raw])
         projected = self._shape.project(raw)
         if projected is None:
             return await self._guard.refresh(key)  # removed, if it is there
@@ -63,6 +64,7 @@ class Copier:
         absent: dict[ItemKey, Image] = {}
         fresh = [(key, raw) for key, raw in items if key not in outcomes]
         held = await self._held([key for key, _ in fresh])
+        await self._shape.prepare(raw for _, raw in fresh)
         for key, raw in fresh:
             try:
                 projected = self._shape.project(raw)

@@ -229,6 +229,7 @@ class Guard:
             self.brought.note(key)
             if source is None and not deletes:
                 return Outcome.STALE
+            await self._shape.prepare([source])
             projected = None if source is None else self._shape.project(source)
             if self._is_right(projected, seen):
                 break

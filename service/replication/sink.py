@@ -84,6 +84,9 @@ class Sink:
         Raises LeaseLostError or HaltError; what was settled by then stays settled.
         """
         images = await self._look_up(groups)
+        if self._shape.has_transform:
+            newest = [group[-1] for group in groups]
+            await self._shape.prepare(change.image or images.get(change.key) for change in newest)
         looks = Looks(self._ahead, [group[-1].key for group in groups]) if self._window.is_shared else None
         batch: dict[ItemKey, Pending] = {}
         for group in groups:
