@@ -12,6 +12,7 @@ The flow, and who promises what:
                         ▼
                     replication.sink                 batches, guarded writes, poison set apart (I7)
                         │   replication.shape        what an item looks like; bytes stay bytes (I6)
+                        │   replication.transforming the user's transform, beside the event loop
                         │   replication.guard        never back (I3)
                         │   replication.look_ahead   both tables looked at for a batch, where Lambda replicates (I3)
                         │   replication.copier       a scan's items beside the stream (I3)

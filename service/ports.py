@@ -6,9 +6,9 @@ owner, the flow. A call that is cancelled may or may not have taken effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord
 from service.model import (
@@ -28,6 +28,15 @@ from service.model import (
     TableDescription,
     Written,
 )
+
+Answer = TypeVar("Answer")
+
+
+class Aside(Protocol):
+    """A place beside the event loop."""
+
+    async def run(self, call: Callable[[], Answer]) -> Answer:
+        """Its result; one call at a time."""
 
 
 class Clock(Protocol):
@@ -215,3 +224,5 @@ class Adapters:
     control: ControlStore
     schema: SchemaStore
     clock: Clock
+    aside: Aside | None = None
+    """None: a user's code runs in the event loop."""

@@ -98,7 +98,11 @@ COALESCED = Counter(
 )
 STALE = Counter("dynamirror_records_stale_total", "Applied records that a guarded write found older than the replica.")
 UNCHANGED = Counter("dynamirror_records_unchanged_total", "Applied records that the replica's item had already.")
-SKIPPED = Counter("dynamirror_records_skipped_total", "Records left out by a filter or the transform.")
+SKIPPED = Counter(
+    "dynamirror_records_skipped_total",
+    "TTL deletes that an archive skips, and records of items that the transform leaves out and the replica did not "
+    "hold.",
+)
 DEAD_LETTERED = Counter(
     "dynamirror_records_dead_lettered_total",
     "Changes stored as dead letters: records that can't be written or understood, and a snapshot's items.",

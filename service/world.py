@@ -27,6 +27,7 @@ from service.operations.pipeline import Outside
 from service.ports import Adapters, Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.lease import MARGIN
+from service.side_thread import SideThread
 from service.startup import check_sequence_attribute, check_stream, check_tables
 
 Answer = TypeVar("Answer")
@@ -114,6 +115,7 @@ class World:
             control=DynamoControlStore(connections.replica.client, settings.control_table, settings.pipeline_name),
             schema=self.schema_store(),
             clock=self._clock,
+            aside=SideThread(),
         )
 
     def schema_store(self) -> DynamoSchemaStore:

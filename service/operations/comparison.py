@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import hashlib
 import zlib
+from collections.abc import Iterable
 
 from service.errors import ChangeError
-from service.items import attributes, same_item
+from service.items import attributes
 from service.model import Image, ItemKey
 from service.replication.shape import Shape
 
@@ -33,6 +34,10 @@ class Comparison:
         self._shape = shape
         self.keeps_extra = keeps_extra
 
+    async def prepare(self, sources: Iterable[Image | None]) -> None:
+        """Let the transform work ahead on these items of the source."""
+        await self._shape.prepare(sources)
+
     def difference(self, source: Image | None, replica: Image | None) -> Kind | None:
         """None when the replica has what it should."""
         if source is None:
@@ -48,27 +53,32 @@ class Comparison:
         return None if self._is_same(expected, replica) else Kind.DIFFERENT
 
     def mark_of(self, source: Image | None) -> bytes | None:
-        """What `mark_in_replica` is where the replica shows exactly this item of the source; None if it need not."""
+        """One of `marks_in_replica` where the replica shows exactly this item of the source; None if it need not."""
         if source is None:
             return None if self.keeps_extra else fingerprint(None)
         try:
             expected = self._shape.project(source)
         except ChangeError:
             return None
-        return fingerprint(expected, self._shape.metadata)
+        if expected is None:
+            return fingerprint(None)
+        return fingerprint(expected, self._shape.ours(expected))
 
-    def mark_in_replica(self, replica: Image | None) -> bytes:
-        return fingerprint(replica, self._shape.metadata)
+    def marks_in_replica(self, replica: Image | None) -> set[bytes]:
+        """With the stamp and without it: it is ours, or the source's own."""
+        if replica is None:
+            return {fingerprint(None)}
+        metadata = self._shape.metadata
+        return {fingerprint(replica, metadata), fingerprint(replica, metadata & {self._shape.sequence_attribute})}
 
     def _is_same(self, expected: Image, replica: Image) -> bool:
         """Nearly all items are the same to the byte, attribute by attribute: only the others' values are decoded."""
         left, right = attributes(expected), attributes(replica)
-        for name in self._shape.metadata:
-            left.pop(name, None)
+        for name in self._shape.metadata - left.keys():
             right.pop(name, None)
         if left == right:
             return True
-        return same_item(expected, replica, self._shape.metadata)
+        return self._shape.is_same(expected, replica)
 
 
 def is_in_sample(key: ItemKey, fraction: float) -> bool:

@@ -60,7 +60,9 @@ class Redrive:
             self._flow.window.release(self._clock.now())
 
     async def _write(self, change: Change) -> Outcome:
-        intent = self._flow.sink.intents.of(change, await self._looked_up(change))
+        looked_up = await self._looked_up(change)
+        await self._flow.guard.shape.prepare([change.image or looked_up])
+        intent = self._flow.sink.intents.of(change, looked_up)
         if intent is None:
             return Outcome.UNCHANGED  # an archive takes nothing from it
         if intent.projected is None or intent.raw is None:

@@ -89,6 +89,8 @@ class PageReplay:
         keys = [group[-1].key for group in groups if group[-1].effect is Effect.LOOK_UP]
         if keys:
             looked_up = await self._flow.requests.read(lambda: self._source.get_many(keys))
+        newest = [group[-1] for group in groups]
+        await self._flow.guard.shape.prepare(change.image or looked_up.get(change.key) for change in newest)
         wanted = []
         for group in groups:
             for change in reversed(group):

@@ -114,7 +114,8 @@ class SnapshotRun:
                 if table == "source":
                     await self._copy_page(page, page_number)
                 else:
-                    self._place.kept += await self._remove_extra(page)
+                    kept = await self._remove_extra(page)
+                    self._place.kept += kept
             finally:
                 brought.close_page(page_number)
             self._place.move(table, segment, page.next_key)
@@ -158,6 +159,7 @@ class SnapshotRun:
         for start in range(0, len(page.items), GET_AT_ONCE):
             keys = [key for key, _ in page.items[start : start + GET_AT_ONCE]]
             held = await self._held_by_source(keys)
+            await shape.prepare(held.values())
             lacking = [key for key in keys if key not in held]
             extra = [key for key, image in held.items() if shape.leaves_out(image)]
             if is_archive:

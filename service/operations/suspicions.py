@@ -126,6 +126,7 @@ class Suspicions:
         before = {key: self._looks.brought(key) for key in keys}
         replica = await self._looks.read(lambda: self._replica.get_many(keys), "replica")
         source = await self._looks.read(lambda: self._source.get_many(keys), "source")
+        await self._comparison.prepare(source.values())
         confirmed: list[tuple[Suspicion, Kind]] = []
         for one in suspicions:
             held = source.get(one.key)
@@ -147,7 +148,7 @@ class Suspicions:
     def _is_as_brought(self, key: ItemKey, replica: Image | None, before: Brought) -> bool:
         """The replica showed what the stream had brought last, before this look or by now."""
         marks = {before.mark, self._looks.brought(key).mark} - {None}
-        return bool(marks) and self._comparison.mark_in_replica(replica) in marks
+        return bool(marks & self._comparison.marks_in_replica(replica)) if marks else False
 
     def _begin_again(self, one: Suspicion, held: Image | None, brought: Brought) -> None:
         one.rounds += 1

@@ -165,6 +165,7 @@ class VerificationRun:
     async def _unlike_replica(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:
         keys = [key for key, _ in items]
         held = await self._looks.read(lambda: self._adapters.replica.get_many(keys), "replica")
+        await self._comparison.prepare(image for _, image in items)
         return [key for key, image in items if self._comparison.difference(image, held.get(key)) is not None]
 
     async def _unknown_to_source(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:

@@ -13,7 +13,6 @@ import contextlib
 from collections.abc import Sequence
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError
-from service.items import same_item
 from service.model import Absent, Image, ItemKey, ItemWrite, Put, Written
 from service.ports import ReplicaTable
 from service.replication.doubts import Doubts
@@ -52,13 +51,14 @@ class Copier:
             return Outcome.STALE
         if self._window.is_shared:
             return await self._guard.refresh(key)  # nobody here knows what others have brought, or removed, since then
+        await self._shape.prepare([raw])
         projected = self._shape.project(raw)
         if projected is None:
             return await self._guard.refresh(key)  # removed, if it is there
         answer = await self._guard.writes.put(key, projected, None, Absent())
         if isinstance(answer, Written):
             return Outcome.WRITTEN
-        if answer.item is not None and same_item(answer.item, projected, self._shape.metadata):
+        if answer.item is not None and self._shape.is_same(projected, answer.item):
             return Outcome.UNCHANGED
         return await self._guard.refresh(key)
 
@@ -76,6 +76,7 @@ class Copier:
         absent: dict[ItemKey, Image] = {}
         fresh = [(key, raw) for key, raw in items if key not in outcomes]
         held = await self._held([key for key, _ in fresh])
+        await self._shape.prepare(raw for _, raw in fresh)
         for key, raw in fresh:
             try:
                 projected = self._shape.project(raw)
@@ -86,7 +87,7 @@ class Copier:
                     outcomes[key] = Outcome.UNCHANGED
                 else:
                     absent[key] = projected
-            elif projected is not None and same_item(held[key], projected, self._shape.metadata):
+            elif projected is not None and self._shape.is_same(projected, held[key]):
                 outcomes[key] = Outcome.UNCHANGED
         if self._window.guards_all:
             return outcomes

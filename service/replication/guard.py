@@ -55,11 +55,11 @@ class Outcome(enum.Enum):
         return self in (Outcome.WRITTEN, Outcome.DELETED)
 
 
-def same_or_none(one: Image | None, other: Image | None, ignoring: frozenset[str] = frozenset()) -> bool:
+def same_or_none(one: Image | None, other: Image | None) -> bool:
     """Whether both are the same item, or both are no item (None)."""
     if one is None or other is None:
         return one is other
-    return same_item(one, other, ignoring)
+    return same_item(one, other)
 
 
 class Guard:
@@ -116,7 +116,7 @@ class Guard:
                 seen, looked = answer.item, None
             number = self._number(seen)
             is_ahead = number is not None and number > change.sequence
-            is_same = seen is not None and same_item(seen, projected, self._shape.metadata)
+            is_same = seen is not None and self._shape.is_same(projected, seen)
             if is_same and (is_ahead or not (is_live and self._lacks_number(change, number))):
                 return Outcome.STALE if is_ahead else Outcome.UNCHANGED
             if number == change.sequence:
@@ -175,7 +175,7 @@ class Guard:
 
     def judge(self, intent: Intent, seen: Image | None) -> Outcome | None:
         """What a replayed change comes to where the replica holds this; None when it may have to be mended. Pure."""
-        return Outcome.UNCHANGED if same_or_none(seen, intent.projected, self._shape.metadata) else None
+        return Outcome.UNCHANGED if self._is_right(intent.projected, seen) else None
 
     def is_ahead(self, change: Change, seen: Image) -> bool:
         """The replica's item carries a higher number. It counts only within the stream that gave it."""
@@ -227,14 +227,15 @@ class Guard:
         written: Image | None = None
         for looks_left in itertools.count(MAX_LOOKS_AGAIN, -1):
             seen = await self._look(key)
-            if outcome is not None and not same_or_none(seen, written, self._shape.metadata):
+            if outcome is not None and not self._is_right(written, seen):
                 break  # who has written since has seen what was brought
             source = await self._requests.read(lambda: self._source.get(key))
             self.brought.note(key)
             if source is None and not deletes:
                 return Outcome.STALE
+            await self._shape.prepare([source])
             projected = None if source is None else self._shape.project(source)
-            if same_or_none(seen, projected, self._shape.metadata):
+            if self._is_right(projected, seen):
                 break
             if await self.writes.replace(key, projected, seen):
                 outcome, written = (Outcome.DELETED if projected is None else Outcome.WRITTEN), projected
@@ -249,6 +250,12 @@ class Guard:
         """The source holds exactly this image (None: no item), read consistently: now, or when it was looked at."""
         found = looked.source if looked else await self._requests.read(lambda: self._source.get(key))
         return same_or_none(found, raw)
+
+    def _is_right(self, projected: Image | None, seen: Image | None) -> bool:
+        """The replica shows this item, its metadata aside, or both are none."""
+        if projected is None or seen is None:
+            return projected is seen
+        return self._shape.is_same(projected, seen)
 
     def _first_condition(self, change: Change) -> Condition | None:
         """None when the item's number is not to be trusted, or there is none: then the replica is looked at first."""

@@ -7,17 +7,18 @@ never decoded: stamping is a splice of bytes, and every attribute value stays ex
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from service import items
 from service.errors import ChangeError
 from service.model import Image, SequenceNumber
-from service.ports import Clock
+from service.ports import Aside, Clock
+from service.replication.transforming import Transforming
 from service.telemetry import Observer, StampKept, Warned
+from service.transform import Transform
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
 """Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""
@@ -46,17 +47,22 @@ class Shape:
         sequence_attribute: str,
         include: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
-        transform: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
+        transform: Transform | None = None,
+        aside: Aside | None = None,
     ) -> None:
+        """`aside` is where the transform runs ahead of its use (`prepare`); without it, it runs on the spot."""
         self._key_names = key_names
         self._clock = clock
         self._observer = observer
         self.stamp_attribute = stamp_attribute
         self.sequence_attribute = sequence_attribute
         self.metadata = frozenset(name for name in (stamp_attribute, sequence_attribute) if name)
+        self._sequence_only = frozenset((sequence_attribute,) if sequence_attribute else ())
         self._include = frozenset((*include, *key_names)) if include else None
         self._exclude = frozenset(exclude) - frozenset(key_names)
-        self._transform = transform
+        self._transforming = (
+            Transforming(transform, key_names=key_names, observer=observer, aside=aside) if transform else None
+        )
         self._stamped_millisecond = -1
         self._stamp_prefix = b""
         self._number_prefix = msgspec.json.encode(sequence_attribute) + b':{"S":"'
@@ -66,9 +72,20 @@ class Shape:
         self.kept_stamps = 0
         """Items whose own attribute has the stamp's name; they keep it."""
 
+    def is_same(self, projected: Image, replica: Image) -> bool:
+        """Whether the replica's item is this projected one, whatever of it is ours.
+
+        The sequence attribute is always ours; the stamp is where the projected item has no attribute of that name.
+        """
+        return items.same_item(projected, replica, self.ours(projected))
+
+    def ours(self, projected: Image) -> frozenset[str]:
+        """The metadata attributes that the replica's item has beside this projected one's."""
+        return self._sequence_only if self._has_own_stamp(projected) else self.metadata
+
     def leaves_out(self, image: Image) -> bool:
         """The item does not belong in the replica. False also for one that the transform can't take."""
-        if self._transform is None:
+        if self._transforming is None:
             return False
         try:
             return self.project(image) is None
@@ -82,13 +99,26 @@ class Shape:
         """
         if not self._looks_always and not self._may_need_look(image):
             return image
+        filtered = self._filtered(image)
+        return filtered if self._transforming is None else self._transforming.of(filtered)
+
+    @property
+    def has_transform(self) -> bool:
+        """Worth a `prepare`."""
+        return self._transforming is not None
+
+    async def prepare(self, images: Iterable[Image | None]) -> None:
+        """Transform these images ahead, beside the event loop, so that `project` need not wait for it."""
+        if self._transforming is not None:
+            await self._transforming.prepare([self._filtered(image) for image in images if image is not None])
+
+    def _filtered(self, image: Image) -> Image:
+        """Without the attributes that don't go to the replica."""
         attributes = items.attributes(image)
         kept = {name: value for name, value in attributes.items() if self._is_wanted(name)}
         if self.sequence_attribute in kept:
             self._leave_metadata_out(image, kept)
-        if self._transform is None:
-            return image if len(kept) == len(attributes) else items.join(kept)
-        return self._transformed(items.join(kept))
+        return image if len(kept) == len(attributes) else items.join(kept)
 
     def is_replicated(self, image: Image) -> bool:
         """A pipeline has written this item of the source: it carries a sequence number where ours would be."""
@@ -121,27 +151,6 @@ class Shape:
         if name.startswith(_GLOBAL_TABLE_PREFIX) or name in self._exclude:
             return False
         return self._include is None or name in self._include
-
-    def _transformed(self, image: Image) -> Image | None:
-        assert self._transform is not None
-        before = msgspec.json.decode(image)
-        keys = {name: before[name] for name in self._key_names}
-        try:
-            after = self._transform(before)
-        except Exception as error:  # the user's code: whatever it raises is this change's fault, and only its
-            # The error's own text may hold the item's values, which go into no log.
-            raise ChangeError(f"the transform raised {type(error).__name__}") from error
-        if after is None:
-            return None
-        if not isinstance(after, dict):
-            raise ChangeError(f"the transform returned {type(after).__name__}, not an item (a dict) or None")
-        if {name: after.get(name) for name in self._key_names} != keys:
-            raise ChangeError("the transform changed the item's key, which must stay as it is")
-        try:
-            items.check_values(after)
-            return Image(msgspec.json.encode(after))
-        except (TypeError, ValueError, msgspec.MsgspecError) as error:
-            raise ChangeError(f"the transform returned what is no item: {error}") from error
 
     def dress(self, image: Image, sequence: SequenceNumber | None, dressing: Dressing = Dressing.FULL) -> Image:
         """The item as it is written: a projected image with its metadata attributes in front."""

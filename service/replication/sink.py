@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
-from service.items import same_item
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
@@ -88,6 +87,9 @@ class Sink:
         Raises LeaseLostError or HaltError; what was settled by then stays settled.
         """
         images = await self._look_up(groups)
+        if self._shape.has_transform:
+            newest = [group[-1] for group in groups]
+            await self._shape.prepare(change.image or images.get(change.key) for change in newest)
         looks = Looks(self._ahead, [group[-1].key for group in groups]) if self._window.is_shared else None
         batch: dict[ItemKey, Pending] = {}
         chosen: list[Pending] = []
@@ -127,7 +129,7 @@ class Sink:
         echoes: set[ItemKey] = set()
         for pending in suspects:
             found, write = held.get(pending.change.key), pending.write
-            if found is not None and isinstance(write, Put) and same_item(found, write.item, self._shape.metadata):
+            if found is not None and isinstance(write, Put) and self._shape.is_same(write.item, found):
                 echoes.add(pending.change.key)
                 self._doubts.settled(pending.change, write)
                 self._note(pending.group, ChangesSettled(records=1, unchanged=1))

@@ -137,4 +137,5 @@ def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, o
         include=settings.include_attributes,
         exclude=settings.exclude_attributes,
         transform=load_transform(settings.transform) if settings.transform else None,
+        aside=adapters.aside,
     )

@@ -38,10 +38,11 @@ class World:
         timing: Timing | None = None,
         plan: FaultPlan | None = None,
         max_latency: float | None = None,
+        clock: Any = None,
         sequence_attribute: str = "dynamirror_sequence",
     ) -> None:
         self.seed = seed
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()  # a ManualClock, where real threads need a real loop
         self.plan = plan or FaultPlan(seed)
         jitter = Jitter() if max_latency is None else Jitter(seed, max_seconds=max_latency)
         self.source = FakeSource(

@@ -293,3 +293,11 @@ async def test_records_are_logged_only_where_that_is_asked_for(world):
     engine._log_records = seen.extend
     await engine.apply(records(world), 10.0)
     assert [orjson.loads(change.image) for change in seen] == [item()]
+
+
+async def test_an_item_that_the_transform_leaves_out_leaves_the_replica(world):
+    world.source.put(item("key2") | {"draft": {"BOOL": True}})
+    world.replica.preset(item("key2"))
+    transform = "tests.unit.operations.transforms:without_drafts"
+    assert await apply(world, records(world), transform=transform) is None
+    assert held(world, "key2") is None

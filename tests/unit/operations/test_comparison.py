@@ -97,10 +97,22 @@ def test_a_sample_holds_about_its_fraction_and_a_larger_one_holds_the_smaller():
 def test_the_mark_of_an_item_is_that_of_its_copy_and_of_no_other_content():
     compares = comparison(exclude=("secret",))
     mark = compares.mark_of(image_of(item(v={"N": "1"}, secret={"S": "x"})))
-    assert mark == compares.mark_in_replica(image_of(item(v={"N": "1"}, **METADATA)))
-    assert mark != compares.mark_in_replica(image_of(item(v={"S": "1"}, **METADATA)))
-    assert mark != compares.mark_in_replica(None)
-    assert compares.mark_of(None) == compares.mark_in_replica(None)
+    assert mark in compares.marks_in_replica(image_of(item(v={"N": "1"}, **METADATA)))
+    assert mark not in compares.marks_in_replica(image_of(item(v={"S": "1"}, **METADATA)))
+    assert mark not in compares.marks_in_replica(None)
+    assert compares.mark_of(None) in compares.marks_in_replica(None)
+
+
+def test_the_mark_of_an_item_with_an_attribute_of_the_stamps_name_has_that_attribute():
+    mark = comparison().mark_of(image_of(item(timestamp={"S": "own"})))
+    assert mark in comparison().marks_in_replica(image_of(item(timestamp={"S": "own"}, dynamirror_sequence={"S": "1"})))
+    assert mark not in comparison().marks_in_replica(image_of(item(timestamp={"S": "another"})))
+
+
+@pytest.mark.parametrize(("own", "held", "kind"), [("1", "1", None), ("1", "2", "different"), ("1", None, "different")])
+def test_a_sources_own_attribute_with_the_stamps_name_is_compared(own, held, kind):
+    replica = item(dynamirror_sequence={"S": "1"}, **({"timestamp": {"S": held}} if held else {}))
+    assert comparison().difference(image_of(item(timestamp={"S": own})), image_of(replica)) == kind
 
 
 def test_a_deletion_leaves_no_mark_where_extra_items_are_kept():

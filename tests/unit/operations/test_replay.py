@@ -535,3 +535,15 @@ async def test_an_item_that_the_replica_can_not_delete_is_told():
         service.world.replica.poison = lambda write: ChangeError("no") if isinstance(write, Delete) else None
         assert counts(await service.replay(**HORIZON)) == (2, 0, 1)
         assert (await service.flow()).dead_letters.count == 1
+
+
+async def test_a_replay_removes_what_the_transform_leaves_out_and_a_dry_run_counts_it():
+    async with Service(World(), transform="tests.unit.operations.transforms:without_drafts") as service:
+        service.world.source.put(item(1))
+        service.world.source.put(item(1, draft={"BOOL": True}))
+        await caught_up(service)
+        service.world.replica.preset(item(1, "9"))
+        assert counts(await service.replay(**HORIZON, dry_run=True)) == (2, 1, 1)
+        assert service.world.replica.item(key(1)) is not None
+        assert counts(await service.replay(**HORIZON)) == (2, 1, 1)
+        assert service.world.replica.item(key(1)) is None

@@ -153,3 +153,29 @@ def test_a_transform_that_misbehaves_makes_its_change_a_dead_letter_and_shows_no
     with pytest.raises(ChangeError) as caught:
         shape(transform=transform).project(image_of(ITEM))
     assert "secret" not in str(caught.value)
+
+
+def renames_in_place(item):
+    item["key"]["S"] = "ALPHA"
+    return item
+
+
+def test_a_transform_that_changes_the_key_in_place_is_noticed():
+    with pytest.raises(ChangeError, match="changed the item's key"):
+        shape(transform=renames_in_place).project(image_of(ITEM))
+
+
+def test_a_transform_that_changes_its_argument_changes_nothing_of_ours():
+    seen = []
+
+    def deep(item):
+        seen.append(dict(item))
+        item["nested"] = {"M": {}}
+        item.pop("b", None)
+        return item
+
+    image, transforming = image_of(ITEM), shape(transform=deep)
+    before = bytes(image)
+    assert transforming.project(image) == transforming.project(image)
+    assert image == before
+    assert seen[0] == seen[1]
