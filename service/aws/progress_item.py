@@ -81,6 +81,8 @@ class ProgressItem:
                 guarded_until=float_of(found, "guarded_until", 0.0),
                 gaps=tuple(_gap(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else (),
                 needs_snapshot=flag_of(found, "needs_snapshot"),
+                snapshot_id=optional_text_of(found, "snapshot_id"),
+                replica_id=optional_text_of(found, "replica_id"),
             )
 
     def _fenced_off(self, lease: Lease, failed: ItemDiffersError) -> LeaseLostError:
@@ -93,7 +95,9 @@ class ProgressItem:
 
 
 def _attributes(record: PipelineRecord) -> dict[str, Value]:
+    known = {"snapshot_id": record.snapshot_id, "replica_id": record.replica_id}
     return {
+        **{name: text(value) for name, value in known.items() if value is not None},
         "stream_arn": text(record.stream_arn),
         "guarded_until": number(record.guarded_until),
         "needs_snapshot": flag(record.needs_snapshot),

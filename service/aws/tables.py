@@ -86,6 +86,7 @@ async def describe_table(client: Any, table: str, role: str) -> TableDescription
     types = {item["AttributeName"]: item["AttributeType"] for item in found["AttributeDefinitions"]}
     schema = sorted(found["KeySchema"], key=lambda item: str(item["KeyType"]))  # HASH comes before RANGE
     stream = found.get("StreamSpecification") or {}
+    made = found.get("CreationDateTime")  # stands in for a TableId (botocore, dynamodb 2012-08-10, TableDescription)
     is_streaming = bool(stream.get("StreamEnabled"))
     return TableDescription(
         name=found["TableName"],
@@ -95,6 +96,7 @@ async def describe_table(client: Any, table: str, role: str) -> TableDescription
         stream_arn=found.get("LatestStreamArn") if is_streaming else None,
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found.get("ItemCount", 0),
+        table_id=found.get("TableId") or (f"created {made.isoformat()}" if made else ""),
     )
 
 
