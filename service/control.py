@@ -53,6 +53,10 @@ class PipelineRecord:
     in_doubt: KeysInDoubt | None = None
     needs_snapshot: bool = False
     """A snapshot must complete before the replica is whole (first start, or a gap that heals by itself)."""
+    snapshot_id: str | None = None
+    """The one job that may be that snapshot: an older one scanned before these positions. None: saved before it was."""
+    replica_id: str | None = None
+    """`TableDescription.table_id` of the replica that was written; None: not known, and the present one is taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class ProgressItem:
                 gaps=tuple(_gap(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else (),
                 needs_snapshot=flag_of(found, "needs_snapshot"),
                 in_doubt=_keys_in_doubt(found["in_doubt"]["M"]) if "in_doubt" in found else None,
+                snapshot_id=optional_text_of(found, "snapshot_id"),
+                replica_id=optional_text_of(found, "replica_id"),
             )
 
     def _fenced_off(self, lease: Lease, failed: ItemDiffersError) -> LeaseLostError:
@@ -94,7 +96,9 @@ class ProgressItem:
 
 
 def _attributes(record: PipelineRecord) -> dict[str, Value]:
+    known = {"snapshot_id": record.snapshot_id, "replica_id": record.replica_id}
     attributes: dict[str, Value] = {
+        **{name: text(value) for name, value in known.items() if value is not None},
         "stream_arn": text(record.stream_arn),
         "guarded_until": number(record.guarded_until),
         "needs_snapshot": flag(record.needs_snapshot),

@@ -96,6 +96,7 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
     types = {item["AttributeName"]: item["AttributeType"] for item in found["AttributeDefinitions"]}
     schema = sorted(found["KeySchema"], key=lambda item: str(item["KeyType"]))  # HASH comes before RANGE
     stream = found.get("StreamSpecification") or {}
+    made = found.get("CreationDateTime")  # stands in for a TableId (botocore, dynamodb 2012-08-10, TableDescription)
     is_streaming = bool(stream.get("StreamEnabled"))
     return TableDescription(
         name=found["TableName"],
@@ -105,6 +106,7 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
         stream_arn=found["LatestStreamArn"] if is_streaming else None,
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found["ItemCount"],
+        table_id=found.get("TableId") or (f"created {made.isoformat()}" if made else ""),
     )
 
 

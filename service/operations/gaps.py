@@ -2,12 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
+from service.config import OnGap
 from service.control import Gap, Lease
-from service.errors import GapError
+from service.errors import GapError, HaltError
 from service.model import SequenceNumber, ShardId
-from service.ports import ProgressStore
+from service.ports import Clock, ProgressStore
+
+MAX_HEALS = 5
+HEALS_COUNT_FOR_SECONDS = 3600.0
+"""A heal reads the whole source: five an hour that end in a gap again show that the cause stays, and only cost."""
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5.0, 300.0
+"""Doubled from one try to the next. A gap that comes alone is healed at once."""
+
+
+class Healing:
+    """A way out of a gap that is wanted but not saved yet, and the heals that this process has tried."""
+
+    def __init__(self, clock: Clock, on_gap: OnGap) -> None:
+        self._clock = clock
+        self._on_gap = on_gap
+        self._asked = asyncio.Event()
+        self._tried: list[tuple[float, str]] = []
+        self._refused = 0
+        self.is_wanted = False
+        self.snapshot_id: str | None = None
+        """The job that somebody has stored for it."""
+
+    def ask(self, snapshot_id: str | None) -> None:
+        """A person wants it: what was tried before counts no more."""
+        self._tried.clear()
+        self.is_wanted, self.snapshot_id = True, snapshot_id
+        self._asked.set()
+
+    def drop(self) -> None:
+        """The healing start is saved, or somebody else decides."""
+        self.is_wanted, self.snapshot_id = False, None
+        self._refused = 0
+
+    async def until_due(self, error: HaltError, give_up: Callable[[str], None]) -> None:
+        """Until the next start comes: by itself for a gap that a snapshot may mend, else when a person asks.
+
+        `give_up` is told why no more is tried by itself.
+        """
+        if self._on_gap is OnGap.SNAPSHOT and (self.is_wanted or isinstance(error, GapError)):
+            reason = self._useless(str(error))
+            if reason is None:
+                self.is_wanted = True
+                await self._clock.sleep(_doubled(self._refused or len(self._tried) - 1))
+                return
+            give_up(reason)
+        self.drop()
+        self._asked.clear()
+        await self._asked.wait()
+
+    def _useless(self, error: str) -> str | None:
+        if self.is_wanted:  # its start could not be saved, such as with a stream that is still off: nothing was scanned
+            self._refused += 1
+            return None
+        now = self._clock.monotonic()
+        self._tried = [tried for tried in self._tried if tried[0] > now - HEALS_COUNT_FOR_SECONDS]
+        if len(self._tried) < MAX_HEALS:
+            self._tried.append((now, error))
+            return None
+        causes = "; ".join(dict.fromkeys([*(cause for _, cause in self._tried), error]))
+        return (
+            f"a snapshot was tried {len(self._tried)} times within an hour and a gap came again each time, so that "
+            f"nothing more is tried by itself: {causes}; mend the cause, then POST /snapshot"
+        )
+
+
+def _doubled(times: int) -> float:
+    return min(FIRST_WAIT_SECONDS * 2 ** (times - 1), LONGEST_WAIT_SECONDS) if times else 0.0
 
 
 def gap_of(error: GapError, now: float) -> Gap:

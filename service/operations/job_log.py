@@ -20,6 +20,11 @@ SHOWN = 100
 """Jobs in a list, the newest first."""
 
 
+def new_job_id(clock: Clock) -> str:
+    """Sorts by the moment of its making."""
+    return f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
+
+
 class JobLog(Generic[AJob]):
     """One kind of job. Raises UnavailableNowError when the control table does not answer."""
 
@@ -31,7 +36,7 @@ class JobLog(Generic[AJob]):
 
     def new_id(self) -> str:
         """Sorts by the moment of its making."""
-        return f"{self.now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
+        return new_job_id(self._clock)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)
@@ -56,6 +61,19 @@ class JobLog(Generic[AJob]):
         except RetryableError as error:
             raise UnavailableNowError(str(error)) from error
         return [self._model.model_validate(entry["document"]) for entry in stored]
+
+    async def stored(self, job_id: str) -> tuple[AJob, dict[str, Any]] | None:
+        """A job with its place. Raises RetryableError."""
+        entry = await self._store.get_job(self.kind, job_id)
+        return None if entry is None else (self._model.model_validate(entry["document"]), entry["place"])
+
+    async def end_others(self, job_id: str, error: str) -> None:
+        """Every job that still runs, but this one, ends as failed. May be repeated. Raises RetryableError."""
+        for entry in await self._store.list_jobs(self.kind, SHOWN):
+            job = self._model.model_validate(entry["document"])
+            if job.state is JobState.RUNNING and job.id != job_id:
+                ended = {"state": JobState.FAILED, "finished_at": self.now(), "error": error}
+                await self.save(job.model_copy(update=ended), entry["place"])
 
     async def unfinished(self) -> tuple[AJob, dict[str, Any]] | None:
         """The newest job, with its place, if it still runs: a restart goes on with it."""

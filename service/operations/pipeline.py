@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.config import OnGap, Settings
+from service.config import Settings
 from service.control import Gap, LeaseRecord
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
-from service.operations.gaps import gap_of, record_gap
+from service.operations.gaps import Healing, gap_of, record_gap
+from service.operations.job_log import new_job_id
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
@@ -78,7 +79,7 @@ class Pipeline:
         self.on_flow_ended: list[Callable[[Replicator], None]] = []
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self._must_stop = asyncio.Event()
-        self._must_mend = asyncio.Event()
+        self._healing = Healing(self._clock, settings.on_gap)
         self._is_forced = False
 
     async def run(self) -> None:
@@ -86,7 +87,6 @@ class Pipeline:
 
         Raises SchemaError, the lease released too, when only another version may go on.
         """
-        is_mending = False
         while not self._must_stop.is_set():
             if self.holder.lease is None:
                 former = await self._unless_stopped(self.holder.stand_by())
@@ -95,15 +95,14 @@ class Pipeline:
             else:
                 former = self.holder.record
             try:
-                await self._lead(former, is_mending)
-                is_mending = False
+                await self._lead(former)
             except LeaseLostError as error:
                 self._stand_back(str(error))
             except SchemaError:
                 await self._release(is_clean=False)
                 raise
             except HaltError as error:
-                is_mending = await self._halt(error, is_mending)
+                await self._halt(error)
             except Exception as error:  # a defect of ours: the place where nothing may be lost by giving up
                 await self._start_anew(error)
         await self._release(is_clean=False)
@@ -114,6 +113,7 @@ class Pipeline:
 
     def _stand_back(self, reason: str) -> None:
         self.holder.lose()
+        self._healing.drop()  # whoever leads next looks for itself
         self.replicator = None
         self.state, self.reason = PipelineState.STANDBY, reason
 
@@ -134,12 +134,12 @@ class Pipeline:
         """As `_unless_stopped`. Raises LeaseLostError."""
         return await self._unless_stopped(work, self.holder.keep())
 
-    async def _lead(self, former: LeaseRecord | None, is_mending: bool) -> None:
+    async def _lead(self, former: LeaseRecord | None) -> None:
         """Replicate until stopped. Raises LeaseLostError, SchemaError, HaltError, GapError."""
         self.state, self.reason = PipelineState.STARTING, None
         schema = self.outside.adapters.schema
         await self._with_lease_kept(self._retrying(lambda: migrate(schema, clock=self._clock, owner=self.holder.owner)))
-        replicator = await self._with_lease_kept(self._begin(former, is_mending))
+        replicator = await self._with_lease_kept(self._begin(former))
         if replicator is None:
             return
         self.gaps = replicator.checkpoints.record.gaps
@@ -149,8 +149,8 @@ class Pipeline:
             tell(replicator)
         await self._replicate(replicator)
 
-    async def _begin(self, former: LeaseRecord | None, is_mending: bool) -> Replicator:
-        if is_mending:
+    async def _begin(self, former: LeaseRecord | None) -> Replicator:
+        if self._healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
         self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
@@ -161,7 +161,10 @@ class Pipeline:
             former=former,
             observer=self._observer,
         )
-        replicator = tenure.build(await tenure.begin(heal=is_mending))
+        snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
+        beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
+        self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
+        replicator = tenure.build(beginning)
         replicator.dead_letters.count = self.letters_counted
         return replicator
 
@@ -216,25 +219,22 @@ class Pipeline:
         with contextlib.suppress(LeaseLostError):
             await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
 
-    async def _halt(self, error: HaltError, was_mending: bool) -> bool:
-        """Nothing goes on until a person acts, or a snapshot may mend it; True if a mending start comes next."""
+    async def _halt(self, error: HaltError) -> None:
+        """Nothing goes on until a person acts, or a snapshot may mend it: then a healing start comes next."""
         self.replicator = None
         if isinstance(error, GapError):
             await self._record_gap(error)
         else:
             self._observer.observe(Halted(str(error)))
         self.state, self.reason = PipelineState.FAILED, str(error)
-        if self.settings.on_gap is OnGap.SNAPSHOT and (was_mending or isinstance(error, GapError)):
-            if was_mending:  # the world is not ready for it, such as a stream that is still off
-                with contextlib.suppress(LeaseLostError):
-                    await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
-            return True
-        self._must_mend.clear()
         try:
-            return bool(await self._with_lease_kept(self._must_mend.wait()))
+            await self._with_lease_kept(self._healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
-            return False
+
+    def _give_up_healing(self, reason: str) -> None:
+        self.reason = reason
+        self._observer.observe(Halted(reason))
 
     async def _record_gap(self, error: GapError) -> None:
         self.gaps = (*self.gaps, gap_of(error, self._clock.now()))
@@ -264,9 +264,9 @@ class Pipeline:
         if self._is_forced and self.replicator is not None:
             self.replicator.give_up()
 
-    def mend(self) -> None:
-        """Start anew with a snapshot, from the state `failed`."""
-        self._must_mend.set()
+    def mend(self, snapshot_id: str | None = None) -> None:
+        """Start anew with a snapshot, from the state `failed`; `snapshot_id`: the job that was stored for it."""
+        self._healing.ask(snapshot_id)
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""

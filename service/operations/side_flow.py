@@ -117,7 +117,7 @@ class SideFlow(Replicator):
 class SidePipeline(Pipeline):
     """A Pipeline whose flow is a SideFlow."""
 
-    async def _begin(self, former: LeaseRecord | None, is_mending: bool) -> Replicator:
+    async def _begin(self, former: LeaseRecord | None) -> Replicator:
         outside = self.outside
         writing = build_write_path(
             settings=self.settings,

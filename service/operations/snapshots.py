@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from service.control import PipelineRecord
 from service.errors import RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.job_log import JobLog
@@ -15,6 +16,8 @@ from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.replicator import Replicator
 from service.telemetry import JobChanged, Observer
+
+OVERTAKEN = "history was lost while it ran: what it had copied may be stale, and a new snapshot copies everything"
 
 
 class Snapshots:
@@ -56,15 +59,18 @@ class Snapshots:
         except RetryableError as error:
             raise UnavailableNowError(f"{error}; try again") from error
         if flow is None:
-            pipeline.mend()
+            pipeline.mend(job.id)
         else:
             self._start(flow, job, place)
         return job
 
-    async def _new(self, *, removes_extra: bool) -> tuple[Snapshot, dict[str, Any]]:
+    async def _new(self, *, removes_extra: bool, job_id: str | None = None) -> tuple[Snapshot, dict[str, Any]]:
         estimated = self._pipeline.outside.source.item_count
         job = Snapshot(
-            id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now(), items_estimated=estimated
+            id=job_id or self._log.new_id(),
+            state=JobState.RUNNING,
+            started_at=self._log.now(),
+            items_estimated=estimated,
         )
         place = Place({"removes_extra": removes_extra}).saved()
         await self._log.save(job, place)
@@ -82,20 +88,29 @@ class Snapshots:
     async def _resume(self, flow: Replicator) -> None:
         needed = flow.checkpoints.record.needs_snapshot
         try:
-            unfinished = await flow.requests.read(self._log.unfinished, "control")
+            unfinished = await flow.requests.read(lambda: self._wanted(flow.checkpoints.record), "control")
             if unfinished is not None and flow.window.is_shared and not self._pipeline.settings.skip_ttl_deletes:
                 # Beside Lambda each copy is looked at again, lest it outlives a deletion that Lambda has applied
                 # meanwhile. A process that died in between has left that to us.
                 unfinished = unfinished[0], unfinished[1] | {"removes_extra": True}
             if unfinished is None and needed:
-                new = await flow.requests.read(lambda: self._new(removes_extra=bool(self._pipeline.gaps)), "control")
-                unfinished = new
+                removes_extra, job_id = bool(self._pipeline.gaps), flow.checkpoints.record.snapshot_id
+                unfinished = await flow.requests.read(
+                    lambda: self._new(removes_extra=removes_extra, job_id=job_id), "control"
+                )
             if unfinished is not None:
                 self._start(flow, *unfinished)
         finally:
             self.has_looked.set()
             if needed:
                 flow.window.release(self._log.now().timestamp())
+
+    async def _wanted(self, record: PipelineRecord) -> tuple[Snapshot, dict[str, Any]] | None:
+        """The job to go on with. One that scanned before the saved start is never taken up: it ends as failed."""
+        if not (record.needs_snapshot and record.snapshot_id):
+            return await self._log.unfinished()
+        await self._log.end_others(record.snapshot_id, OVERTAKEN)
+        return await self._log.stored(record.snapshot_id)  # done already: only its end is repeated
 
     def _start(self, flow: Replicator, job: Snapshot, place: dict[str, Any]) -> None:
         run = SnapshotRun(

@@ -99,4 +99,4 @@ class Checkpoints:
 
     def snapshot_done(self) -> None:
         """The replica is whole: nothing needs a snapshot any more, and every gap is mended."""
-        self._record = replace(self._record, needs_snapshot=False, gaps=())
+        self._record = replace(self._record, needs_snapshot=False, snapshot_id=None, gaps=())

@@ -6,7 +6,7 @@ between, is one letter.
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Callable
 
 from service.control import DeadLetter
@@ -22,8 +22,12 @@ SNAPSHOT_SHARD = ShardId("snapshot")
 
 
 def letter_id(shard_id: ShardId, sequence: SequenceNumber | None, record: bytes = b"") -> str:
-    """Sorts by sequence number; the digest tells shards, and records without a number, apart."""
-    return f"{sequence or 0:040d}-{zlib.crc32(shard_id.encode() + (b'' if sequence else record)):08x}"
+    """Sorts by sequence number; the digest tells shards, and records without a number, apart.
+
+    It has 128 bits: two letters of one id would be one letter, and a change would be lost (I7).
+    """
+    digest = hashlib.blake2b(shard_id.encode() + b"\0" + (b"" if sequence else record), digest_size=16)
+    return f"{sequence or 0:040d}-{digest.hexdigest()}"
 
 
 class DeadLetters:

@@ -18,6 +18,7 @@ from service.replication.checkpoints import Checkpoints
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
 from service.replication.readers import Readers
+from service.replication.replica_watch import ReplicaWatch
 from service.replication.write_path import WritePath
 
 LAST_SAVES = 5
@@ -37,7 +38,9 @@ class Replicator:
         writing: WritePath,
         progress: Progress,
         checkpoints: Checkpoints,
+        replica_watch: ReplicaWatch,
     ) -> None:
+        self._replica_watch = replica_watch
         self._clock = clock
         self._lease = lease
         self.readers = readers
@@ -78,6 +81,7 @@ class Replicator:
                     tasks.create_task(self.checkpoints.save_periodically(), name="checkpoints"),
                     tasks.create_task(self._watch_window(), name="guard window"),
                     tasks.create_task(self._second_looks.look_periodically(), name="second looks"),
+                    tasks.create_task(self._replica_watch.watch(), name="replica"),
                 ]
                 self._jobs = tasks
                 self._reading = tasks.create_task(self._read(), name="readers")

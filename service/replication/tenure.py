@@ -7,7 +7,7 @@ before that process surely stopped writing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from service.config import Settings, StartFrom, WriteMode
@@ -23,6 +23,7 @@ from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
 from service.replication.readers import MENDS, Readers
+from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
@@ -67,25 +68,29 @@ class Tenure:
         self.waits_for: str | None = None
         """Why the start takes its time."""
 
-    async def begin(self, *, heal: bool = False) -> Beginning:
+    async def begin(self, *, heal: bool = False, snapshot_id: str | None = None) -> Beginning:
         """Fence former owners off and find the place to go on from; a first start's place is saved at once.
 
-        With `heal`, a gap's way out: a new start that needs a snapshot. Raises GapError when the stream is not the one
+        With `heal`, a gap's way out: a new start that needs a snapshot. `snapshot_id` names the job that a start with
+        a snapshot counts on; no older one may be taken up for it. Raises GapError when the stream is not the one
         that was read so far, LeaseLostError.
         """
         lease = self._lease.lease
         assert lease is not None
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
         if saved is None:
-            return await self._first_start(StartFrom(self._settings.start_at), ())
+            return await self._first_start(StartFrom(self._settings.start_at), (), snapshot_id)
         if heal:
-            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps)
+            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps, snapshot_id)
         if saved.stream_arn != self._source.stream_arn:
             raise GapError(
                 f"the stream of {self._source.name} was re-created: it was {saved.stream_arn} and is "
                 f"{self._source.stream_arn} now; changes made between them are lost; {MENDS}"
             )
+        replica = await self._answer(self._adapters.replica.describe, "replica")
+        check_replica(saved.replica_id, replica)
         guarded, distrusted = self._guarded_until(saved)
+        saved = replace(saved, replica_id=saved.replica_id or replica.table_id or None)
         return Beginning(saved, {}, guarded, distrusted, self._behind_since())
 
     def _behind_since(self) -> float:
@@ -122,10 +127,11 @@ class Tenure:
         if former is not None and not (former.is_released and former.is_clean):
             doubts.after_crash(former.renewed_at if former.is_released else former.renewed_at + former.lease_seconds)
 
-    async def _first_start(self, start: StartFrom, gaps: tuple[Gap, ...]) -> Beginning:
+    async def _first_start(self, start: StartFrom, gaps: tuple[Gap, ...], snapshot_id: str | None) -> Beginning:
         """Fix every shard's position before anything else is done (E65), and save it."""
         lease = self._lease.lease
         assert lease is not None
+        replica = await self._answer(self._adapters.replica.describe, "replica")
         stream = await self._described()
         now = self._adapters.clock.now()
         at = StartAt.TRIM_HORIZON if start is StartFrom.TRIM_HORIZON else StartAt.LATEST
@@ -151,6 +157,8 @@ class Tenure:
             guarded_until=guarded,
             gaps=gaps,
             needs_snapshot=start is StartFrom.SNAPSHOT,
+            snapshot_id=snapshot_id if start is StartFrom.SNAPSHOT else None,
+            replica_id=replica.table_id or None,
         )
         await self._answer(lambda: self._adapters.control.save_progress(lease, record), "control")
         return Beginning(record, at_tip, guarded)
@@ -235,4 +243,5 @@ class Tenure:
             writing=writing,
             progress=progress,
             checkpoints=checkpoints,
+            replica_watch=ReplicaWatch(adapters.replica, beginning.record.replica_id, clock),
         )

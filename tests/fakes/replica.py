@@ -80,6 +80,12 @@ class FakeReplica(FakeTable):
         """Take an item away behind the service's back."""
         self._keep(self.key(key), None, is_foreign=True)
 
+    def recreate(self) -> None:
+        """Deleted and created anew by hand: the same name, another table, empty."""
+        for found in list(self.items):
+            self._keep(found, None, is_foreign=True)
+        self.table_id += "-anew"
+
     # --- the port
 
     async def write_batch(self, writes: Sequence[ItemWrite]) -> list[ItemKey]:

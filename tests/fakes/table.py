@@ -33,6 +33,7 @@ class FakeTable:
         self.items: dict[ItemKey, Image] = {}
         self.calls: Counter[str] = Counter()
         self.is_missing = False
+        self.table_id = f"{name}-1"
         self.described_keys = self.keys
         """A test may have the table described with another key than it has."""
         self.page_bytes = _PAGE_BYTES
@@ -100,7 +101,9 @@ class FakeTable:
         return ScanPage(page, page[-1][0] if is_cut else None, size)
 
     def _description(self) -> TableDescription:
-        return TableDescription(self.name, self.arn, self.region, self.described_keys, item_count=len(self.items))
+        return TableDescription(
+            self.name, self.arn, self.region, self.described_keys, item_count=len(self.items), table_id=self.table_id
+        )
 
     async def _begin(self, call: str) -> None:
         self.calls[call] += 1
