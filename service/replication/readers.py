@@ -15,11 +15,10 @@ from service.ports import Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
-from service.replication.gaps import shard_trimmed, shard_vanished, stream_gone, stream_off
-from service.replication.listings import Listings
+from service.replication.gaps import shard_trimmed, stream_gone, stream_off
+from service.replication.lineage import Lineage
 from service.replication.progress import Progress
 from service.replication.shard_reader import ShardReader
-from service.replication.shard_tree import readable_shards
 from service.telemetry import Observer, PageRead, Retried, ShardEnded, ShardStarted
 
 DISCOVER_EVERY_SECONDS = 30.0
@@ -68,17 +67,10 @@ class Readers:
         self._poll_seconds = poll_seconds
         self._at_tip = at_tip or {}
         self._forgotten: set[ShardId] = set()
-        self._missing: dict[ShardId, ShardReader] = {}
-        self._missed: dict[ShardId, ShardReader] = {}
-        """Unread shards that lists leave out, and children that wait for a parent nobody lists: not caught up."""
-        self._found_at: dict[ShardId, float] = {}
-        self._is_new = not checkpoints
         self._permits = asyncio.Semaphore(PAGES_AT_ONCE)
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._has_ended = asyncio.Event()
-        self.listings = Listings(checkpoints, clock.now())
-        self.shards = self.listings.shards
         self.readers: dict[ShardId, ShardReader] = {}
         self._finished: dict[ShardId, ShardReader] = {}
         """Of listed shards that a former process read to their end: they tell that children are not listed yet."""
@@ -87,7 +79,17 @@ class Readers:
         self.started_at = clock.now()
         self.known_up_to = min(behind_since, self.started_at) or self.started_at
         """From where lag is counted while nothing has been read; shards that are found later count from then."""
-        self._began_at = self.known_up_to if behind_since or not checkpoints else 0.0
+        self._lineage = Lineage(
+            saved=self._saved,
+            readers=self.readers,
+            ended_at=self.ended_at,
+            reader=self._reader,
+            is_first_start=not checkpoints and not behind_since,
+            began_at=self.known_up_to if behind_since or not checkpoints else 0.0,
+            now=self.started_at,
+        )
+        self.listings = self._lineage.listings
+        self.shards = self.listings.shards
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
@@ -119,7 +121,7 @@ class Readers:
 
     async def _until_next_discovery(self) -> None:
         """Until a shard ends, or for a while: short while children may be missing from the list (E19)."""
-        seconds = UNSURE_SECONDS if self._missing else DISCOVER_EVERY_SECONDS
+        seconds = UNSURE_SECONDS if self._lineage.missing else DISCOVER_EVERY_SECONDS
         if self._lost_sight():
             seconds = DISCOVER_AT_MOST_EVERY_SECONDS
         sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
@@ -135,7 +137,7 @@ class Readers:
         lost_sight = self._lost_sight()
         return [
             reader
-            for shard_id, reader in (*self.readers.items(), *self._finished.items(), *self._missing.items())
+            for shard_id, reader in (*self.readers.items(), *self._finished.items(), *self._lineage.missing.items())
             if shard_id not in self.ended_at or shard_id in lost_sight
         ]
 
@@ -158,16 +160,11 @@ class Readers:
             stream = await self._streams.describe()
         except ShardGoneError as error:
             raise stream_gone(self._stream_arn) from error
-        self._note_list(stream)
-        passed = self._passed()
-        self._check_vanished(passed)
+        self._discovered_at = self._clock.now()
+        self._lineage.note_list(stream.shards, self._discovered_at)
         self._check_switched_off(stream)
         self._forget_old()
-        starting = [
-            shard
-            for shard in readable_shards(self.shards.values(), self.ended_at.keys(), self._trimmed_parents(passed))
-            if shard.shard_id not in self.readers and shard.shard_id not in passed
-        ]
+        starting = self._lineage.readable()
         for shard in starting:
             self._start(shard)
         self._finished = {
@@ -177,55 +174,6 @@ class Readers:
         }
         self._is_first_look = False
         return starting
-
-    def _note_list(self, stream: StreamDescription) -> None:
-        found_at = self._began_at if self._is_first_look else self._discovered_at
-        self._discovered_at = self._clock.now()
-        self.listings.add(stream.shards, self._discovered_at)
-        parents = {shard.parent_id for shard in self.shards.values()}
-        for shard_id, shard in self.shards.items():
-            self._found_at.setdefault(shard_id, found_at)
-            reader = self.readers.get(shard_id)
-            if reader is not None and (not shard.is_open or shard_id in parents):
-                reader.note_closed()
-
-    def _passed(self) -> set[ShardId]:
-        """Shards that nothing was saved of and that a child was begun of: they were taken for trimmed, and stay so."""
-        begun = self.readers.keys() | self._saved.keys()
-        parents = {shard.parent_id for shard in self.shards.values() if shard.shard_id in begun}
-        return {parent for parent in parents if parent is not None and parent not in begun}
-
-    def _trimmed_parents(self, passed: set[ShardId]) -> set[ShardId]:
-        """Parents that nobody here or before ever knew, and that are gone: they were trimmed long ago (E17).
-
-        What the first list of a new pipeline lacks was trimmed; later, one list proves nothing: the child waits.
-        """
-        known = self._found_at.keys() | self._saved.keys() | passed
-        orphans = {
-            shard.shard_id: shard.parent_id
-            for shard in self.shards.values()
-            if shard.parent_id is not None and shard.parent_id not in known
-        }
-        if self._is_new and self._is_first_look:
-            return set(orphans.values()) | passed
-        trimmed = {parent for parent in orphans.values() if self.listings.is_gone(parent, self._discovered_at)}
-        for shard_id, parent in orphans.items():
-            if parent not in trimmed:
-                self._miss(self.shards[shard_id])
-        return trimmed | passed
-
-    def _miss(self, shard: Shard) -> None:
-        self._missing[shard.shard_id] = self._missed.get(shard.shard_id) or self._reader(shard)
-
-    def _check_vanished(self, passed: set[ShardId]) -> None:
-        """Unread shards that the list lacks: they may come back in the next one, until they are gone (E8)."""
-        self._missed, self._missing = self._missing, {}
-        unread = (self._found_at.keys() | self._saved.keys()) - self.ended_at.keys() - self.readers.keys() - passed
-        for shard_id in unread - self.listings.listed:
-            saved = self._saved.get(shard_id) or Checkpoint(shard_id, Position())
-            if self.listings.is_gone(shard_id, self._discovered_at):
-                raise shard_vanished(shard_id, saved.position)
-            self._miss(self.shards.get(shard_id) or Shard(shard_id, saved.parent_id))
 
     def _check_switched_off(self, stream: StreamDescription) -> None:
         """A stream that is off stays readable for 24 hours; once all of it is read, nothing more will come (E24)."""
@@ -243,8 +191,7 @@ class Readers:
                 self._progress.shards.pop(shard_id, None)
                 self.readers.pop(shard_id, None)
                 self._saved.pop(shard_id, None)
-                self._found_at.pop(shard_id, None)
-                self.listings.forget(shard_id)
+                self._lineage.forget(shard_id)
                 self._forgotten.add(shard_id)
 
     def _start(self, shard: Shard) -> None:
@@ -274,7 +221,7 @@ class Readers:
         """
         parent = self.readers.get(shard.parent_id) if shard.parent_id else None
         saved = self._saved.get(shard.shard_id)
-        moments = [self._found_at.get(shard.shard_id, 0.0), parent.known_read_up_to if parent else 0.0]
+        moments = [self._lineage.found_at.get(shard.shard_id, 0.0), parent.known_read_up_to if parent else 0.0]
         moments.append(saved.read_up_to if saved else 0.0)
         return max(moments) or None
 
