@@ -18,6 +18,10 @@ class Checkpoint:
     position: Position
     parent_id: ShardId | None = None
     is_closed: bool = False
+    read_up_to: float = 0.0
+    """Everything made in the shard before this moment (seconds since the epoch) was read and settled; 0.0: unknown."""
+    listed_at: float = 0.0
+    """When a closed shard was last in the list (seconds since the epoch, in coarse steps); 0.0: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,10 @@ def _shard_attributes(checkpoint: Checkpoint) -> Value:
         "since": number(position.since),
         "closed": flag(checkpoint.is_closed),
     }
+    if checkpoint.read_up_to:
+        attributes["read_up_to"] = number(checkpoint.read_up_to)
+    if checkpoint.listed_at:
+        attributes["listed_at"] = number(checkpoint.listed_at)
     if position.after is not None:
         attributes["checkpoint"] = text(str(position.after))
     if checkpoint.parent_id is not None:
@@ -149,6 +153,8 @@ def _checkpoint(shard_id: ShardId, shard: Attributes) -> Checkpoint:
         ),
         parent_id=None if parent is None else ShardId(parent),
         is_closed=flag_of(shard, "closed"),
+        read_up_to=float_of(shard, "read_up_to", 0.0),
+        listed_at=float_of(shard, "listed_at", 0.0),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.control import Lease, PipelineRecord
+from service.control import Checkpoint, Lease, PipelineRecord
 from service.errors import RetryableError
 from service.model import ShardId
 from service.ports import Clock, ProgressStore
@@ -32,11 +32,15 @@ class Checkpoints:
         window: GuardWindow,
         doubts: Doubts,
         forgotten: Callable[[], set[ShardId]],
+        listed_at: Callable[[ShardId], float] = lambda shard_id: 0.0,
         clock: Clock,
         observer: Observer,
         interval_seconds: float,
     ) -> None:
-        """`forgotten` names the shards whose saved checkpoints nobody will ask for again."""
+        """`forgotten` names the shards whose saved checkpoints nobody will ask for again.
+
+        `listed_at` tells when a shard was last in the list.
+        """
         self._store = store
         self._lease = lease
         self._record = record
@@ -44,6 +48,7 @@ class Checkpoints:
         self._window = window
         self._doubts = doubts
         self._forgotten = forgotten
+        self._listed_at = listed_at
         self._clock = clock
         self._observer = observer
         self._interval_seconds = interval_seconds
@@ -55,13 +60,19 @@ class Checkpoints:
     def record(self) -> PipelineRecord:
         """What a save would save now."""
         forgotten = self._forgotten()
-        kept = {shard_id: saved for shard_id, saved in self._record.checkpoints.items() if shard_id not in forgotten}
+        known = self._record.checkpoints | self._progress.checkpoints()
+        kept = {shard_id: saved for shard_id, saved in known.items() if shard_id not in forgotten}
         return replace(
             self._record,
-            checkpoints=kept | self._progress.checkpoints(),
+            checkpoints={shard_id: self._as_listed(saved) for shard_id, saved in kept.items()},
             guarded_until=self._guarded_until(),
             in_doubt=self._doubts.saved(),
         )
+
+    def _as_listed(self, saved: Checkpoint) -> Checkpoint:
+        """A closed shard is remembered by when it was last listed; an open one needs no such moment."""
+        listed_at = self._listed_at(saved.shard_id) if saved.is_closed else 0.0
+        return replace(saved, listed_at=listed_at) if listed_at else saved
 
     def _guarded_until(self) -> float:
         """While the window is held (a snapshot runs) or remembers keys, a successor must guard up to about now."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service.control import Checkpoint
 from service.model import Change, Position, SequenceNumber, ShardId
+
+READ_UP_TO_STEP_SECONDS = 600.0
+"""An idle shard saves how far it is read so often: short beside the 24 hours that records are kept."""
 
 
 @dataclass(slots=True)
@@ -31,6 +34,9 @@ class ShardProgress:
     """What is not settled, and when it was created at the source (seconds since the epoch)."""
     records_read: int = 0
     records_settled: int = 0
+    reader_up_to: Callable[[], float] = field(default=lambda: 0.0)
+    """Everything made before that moment was read."""
+    _told: Checkpoint | None = None
 
     def admit(self, changes: Sequence[Change]) -> None:
         sequences = [change.sequence for change in changes]
@@ -60,8 +66,18 @@ class ShardProgress:
         return self.unsettled[self.order[0]] if self.order else None
 
     def checkpoint(self) -> Checkpoint:
+        """What a restart goes on from. An idle shard's `read_up_to` moves in steps: it costs no write all the time."""
         self.advance()
-        return Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed)
+        read_up_to = self.reader_up_to()
+        if self.order:
+            read_up_to = min(read_up_to, self.unsettled[self.order[0]])
+        now = Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed, read_up_to)
+        told = self._told
+        is_idle = told is not None and replace(now, read_up_to=told.read_up_to) == told
+        if told is not None and is_idle and read_up_to - told.read_up_to < READ_UP_TO_STEP_SECONDS:
+            return told
+        self._told = now
+        return now
 
 
 class Progress:
@@ -72,8 +88,14 @@ class Progress:
         self.shards: dict[ShardId, ShardProgress] = {}
         self._release = release
 
-    def start(self, shard_id: ShardId, parent_id: ShardId | None, position: Position) -> ShardProgress:
-        shard = ShardProgress(shard_id, parent_id, position)
+    def start(
+        self,
+        shard_id: ShardId,
+        parent_id: ShardId | None,
+        position: Position,
+        read_up_to: Callable[[], float] = lambda: 0.0,
+    ) -> ShardProgress:
+        shard = ShardProgress(shard_id, parent_id, position, reader_up_to=read_up_to)
         self.shards[shard_id] = shard
         return shard
 

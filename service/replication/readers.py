@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 
 from service.control import Checkpoint
-from service.errors import GapError, PositionError, RetryableError, ShardGoneError, ThrottledError
+from service.errors import PositionError, RetryableError, ShardGoneError, ThrottledError
 from service.model import Page, Position, Shard, ShardId, StreamDescription, StreamStatus
 from service.ports import Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
+from service.replication.gaps import shard_trimmed, stream_gone, stream_off
+from service.replication.lineage import Lineage
 from service.replication.progress import Progress
 from service.replication.shard_reader import ShardReader
-from service.replication.shard_tree import forgettable_shards, readable_shards, vanished_shards
 from service.telemetry import Observer, PageRead, Retried, ShardEnded, ShardStarted
 
 DISCOVER_EVERY_SECONDS = 30.0
@@ -27,9 +28,10 @@ SHARDS_A_PAGE, PAGES_A_SECOND = 100, 5
 list half of that is used, so that no second sees more."""
 LISTING_SECONDS = 10.0
 """The children of a shard that ended may be listed one after the other: so long, the list is not taken for whole."""
+UNSURE_SECONDS = 5.0
+"""While a shard is missing from the list that matters, the list is asked for this often: several times a minute."""
 PAGES_AT_ONCE = 8
 """Pages that are asked for or wait for room at the same time: memory beyond the queue is bounded by this."""
-MENDS = "a snapshot mends it: POST /snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
 
 
 class Readers:
@@ -69,7 +71,6 @@ class Readers:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._has_ended = asyncio.Event()
-        self.shards: dict[ShardId, Shard] = {}
         self.readers: dict[ShardId, ShardReader] = {}
         self._finished: dict[ShardId, ShardReader] = {}
         """Of listed shards that a former process read to their end: they tell that children are not listed yet."""
@@ -78,6 +79,17 @@ class Readers:
         self.started_at = clock.now()
         self.known_up_to = min(behind_since, self.started_at) or self.started_at
         """From where lag is counted while nothing has been read; shards that are found later count from then."""
+        self._lineage = Lineage(
+            saved=self._saved,
+            readers=self.readers,
+            ended_at=self.ended_at,
+            reader=self._reader,
+            is_first_start=not checkpoints and not behind_since,
+            began_at=self.known_up_to if behind_since or not checkpoints else 0.0,
+            now=self.started_at,
+        )
+        self.listings = self._lineage.listings
+        self.shards = self.listings.shards
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
@@ -109,7 +121,9 @@ class Readers:
 
     async def _until_next_discovery(self) -> None:
         """Until a shard ends, or for a while: short while children may be missing from the list (E19)."""
-        seconds = DISCOVER_AT_MOST_EVERY_SECONDS if self._lost_sight() else DISCOVER_EVERY_SECONDS
+        seconds = UNSURE_SECONDS if self._lineage.missing else DISCOVER_EVERY_SECONDS
+        if self._lost_sight():
+            seconds = DISCOVER_AT_MOST_EVERY_SECONDS
         sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
         waiter = asyncio.ensure_future(self._has_ended.wait())
         try:
@@ -123,7 +137,7 @@ class Readers:
         lost_sight = self._lost_sight()
         return [
             reader
-            for shard_id, reader in (*self.readers.items(), *self._finished.items())
+            for shard_id, reader in (*self.readers.items(), *self._finished.items(), *self._lineage.missing.items())
             if shard_id not in self.ended_at or shard_id in lost_sight
         ]
 
@@ -145,63 +159,39 @@ class Readers:
         try:
             stream = await self._streams.describe()
         except ShardGoneError as error:
-            raise GapError(
-                f"the stream {self._stream_arn} does not exist any more (it was switched off, or its table deleted): "
-                f"changes made since are lost; switch the table's stream on; {MENDS}"
-            ) from error
+            raise stream_gone(self._stream_arn) from error
         self._discovered_at = self._clock.now()
-        self.shards = {shard.shard_id: shard for shard in stream.shards}
-        self._check_vanished()
+        self._lineage.note_list(stream.shards, self._discovered_at)
         self._check_switched_off(stream)
         self._forget_old()
-        starting = [
-            shard
-            for shard in readable_shards(stream.shards, self.ended_at.keys())
-            if shard.shard_id not in self.readers
-        ]
+        starting = self._lineage.readable()
         for shard in starting:
             self._start(shard)
         self._finished = {
             shard.shard_id: self._finished.get(shard.shard_id) or self._reader(shard)
-            for shard in stream.shards
+            for shard in self.shards.values()
             if shard.shard_id in self.ended_at and shard.shard_id not in self.readers
         }
         self._is_first_look = False
         return starting
-
-    def _check_vanished(self) -> None:
-        unread = {
-            shard_id: saved
-            for shard_id, saved in self._saved.items()
-            if shard_id not in self.ended_at and shard_id not in self.readers
-        }
-        for saved in vanished_shards(self.shards.values(), unread):
-            after = saved.position.after
-            raise GapError(
-                f"the shard {saved.shard_id} is gone from the stream before it was read to its end (read up to "
-                f"{after or 'its start'}): what followed is lost; {MENDS}",
-                saved.shard_id,
-                str(after) if after else None,
-            )
 
     def _check_switched_off(self, stream: StreamDescription) -> None:
         """A stream that is off stays readable for 24 hours; once all of it is read, nothing more will come (E24)."""
         if stream.status is not StreamStatus.DISABLED:
             return
         if all(shard_id in self.ended_at for shard_id in self.shards):
-            raise GapError(
-                f"the stream {stream.arn} was switched off: changes made since are lost; switch the table's stream on "
-                f"again; {MENDS}"
-            )
+            raise stream_off(stream.arn)
 
     def _forget_old(self) -> None:
-        for shard_id in forgettable_shards(self.shards.values(), self.ended_at.keys()):
+        now = self._discovered_at
+        for shard_id in [known for known in self.ended_at if self.listings.is_long_gone(known, now)]:
             shard = self._progress.shards.get(shard_id)
             if shard is None or shard.is_closed:
                 del self.ended_at[shard_id]
                 self._progress.shards.pop(shard_id, None)
                 self.readers.pop(shard_id, None)
                 self._saved.pop(shard_id, None)
+                self._lineage.forget(shard_id)
                 self._forgotten.add(shard_id)
 
     def _start(self, shard: Shard) -> None:
@@ -209,7 +199,7 @@ class Readers:
         position = saved.position if saved else Position()
         reader = self._at_tip.pop(shard.shard_id, None) or self._reader(shard, position)
         self.readers[shard.shard_id] = reader
-        self._progress.start(shard.shard_id, shard.parent_id, position)
+        self._progress.start(shard.shard_id, shard.parent_id, position, lambda: reader.known_read_up_to)
         self._observer.observe(ShardStarted(shard.shard_id, str(position.after or position.start)))
 
     def _reader(self, shard: Shard, position: Position | None = None) -> ShardReader:
@@ -221,7 +211,19 @@ class Readers:
             poll_seconds=self._poll_seconds,
             limit=self._queue.max_records,
             known_up_to=self.known_up_to if self._is_first_look else None,
+            surely_up_to=self._surely_up_to(shard),
         )
+
+    def _surely_up_to(self, shard: Shard) -> float | None:
+        """Everything made in the shard before this moment was read: as the former owner, its parent and the list tell.
+
+        A shard that was not listed a while ago did not exist before; a child begins where its parent ends.
+        """
+        parent = self.readers.get(shard.parent_id) if shard.parent_id else None
+        saved = self._saved.get(shard.shard_id)
+        moments = [self._lineage.found_at.get(shard.shard_id, 0.0), parent.known_read_up_to if parent else 0.0]
+        moments.append(saved.read_up_to if saved else 0.0)
+        return max(moments) or None
 
     async def _read_shard(self, shard: Shard) -> None:
         reader = self.readers[shard.shard_id]
@@ -241,7 +243,7 @@ class Readers:
             except PositionError as error:
                 if self._is_over(shard, reader):
                     return self._end(shard)
-                raise self._gap(shard, reader, error) from error
+                raise shard_trimmed(shard.shard_id, reader.position.after, error) from error
             backoff.reset()
             self.trouble = None
             if is_at_end:
@@ -274,15 +276,6 @@ class Readers:
         self._progress.end(shard.shard_id)
         self._observer.observe(ShardEnded(shard.shard_id))
         self._has_ended.set()
-
-    def _gap(self, shard: Shard, reader: ShardReader, error: PositionError) -> GapError:
-        after = reader.position.after
-        return GapError(
-            f"the shard {shard.shard_id} can't be read on after {after or 'its start'} ({error}): the history between "
-            f"there and now is partly lost; {MENDS}",
-            shard.shard_id,
-            str(after) if after else None,
-        )
 
     def _note_retry(self, error: RetryableError) -> None:
         self.trouble = str(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.errors import GapError, RetryableError
 from service.model import TableDescription
 from service.ports import Clock, Table
-from service.replication.readers import MENDS
+from service.replication.gaps import MENDS
 
 LOOK_EVERY_SECONDS = 10.0
 """DescribeTable is a control-plane call with limits of its own, shared by the account: an idle pipeline has no other

@@ -16,7 +16,13 @@ MAX_RECORDS = 1000
 """Records in one page (botocore, dynamodbstreams 2012-08-10: shape PositiveIntegerObject of GetRecords' Limit; the API
 reference gives the maximum of 1000)."""
 TIP_PAGES = 3
-"""So many empty pages in a row are taken for the tip: one is not (E4), the service sends them in midst of a shard."""
+"""So many empty pages in a row are taken for the tip, once it was found with this iterator: one is not (E4)."""
+TIP_PAGES_AT_FIRST = 10
+"""… and so many with a new iterator: "it might take multiple calls to get to a portion of the shard that contains
+stream records" (botocore, dynamodbstreams 2012-08-10: GetRecords). Nobody gives a number, so this one is chosen: a new
+iterator may begin in a long stretch without records, a tip that is followed does not."""
+LOOK_FOR_TIP_SECONDS = 0.05
+"""Until the tip is found with a new iterator, empty pages follow each other this fast, so that it takes no longer."""
 QUIET_POLL_SECONDS = 1.0
 """A shard that stays quiet is read about once a second (E79)."""
 QUIET_AFTER_PAGES = 20
@@ -25,6 +31,9 @@ FULL_PAGE_BYTES = 128 * 1024
 """A page of this size or more is followed by the next at once; a smaller one by a part of the poll interval."""
 RETENTION_SECONDS = 24 * 3600.0
 """Records are kept for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
+RETENTION_MARGIN_SECONDS = 300.0
+"""So much earlier, history counts as trimmed: creation times are rounded down by up to a minute, clocks differ, and a
+stream runs some seconds behind its table. A needless snapshot is better than a lost change."""
 MAX_FALSE_TRIMS = 3
 """So often in a row a fresh iterator is asked for again when it is called trimmed."""
 START_MARGIN_SECONDS = 120.0
@@ -45,10 +54,13 @@ class ShardReader:
         poll_seconds: float,
         limit: int,
         known_up_to: float | None = None,
+        surely_up_to: float | None = None,
     ) -> None:
         """`position` LATEST is asked for as the tip only through `start_at_tip`.
 
         `known_up_to`: everything made before that moment was applied by a former process; None: it is not known.
+        `surely_up_to`: nothing of the shard made before that moment is unread, by all that the checkpoints and the list
+        tell; None: it is not known, and nothing before this reader's beginning is asked for.
         """
         self.shard = shard
         self.position = position
@@ -58,10 +70,16 @@ class ShardReader:
         self._limit = max(1, min(limit, MAX_RECORDS))
         self._iterator: str | None = None
         self._false_trims = 0
+        self._is_from_tip = False
+        self._is_after_trim = False
         self._empty_pages = 0
+        self._tip_pages = TIP_PAGES_AT_FIRST
         self._wait_seconds = 0.0
+        self.is_closed = not shard.is_open
+        """It brings no more than it holds: while it gives a next iterator, it is not at its tip."""
         self.started_at = clock.now()
         self._before = self.started_at if known_up_to is None else known_up_to
+        self._surely_up_to = surely_up_to
         self._last_tip_at: float | None = None
         self._last_created_at: float | None = None
         self.tip_seen_at: float | None = None
@@ -97,6 +115,26 @@ class ShardReader:
         return max(known, default=before)
 
     @property
+    def known_read_up_to(self) -> float:
+        """Everything made before this moment was read, here or by a former process; 0.0 when that is not known."""
+        return self._unread_since or 0.0
+
+    @property
+    def _unread_since(self) -> float | None:
+        """Since when the shard may hold changes that nobody read; None when that is not known."""
+        since = self.position.since if self.position.start is StartAt.LATEST else None
+        moments = (self._surely_up_to, since, self._last_tip_at, self._last_created_at)
+        return max((moment for moment in moments if moment is not None), default=None)
+
+    def _was_trimmed_since(self, moment: float) -> bool:
+        return self._clock.now() - moment > RETENTION_SECONDS - RETENTION_MARGIN_SECONDS
+
+    def note_closed(self) -> None:
+        """The list tells that the shard is closed: what looked like its tip may have been an empty stretch."""
+        if not self.is_closed:
+            self.is_closed, self.tip_seen_at = True, None
+
+    @property
     def wait_seconds(self) -> float:
         """How long to wait before the next page: nothing after a big one, a poll interval after an empty one."""
         return self._wait_seconds
@@ -107,6 +145,7 @@ class ShardReader:
         Called once, when nothing of the shard was ever read; later iterators go by `position.since` (E6).
         """
         self._iterator = await self._streams.iterator(self.shard.shard_id, self.position)
+        self._is_from_tip = True
 
     async def read_once(self) -> Page | None:
         """The next page; None when the iterator had to be renewed instead.
@@ -115,7 +154,7 @@ class ShardReader:
         RetryableError: the iterator stays (E14). Raises TrimmedError, ShardGoneError.
         """
         if self._iterator is None:
-            self._iterator = await self._streams.iterator(self.shard.shard_id, self._stored_position())
+            self._iterator = await self._new_iterator()
         asked_at = self._clock.now()
         try:
             page = await self._streams.read(self.shard.shard_id, self._iterator, self._limit)
@@ -127,6 +166,7 @@ class ShardReader:
             if not self._is_fresh() or self._false_trims == MAX_FALSE_TRIMS:
                 raise
             self._false_trims += 1
+            self._is_after_trim = True
             self._iterator, self._wait_seconds = None, 0.0
             return None
         self._false_trims = 0
@@ -136,10 +176,30 @@ class ShardReader:
         self._note(page, asked_at)
         return page
 
+    async def _new_iterator(self) -> str:
+        """Raises TrimmedError where history may be lost: a position without a number can't be found to be trimmed."""
+        unread_since = self._unread_since
+        if self.position.after is None and self._was_trimmed_since(unread_since or self.started_at):
+            raise TrimmedError(f"nobody has read it for {(self._clock.now() - (unread_since or 0.0)) / 3600:.1f} hours")
+        self._is_from_tip = False
+        self._tip_pages, self._empty_pages = TIP_PAGES_AT_FIRST, 0
+        if not self._is_after_trim:
+            try:
+                return await self._streams.iterator(self.shard.shard_id, self._stored_position())
+            except TrimmedError:
+                if not self._is_fresh():
+                    raise
+        return await self._streams.iterator(self.shard.shard_id, Position(start=StartAt.TRIM_HORIZON))
+
     def _is_fresh(self) -> bool:
-        """Nothing was read since a start so recent that nothing made since can have been trimmed."""
-        started_at = self.position.since if self.position.start is StartAt.LATEST else self.started_at
-        return self.position.after is None and self._clock.now() - started_at < RETENTION_SECONDS / 2
+        """The shard was read up to a moment so recent that nothing made since can have been trimmed.
+
+        What is trimmed then was read: the record of the position is merely the last of a quiet shard.
+        """
+        unread_since = self._unread_since
+        if unread_since is None:
+            return self.position.after is None and not self._was_trimmed_since(self.started_at)
+        return not self._was_trimmed_since(unread_since)
 
     def _stored_position(self) -> Position:
         """What a new iterator is asked for: never LATEST again, which would skip what came meanwhile."""
@@ -154,7 +214,7 @@ class ShardReader:
         if after is not None:
             if changes and changes[0].sequence <= after:
                 changes = [change for change in changes if change.sequence > after]
-        elif self.position.start is StartAt.LATEST:
+        elif self.position.start is StartAt.LATEST and not self._is_from_tip:
             oldest = self.position.since - START_MARGIN_SECONDS
             changes = [change for change in changes if change.created_at >= oldest]
         if len(changes) == len(page.changes):
@@ -165,6 +225,7 @@ class ShardReader:
         if page.changes:
             self._advance(page.changes)
         if page.changes or page.unreadable:
+            self._is_after_trim = False
             self._empty_pages = 0
             self.tip_seen_at = None
             fullness = max(len(page.changes) / FULL_PAGE_RECORDS, page.size / FULL_PAGE_BYTES)
@@ -172,8 +233,13 @@ class ShardReader:
             return
         self._empty_pages += 1
         self._wait_seconds = self.poll_seconds
-        if self._empty_pages >= TIP_PAGES:
+        if self.is_closed:
+            return
+        if self._empty_pages >= self._tip_pages:
+            self._tip_pages = TIP_PAGES
             self.tip_seen_at = self._last_tip_at = asked_at
+        elif self._tip_pages == TIP_PAGES_AT_FIRST:
+            self._wait_seconds = min(LOOK_FOR_TIP_SECONDS, self._base_poll_seconds)
 
     def _advance(self, changes: list[Change]) -> None:
         self.position = replace(self.position, after=changes[-1].sequence)

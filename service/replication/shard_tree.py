@@ -1,38 +1,31 @@
 """Which shards may be read now: pure, from the shards that are listed and those that were read to their end.
 
 A shard is readable once its parent was read to its end, because lanes are chosen by item key alone and so keep a
-key's order across shards (I1). A parent that is not listed (it was trimmed) holds nothing back (E17).
+key's order across shards (I1). A parent that was trimmed holds nothing back (E17): that is for the caller to
+tell, for a parent that is missing from a list may be read just now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from service.control import Checkpoint
 from service.model import Position, Shard, ShardId, StartAt
 
 
-def readable_shards(shards: Iterable[Shard], ended: Collection[ShardId]) -> list[Shard]:
-    """The shards to read now, parents before children; `ended` were read to their end already."""
-    listed = list(shards)
-    known = {shard.shard_id for shard in listed}
+def readable_shards(
+    shards: Iterable[Shard], ended: Collection[ShardId], trimmed: Collection[ShardId] = ()
+) -> list[Shard]:
+    """The shards to read now, parents before children.
+
+    `ended` were read to their end already; `trimmed` are gone, and nobody knows more of them than their ids.
+    """
     return [
         shard
-        for shard in listed
-        if shard.shard_id not in ended and (shard.parent_id not in known or shard.parent_id in ended)
+        for shard in shards
+        if shard.shard_id not in ended
+        and (shard.parent_id is None or shard.parent_id in ended or shard.parent_id in trimmed)
     ]
-
-
-def vanished_shards(shards: Iterable[Shard], checkpoints: Mapping[ShardId, Checkpoint]) -> list[Checkpoint]:
-    """Checkpoints of shards that were not settled to their end and are not listed any more: gaps (E8)."""
-    known = {shard.shard_id for shard in shards}
-    return [saved for saved in checkpoints.values() if not saved.is_closed and saved.shard_id not in known]
-
-
-def forgettable_shards(shards: Iterable[Shard], closed: Collection[ShardId]) -> set[ShardId]:
-    """Closed shards that are not listed any more: nothing can ever ask for them again (E23)."""
-    known = {shard.shard_id for shard in shards}
-    return {shard_id for shard_id in closed if shard_id not in known}
 
 
 def first_checkpoints(shards: Iterable[Shard], start: StartAt, now: float) -> dict[ShardId, Checkpoint]:

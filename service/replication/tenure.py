@@ -19,10 +19,11 @@ from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
 from service.replication.doubts import Doubts
+from service.replication.gaps import MENDS
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
-from service.replication.readers import MENDS, Readers
+from service.replication.readers import Readers
 from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
@@ -231,6 +232,7 @@ class Tenure:
             window=writing.window,
             doubts=writing.doubts,
             forgotten=readers.forgotten,
+            listed_at=readers.listings.listed_at,
             clock=clock,
             observer=observer,
             interval_seconds=settings.checkpoint_interval_seconds,

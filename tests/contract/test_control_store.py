@@ -216,7 +216,8 @@ async def test_a_new_pipeline_has_no_progress(store):
 
 
 def shard(name: str, position: Position, parent: str | None = None, is_closed: bool = False) -> Checkpoint:
-    return Checkpoint(ShardId(name), position, None if parent is None else ShardId(parent), is_closed)
+    known = (NOW - 600.5, NOW - 3600) if is_closed else (0.0, 0.0)
+    return Checkpoint(ShardId(name), position, None if parent is None else ShardId(parent), is_closed, *known)
 
 
 EVERYTHING = PipelineRecord(

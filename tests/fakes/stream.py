@@ -46,6 +46,8 @@ class Timing:
     """The chance that a page is empty although there is more (E4)."""
     cut_pages: float = 0.0
     """The chance that a page is cut short (E12)."""
+    left_out: float = 0.0
+    """The chance that a description leaves a shard out for once: it is paged, and eventually consistent."""
     late_ends: float = 0.5
     """The chance that a shard's last records come with an iterator, and the end in an empty page; else E3."""
 
@@ -90,6 +92,8 @@ class FakeStream:
         await self._begin("describe")
         now = self._clock.now()
         listed = [shard.shown(now) for shard in self.shards.values() if shard.is_listed and shard.listed_at <= now]
+        if self.timing.left_out:
+            listed = [shard for shard in listed if self._random.random() >= self.timing.left_out]
         description = StreamDescription(self.arn, self.status, self.view_type, tuple(listed))
         await self._jitter.pause()
         return description

@@ -48,6 +48,22 @@ def test_no_kill_and_no_restart_loses_anything(setting, history):
 
 
 @slow()
+@given(settings_of(), histories(CRASHES, RESHARDS, keys=6), st.floats(0.05, 0.4))
+def test_lists_that_leave_shards_out_lose_nothing_and_turn_nothing_round(setting, history, left_out):
+    async def scenario() -> None:
+        stage = Stage(setting)
+        await stage.open()
+        stage.world.source.stream.timing.left_out = left_out
+        for step in history:
+            await stage.perform(step)
+        stage.world.source.stream.timing.left_out = 0.0
+        await stage.close()
+        stage.judge().check_all()
+
+    run_virtual(scenario, seed=setting.seed)
+
+
+@slow()
 @given(settings_of(), histories(RIVALS, RIVALS, RESHARDS, keys=6))
 def test_a_process_that_lost_its_lease_loses_nothing_and_passes_nothing(setting, history):
     async def scenario() -> None:

@@ -57,7 +57,7 @@ class Reading:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def gap(self, *saved: Checkpoint, seconds: float = 60) -> HaltError:
+    async def gap(self, *saved: Checkpoint, seconds: float = 180) -> HaltError:
         """The gap that reading ends with."""
         readers = await self.readers(*saved)
         try:
@@ -253,7 +253,9 @@ async def test_a_shard_that_is_gone_after_it_was_read_is_forgotten_e8_e23():
     reading = Reading()
     readers = await reading.readers(checkpoint("shardId-done", is_closed=True))
     async with reading.running(readers) as task:
-        await asyncio.sleep(3)
+        await asyncio.sleep(23 * 3600)
+        assert readers.forgotten() == set()
+        await asyncio.sleep(3600 + 120)
         assert not task.done()
         assert readers.forgotten() == {"shardId-done"}
 
@@ -400,3 +402,83 @@ async def test_a_stream_that_is_being_switched_on_is_waited_for_e24():
         assert not readers.readers
         await asyncio.sleep(DISCOVER_EVERY_SECONDS)
         assert len(readers.readers) == 1
+
+
+async def test_a_finished_shard_that_is_missing_in_lists_and_listed_again_is_not_read_again():
+    reading = Reading()
+    reading.write("a")
+    (parent,) = reading.stream.open_shards
+    reading.stream.roll()
+    readers = await reading.readers()
+    async with reading.running(readers):
+        await asyncio.sleep(3)
+        assert len(await reading.brought()) == 1
+        reading.stream.shards[parent.shard_id].is_listed = False
+        await asyncio.sleep(300)
+        reading.stream.shards[parent.shard_id].is_listed = True
+        await asyncio.sleep(120)
+        assert await reading.brought() == []
+
+
+async def test_a_child_waits_while_its_parents_reader_is_at_work_whatever_the_list_says():
+    reading = Reading(World(timing=Timing(late_ends=0.0, empty_pages=1.0)))
+    reading.write("a")
+    (parent,) = reading.stream.open_shards
+    readers = await reading.readers()
+    async with reading.running(readers):
+        await asyncio.sleep(3)
+        child = reading.stream.roll()
+        reading.stream.shards[parent.shard_id].is_listed = False
+        await asyncio.sleep(300)
+        assert child in readers.shards
+        assert child not in readers.readers
+        assert any(reader.tip_seen_at is None for reader in readers.open_readers())
+        reading.stream.timing.empty_pages = 0.0
+        await asyncio.sleep(60)
+        assert child in readers.readers
+
+
+async def test_an_open_shard_that_is_missing_at_a_start_is_no_gap_and_not_caught_up():
+    reading = Reading()
+    (shard,) = reading.stream.open_shards
+    written = reading.write("a", "b")
+    shard.is_listed = False
+    readers = await reading.readers(checkpoint(shard.shard_id, after=written[0]))
+    async with reading.running(readers) as task:
+        await asyncio.sleep(30)
+        assert not task.done()
+        (missing,) = readers.open_readers()
+        assert missing.tip_seen_at is None
+        shard.is_listed = True
+        await asyncio.sleep(30)
+        assert await reading.brought() == written[1:]
+
+
+async def test_a_child_whose_saved_unread_parent_is_missing_waits_for_it():
+    reading = Reading()
+    (parent,) = reading.stream.open_shards
+    first = reading.write("a")
+    child = reading.stream.roll()
+    second = reading.write("a")
+    parent.is_listed = False
+    readers = await reading.readers(checkpoint(parent.shard_id))
+    async with reading.running(readers):
+        await asyncio.sleep(30)
+        assert child not in readers.readers
+        parent.is_listed = True
+        await asyncio.sleep(30)
+        assert await reading.brought() == first + second
+
+
+async def test_a_later_child_of_an_unknown_parent_starts_after_a_minute_of_lists_without_it():
+    reading = Reading()
+    (parent,) = reading.stream.open_shards
+    child = reading.stream.roll()
+    reading.stream.trim(parent.shard_id)
+    readers = await reading.readers(checkpoint("shardId-former", is_closed=True))
+    async with reading.running(readers):
+        await asyncio.sleep(30)
+        assert child not in readers.readers
+        assert readers.open_readers()
+        await asyncio.sleep(60)
+        assert child in readers.readers

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from service.errors import TrimmedError, UnavailableError
-from service.model import Position, Shard, StartAt
-from service.replication.shard_reader import QUIET_AFTER_PAGES, QUIET_POLL_SECONDS, TIP_PAGES, ShardReader
+from service.model import Position, SequenceNumber, Shard, StartAt
+from service.replication.shard_reader import (
+    QUIET_AFTER_PAGES,
+    QUIET_POLL_SECONDS,
+    TIP_PAGES_AT_FIRST,
+    ShardReader,
+)
 from tests.fakes.clock import EPOCH
 from tests.fakes.stream import ITERATOR_SECONDS, Timing
 from tests.fakes.world import World
@@ -53,12 +58,12 @@ async def test_a_last_page_has_its_records_and_no_further_iterator_e3():
 async def test_an_empty_page_is_neither_the_end_nor_the_tip_e4():
     shelf = Shelf()
     reader = shelf.reader()
-    assert TIP_PAGES > 1
-    for number in range(1, TIP_PAGES + 1):
+    assert TIP_PAGES_AT_FIRST > 1
+    for number in range(1, TIP_PAGES_AT_FIRST + 1):
         page = await reader.read_once()
         assert page is not None
         assert page.next_iterator is not None
-        assert (reader.tip_seen_at is not None) is (number >= TIP_PAGES)
+        assert (reader.tip_seen_at is not None) is (number >= TIP_PAGES_AT_FIRST)
     written = shelf.write("1")
     assert await read(reader) == written
     assert reader.tip_seen_at is None
@@ -187,7 +192,7 @@ async def test_a_limit_is_kept_within_what_the_service_takes_e12():
 async def test_a_quiet_shard_is_asked_about_once_a_second_and_a_busy_one_at_once_e79():
     shelf = Shelf()
     reader = shelf.reader()
-    await read(reader)
+    await read(reader, pages=TIP_PAGES_AT_FIRST)
     assert reader.wait_seconds == 0.25
     await read(reader, pages=QUIET_AFTER_PAGES + 40)
     assert reader.wait_seconds == QUIET_POLL_SECONDS
@@ -209,5 +214,73 @@ async def test_what_was_read_is_known_up_to_the_tip_or_to_the_last_record():
     await shelf.world.clock.sleep(50)
     await read(reader)
     assert reader.read_up_to == EPOCH + 50
-    await read(reader, pages=TIP_PAGES)
+    await read(reader, pages=TIP_PAGES_AT_FIRST)
     assert reader.read_up_to == EPOCH + 100
+
+
+async def test_a_closed_shard_that_gives_a_next_iterator_is_never_at_its_tip():
+    shelf = Shelf(Timing(empty_pages=1.0))
+    shelf.write("1")
+    reader = shelf.reader()
+    await read(reader, pages=TIP_PAGES_AT_FIRST)
+    assert reader.tip_seen_at is not None
+    reader.note_closed()
+    await read(reader, pages=50)
+    assert reader.tip_seen_at is None
+
+
+async def test_nothing_is_filtered_out_of_an_iterator_that_is_truly_at_the_tip():
+    shelf = Shelf()
+    reader = shelf.reader(Position(start=StartAt.LATEST, since=EPOCH + 3600))
+    await reader.start_at_tip()
+    written = shelf.write("1")
+    assert await read(reader) == written
+
+
+@pytest.mark.parametrize(("hours", "is_gap"), [(2, False), (23.5, False), (23.99, True), (25, True)])
+async def test_a_position_without_a_number_is_as_good_as_the_time_since_it_was_known_to_be_read_up_to(hours, is_gap):
+    shelf = Shelf()
+    await shelf.world.clock.sleep(hours * 3600)
+    reader = shelf.reader(Position(start=StartAt.LATEST, since=EPOCH))
+    if is_gap:
+        with pytest.raises(TrimmedError, match="hours"):
+            await read(reader)
+    else:
+        assert await read(reader) == []
+
+
+@pytest.mark.parametrize(("hours", "is_gap"), [(2, False), (25, True)])
+async def test_a_long_pause_of_a_shard_that_brought_nothing_is_a_gap_and_a_short_one_is_not(hours, is_gap):
+    shelf = Shelf()
+    reader = shelf.reader()
+    await read(reader, pages=TIP_PAGES_AT_FIRST)
+    await shelf.world.clock.sleep(hours * 3600)
+    if is_gap:
+        with pytest.raises(TrimmedError):
+            await read(reader, pages=2)
+    else:
+        assert await read(reader, pages=2) == []
+
+
+async def test_a_last_record_that_was_trimmed_after_a_long_silence_is_no_loss_if_the_shard_was_read_since():
+    shelf = Shelf()
+    (first,) = shelf.write("1")
+    await shelf.world.clock.sleep(30 * 3600)
+    up_to = shelf.world.clock.now()
+    (second,) = shelf.write("2")
+    shelf.stream.trim(shelf.shard.shard_id, SequenceNumber(first + 1))
+    await shelf.world.clock.sleep(2 * 3600)
+    position = Position(after=SequenceNumber(first))
+    old = shelf.reader(position)
+    with pytest.raises(TrimmedError):
+        await read(old)
+    reader = ShardReader(
+        shelf.shard,
+        position,
+        shelf.process.streams,
+        shelf.world.clock,
+        poll_seconds=0.25,
+        limit=10,
+        surely_up_to=up_to,
+    )
+    assert await read(reader, pages=2) == [second]

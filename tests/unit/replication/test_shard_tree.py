@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from service.control import Checkpoint
 from service.model import Position, SequenceNumber, Shard, ShardId, StartAt
-from service.replication.shard_tree import first_checkpoints, forgettable_shards, readable_shards, vanished_shards
+from service.replication.shard_tree import first_checkpoints, readable_shards
 
 
 def shard(name: str, parent: str | None = None, *, is_open: bool = True) -> Shard:
@@ -30,7 +29,8 @@ def test_a_child_waits_until_its_parent_was_read_to_its_end():
 
 
 def test_a_parent_that_is_not_listed_holds_nothing_back_e17():
-    assert names(readable_shards([shard("child", "trimmed")], [])) == ["child"]
+    assert names(readable_shards([shard("child", "trimmed")], [], ["trimmed"])) == ["child"]
+    assert names(readable_shards([shard("child", "missing")], [])) == []
 
 
 def test_a_parent_that_is_listed_as_open_counts_as_ended_once_it_was_read_to_its_end_e18():
@@ -45,19 +45,6 @@ def test_seven_hundred_shards_converge_e22():
         assert all(found.parent_id is None or found.parent_id in ended for found in readable)
         ended += [found.shard_id for found in readable]
     assert len(ended) == 700
-
-
-def saved(name: str, *, is_closed: bool) -> Checkpoint:
-    return Checkpoint(ShardId(name), Position(after=SequenceNumber(5)), is_closed=is_closed)
-
-
-def test_an_unfinished_shard_that_is_not_listed_has_vanished_and_a_finished_one_has_not_e8():
-    checkpoints = {ShardId(name): saved(name, is_closed=name == "done") for name in ("done", "gone", "a")}
-    assert [found.shard_id for found in vanished_shards(FAMILY, checkpoints)] == ["gone"]
-
-
-def test_a_closed_shard_is_remembered_as_long_as_it_is_listed_e23():
-    assert forgettable_shards(FAMILY, [ShardId("a"), ShardId("old")]) == {"old"}
 
 
 def test_a_start_at_the_trim_horizon_begins_at_the_start_of_every_shard():

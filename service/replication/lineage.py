@@ -1,0 +1,115 @@
+"""Which shards may be read, as far as all lists and checkpoints together tell: parents before children (I1).
+
+A shard that is missing from a list may be back in the next one: until it counts as gone, what depends on it waits, and
+the pipeline is not caught up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from service.control import Checkpoint
+from service.model import Position, Shard, ShardId
+from service.replication.gaps import shard_vanished
+from service.replication.listings import Listings
+from service.replication.shard_reader import ShardReader
+from service.replication.shard_tree import readable_shards
+
+
+class Lineage:
+    """Of one reading of the stream; it looks at its owner's readers and ended shards, and changes neither."""
+
+    def __init__(
+        self,
+        *,
+        saved: Mapping[ShardId, Checkpoint],
+        readers: Mapping[ShardId, ShardReader],
+        ended_at: Mapping[ShardId, float],
+        reader: Callable[[Shard], ShardReader],
+        is_first_start: bool,
+        began_at: float,
+        now: float,
+    ) -> None:
+        """`began_at`: up to when a former process knew all to be read; 0.0 when that is not known."""
+        self._saved = saved
+        self._readers = readers
+        self._ended_at = ended_at
+        self._reader = reader
+        self._is_first_start = is_first_start
+        self._is_first_list = True
+        self._began_at = began_at
+        self._listed_at = 0.0
+        self.listings = Listings(saved, now)
+        self.found_at: dict[ShardId, float] = {}
+        """When each shard held nothing unread: it was not listed then, or a former process had read all of it."""
+        self.missing: dict[ShardId, ShardReader] = {}
+        """Unread shards that lists leave out, and children that wait for a parent nobody lists: not caught up."""
+        self._missed: dict[ShardId, ShardReader] = {}
+
+    def readable(self) -> list[Shard]:
+        """The shards to start reading now."""
+        passed = self._passed()
+        shards = self.listings.shards.values()
+        return [
+            shard
+            for shard in readable_shards(shards, self._ended_at.keys(), self._trimmed_parents(passed))
+            if shard.shard_id not in self._readers and shard.shard_id not in passed
+        ]
+
+    def forget(self, shard_id: ShardId) -> None:
+        self.found_at.pop(shard_id, None)
+        self.listings.forget(shard_id)
+
+    def note_list(self, listed: Sequence[Shard], now: float) -> None:
+        """Take a whole list into account. Raises GapError for an unread shard that is gone."""
+        self._is_first_list = not self._listed_at
+        found_at = self._listed_at or self._began_at
+        self._listed_at = now
+        self.listings.add(listed, now)
+        parents = {shard.parent_id for shard in self.listings.shards.values()}
+        for shard_id, shard in self.listings.shards.items():
+            self.found_at.setdefault(shard_id, found_at)
+            reader = self._readers.get(shard_id)
+            if reader is not None and (not shard.is_open or shard_id in parents):
+                reader.note_closed()
+        self._check_vanished()
+
+    def _passed(self) -> set[ShardId]:
+        """Shards that nothing was saved of and that a child was begun of: they were taken for trimmed, and stay so."""
+        begun = self._readers.keys() | self._saved.keys()
+        parents = {shard.parent_id for shard in self.listings.shards.values() if shard.shard_id in begun}
+        return {parent for parent in parents if parent is not None and parent not in begun}
+
+    def _trimmed_parents(self, passed: set[ShardId]) -> set[ShardId]:
+        """Parents that nobody here or before ever knew, and that are gone: they were trimmed long ago (E17).
+
+        What the first list of a new pipeline lacks was trimmed; later, one list proves nothing: the child waits.
+        """
+        known = self.found_at.keys() | self._saved.keys() | passed
+        orphans = {
+            shard.shard_id: shard.parent_id
+            for shard in self.listings.shards.values()
+            if shard.parent_id is not None and shard.parent_id not in known
+        }
+        if self._is_first_start and self._is_first_list:
+            return set(orphans.values()) | passed
+        trimmed = {parent for parent in orphans.values() if self.listings.is_gone(parent, self._listed_at)}
+        for shard_id, parent in orphans.items():
+            if parent not in trimmed:
+                self._miss(self.listings.shards[shard_id])
+        return trimmed | passed
+
+    def _miss(self, shard: Shard) -> None:
+        self.missing[shard.shard_id] = self._missed.get(shard.shard_id) or self._reader(shard)
+
+    def _check_vanished(self) -> None:
+        """Unread shards that the list lacks: they may come back in the next one, until they are gone (E8)."""
+        self._missed, self.missing = self.missing, {}
+        unread = (
+            (self.found_at.keys() | self._saved.keys()) - self._ended_at.keys() - self._readers.keys() - self._passed()
+        )
+        for shard_id in unread - self.listings.listed:
+            saved = self._saved.get(shard_id) or Checkpoint(shard_id, Position())
+            if self.listings.is_gone(shard_id, self._listed_at):
+                raise shard_vanished(shard_id, saved.position)
+            self._miss(self.listings.shards.get(shard_id) or Shard(shard_id, saved.parent_id))

@@ -1,0 +1,81 @@
+"""What the lists of shards tell together: a single list may lack shards for a moment, and proves nothing (I1).
+
+DescribeStream is paged and eventually consistent. A shard that was listed counts as there until several lists in a row,
+over a while, have left it out; an end that was shown once is not taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from service.control import Checkpoint
+from service.model import Shard, ShardId
+
+GONE_AFTER_LISTS = 3
+GONE_AFTER_SECONDS = 60.0
+"""So many lists, over so long, have to leave a shard out before it counts as gone: AWS gives no bound for how late a
+list may be, and says that a child may be missing for some seconds."""
+REMEMBER_SECONDS = 24 * 3600.0
+"""A shard that was read to its end is remembered for so long after it was last listed: no record of it is older."""
+LISTED_STEP_SECONDS = 3600.0
+"""When a shard was last listed is saved in steps of this size, so that listed shards cost no write all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    lists: int
+    since: float
+
+
+class Listings:
+    """All lists of one reading of the stream. Times are seconds since the epoch."""
+
+    def __init__(self, saved: Mapping[ShardId, Checkpoint], now: float) -> None:
+        self.shards: dict[ShardId, Shard] = {}
+        """The shards that are there, as far as all lists together tell."""
+        self.listed: set[ShardId] = set()
+        """What the last list held."""
+        self._listed_at = {shard_id: checkpoint.listed_at or now for shard_id, checkpoint in saved.items()}
+        self._absent: dict[ShardId, _Absence] = {}
+        self._asked_for = set(saved)
+
+    def add(self, listed: Iterable[Shard], now: float) -> None:
+        """Take one whole list into account."""
+        found = {shard.shard_id: shard for shard in listed}
+        self.listed = set(found)
+        for shard_id, shard in found.items():
+            former = self.shards.get(shard_id)
+            ending = shard.ending if former is None or former.ending is None else former.ending
+            self.shards[shard_id] = replace(shard, ending=ending)
+            self._listed_at[shard_id] = now
+        self._asked_for |= found.keys() | {shard.parent_id for shard in found.values() if shard.parent_id}
+        for shard_id in self._asked_for - found.keys():
+            before = self._absent.get(shard_id, _Absence(0, now))
+            self._absent[shard_id] = _Absence(before.lists + 1, before.since)
+            if self.is_gone(shard_id, now):
+                self.shards.pop(shard_id, None)
+        for shard_id in found:
+            self._absent.pop(shard_id, None)
+
+    def is_gone(self, shard_id: ShardId, now: float) -> bool:
+        """Several lists in a row, over a while, have left it out."""
+        absence = self._absent.get(shard_id)
+        if absence is None:
+            return False
+        return absence.lists >= GONE_AFTER_LISTS and now - absence.since >= GONE_AFTER_SECONDS
+
+    def is_long_gone(self, shard_id: ShardId, now: float) -> bool:
+        """Nobody can ever ask for it again (E23)."""
+        return self.is_gone(shard_id, now) and now - self._listed_at.get(shard_id, now) >= REMEMBER_SECONDS
+
+    def forget(self, shard_id: ShardId) -> None:
+        for known in (self.shards, self._listed_at, self._absent):
+            known.pop(shard_id, None)
+        if all(shard.parent_id != shard_id for shard in self.shards.values()):
+            self._asked_for.discard(shard_id)
+
+    def listed_at(self, shard_id: ShardId) -> float:
+        """When it was last listed, in coarse steps."""
+        at = self._listed_at.get(shard_id, 0.0)
+        return at - at % LISTED_STEP_SECONDS
