@@ -90,7 +90,7 @@ class VirtualStream:
         self.page_shards = 2
         self.empty_pages = 0.1
         self.cut_pages = 0.2
-        self.flicker = 0.1
+        self.flicker = 0.05
 
     def leave_out(self, shard_id: str, listings: int = 1) -> None:
         """The next so many listings don't show this shard."""
