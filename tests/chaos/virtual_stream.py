@@ -96,10 +96,6 @@ class VirtualStream:
         """The next so many listings don't show this shard."""
         self._left_out[shard_id] = listings
 
-    def is_shown_again(self, shard_id: str) -> bool:
-        """It was left out as often as it was to be, and a listing since then has it."""
-        return self._left_out.get(shard_id, 0) == 0 and shard_id not in self._hidden
-
     def expire_iterators(self) -> None:
         """Whatever iterator was given until now is too old."""
         self._expired_before = time.monotonic()
