@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 import zlib
 from dataclasses import dataclass
+from email.utils import formatdate
 
 import orjson
 from aiohttp import web
@@ -19,10 +21,17 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "application/x-amz-json-1.0"
+    has_checksum: bool = True
+    clock_offset_seconds: float = 0.0
+    """How far the service's clock is ahead of ours."""
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Content-Type": self.content_type, "x-amz-crc32": str(zlib.crc32(self.body))}
+        date = formatdate(time.time() + self.clock_offset_seconds, usegmt=True)
+        headers = {"Content-Type": self.content_type, "Date": date}
+        if self.has_checksum:
+            headers["x-amz-crc32"] = str(zlib.crc32(self.body))
+        return headers
 
 
 def ok(body: bytes) -> Answer:
@@ -33,6 +42,11 @@ def error(code: str, message: str, status: int) -> Answer:
     """In the services' own form."""
     body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
     return Answer(status, orjson.dumps(body))
+
+
+def foreign() -> Answer:
+    """What a middlebox answers in DynamoDB's place."""
+    return Answer(200, b"<html><body>Please sign in to this network</body></html>", "text/html", has_checksum=False)
 
 
 async def send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
@@ -59,6 +73,17 @@ async def truncated(request: web.BaseRequest, answer: Answer) -> web.StreamRespo
     await response.write(answer.body[: len(answer.body) // 2])
     if request.transport is not None:
         request.transport.abort()
+    return response
+
+
+async def cut_chunks(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """The head and a first chunk, then the end; how long the body would have been is told nowhere."""
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(answer.body[: max(1, len(answer.body) // 2)])
+    if request.transport is not None:
+        request.transport.close()
     return response
 
 

@@ -46,10 +46,20 @@ class Rates:
     """The request took effect; half of the answer comes."""
     unprocessed: float = 0.0
     """A batch of writes: only a random part of it is done."""
+    foreign_before: float = 0.0
+    """A middlebox answers with status 200 and a page of HTML; the request never arrived."""
+    foreign_after: float = 0.0
+    """The request took effect; its answer is replaced by a page of HTML with status 200."""
+    cut_chunks: float = 0.0
+    """The request took effect; its answer comes in chunks, and the last ones are missing."""
+    memberless: float = 0.0
+    """A read that is answered with status 200 and JSON that is none of its answers: `{}` or a list."""
+    late: float = 0.0
+    """A write of the replica: the connection is closed at once, and it takes effect up to `late_seconds` later."""
 
     @classmethod
     def wild(cls, factor: float = 1.0) -> Rates:
-        one = cls(0.05, 0.02, 0.02, 0.02, 0.03, 0.03, 0.02, 0.15)
+        one = cls(0.05, 0.02, 0.02, 0.02, 0.03, 0.03, 0.02, 0.15, 0.01, 0.01, 0.01, 0.01, 0.02)
         return cls(*(getattr(one, field.name) * factor for field in fields(one)))
 
     @classmethod
@@ -63,6 +73,8 @@ class TableFaults:
 
     rates: Rates
     slow_seconds: float = 0.8
+    late_seconds: tuple[float, float] = (0.1, 2.5)
+    """How long after its request a late write takes effect: least and most."""
     outage: Outage | None = None
     refusal: tuple[str, str] | None = None
     """An error code and its message, for every request: `("AccessDeniedException", "…")`."""

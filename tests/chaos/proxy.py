@@ -15,13 +15,14 @@ import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import aiohttp
 import orjson
 from aiohttp import web
 
-from tests.chaos.answers import Answer, error, hang_up, ok, reset, send, truncated
+from tests.chaos.answers import Answer, cut_chunks, error, foreign, hang_up, ok, reset, send, truncated
 from tests.chaos.faults import FaultPlan, Outage, Role
 from tests.chaos.virtual_stream import RefusalError, VirtualStream
 from tests.chaos.witness import Flight, Request, Witness
@@ -30,6 +31,8 @@ from tests.servers import CREDENTIALS, post
 
 _STREAM_TARGET = "DynamoDBStreams_20120810"
 _CREDENTIAL = re.compile(r"Credential=[^/]*/")
+_READS_WITH_MEMBERS = ("GetRecords", "DescribeStream", "Scan", "BatchGetItem")
+"""Reads whose answer always has a member; that of GetItem is `{}` where there is no item."""
 _THROTTLES = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
 
 
@@ -52,6 +55,13 @@ class Proxy:
         """A test may stop the world right before a write of the replica is passed on."""
         self.judge: Callable[[Mapping[str, str]], Answer | None] = lambda headers: None
         """Whether a request with these headers is let in; the answer if not."""
+        self.before_read: Callable[[Role, str, dict[str, Any]], Awaitable[None]] | None = None
+        """A test may hold a read (its role, operation and payload) before it is passed on."""
+        self._clock_offset_seconds = 0.0
+        self.last_late_at: float | None = None
+        """When (monotonic) the last late write took effect."""
+        self.late_pending = 0
+        """Late writes that have not taken effect yet."""
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
@@ -90,8 +100,16 @@ class Proxy:
             description, self._ask_stream, self.witness, seed=self._seed, shards=shards, note=self.plan.note
         )
         self.streams[arn] = stream
+        stream.clock_offset_seconds = self._clock_offset_seconds
         self._spawn(stream.tail())
         return stream
+
+    def set_clock(self, offset_seconds: float) -> None:
+        """From now on the service's clock is so far ahead of ours, in answers and in new records."""
+        self._clock_offset_seconds = offset_seconds
+        for stream in self.streams.values():
+            stream.clock_offset_seconds = offset_seconds
+        self.plan.note(Role.OTHER, f"clock off by {offset_seconds:+.0f} s")
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -148,15 +166,28 @@ class Proxy:
                 await hang_up(request)
             if faults.outage is not Outage.UNAVAILABLE:
                 return "outage", reset(request)
-            return "outage", await send(request, error("ServiceUnavailable", "It is away", 503))
+            return "outage", await send(request, self._dated(error("ServiceUnavailable", "It is away", 503)))
         early = self._early_error(role, operation)
         if early is not None:
-            return early[0], await send(request, early[1])
+            return early[0], await send(request, self._dated(early[1]))
         if self.plan.strikes(role, "reset_before"):
             return "reset before", reset(request)
         if self.plan.strikes(role, "slow"):
             await asyncio.sleep(self.plan.random.uniform(0, faults.slow_seconds))
-        answer = await self._take(door, role, operation, payload, body, request)
+        if self.plan.strikes(role, "foreign_before"):
+            return "foreign before", await send(request, self._dated(foreign()))
+        if operation in _READS_WITH_MEMBERS and self.plan.strikes(role, "memberless"):
+            return "memberless", await send(request, self._dated(self._memberless()))
+        if role is Role.REPLICA and self._writes.count(operation, payload) and self.plan.strikes(role, "late"):
+            self._send_late(operation, payload, body, request)
+            return "late", reset(request)
+        if self.before_read is not None and not self._writes.count(operation, payload):
+            await self.before_read(role, operation, payload)
+        answer = self._dated(await self._take(door, role, operation, payload, body, request))
+        if self.plan.strikes(role, "foreign_after"):
+            return "foreign after", await send(request, self._dated(foreign()))
+        if self.plan.strikes(role, "cut_chunks"):
+            return "cut chunks", await cut_chunks(request, answer)
         if self.plan.strikes(role, "reset_after"):
             return "reset after", reset(request)
         if self.plan.strikes(role, "slow"):
@@ -164,6 +195,34 @@ class Proxy:
         if self.plan.strikes(role, "truncated"):
             return "truncated", await truncated(request, answer)
         return str(answer.status), await send(request, answer)
+
+    def _dated(self, answer: Answer) -> Answer:
+        return replace(answer, clock_offset_seconds=self._clock_offset_seconds)
+
+    def _memberless(self) -> Answer:
+        return Answer(200, self.plan.random.choice([b"{}", b"[]", b'["Records"]']), has_checksum=False)
+
+    def _send_late(self, operation: str, payload: dict[str, Any], body: bytes, request: web.BaseRequest) -> None:
+        """The request was taken, and takes effect when its sender has given it up."""
+        seconds = self.plan.random.uniform(*self.plan.of[Role.REPLICA].late_seconds)
+        headers = request.headers.copy()
+        self.late_pending += 1
+
+        async def land() -> None:
+            try:
+                await asyncio.sleep(seconds)
+                split = self._writes.split(operation, payload)
+                if isinstance(split, Answer):
+                    return
+                async with self._writes.turn(split.keys):
+                    changed = operation not in SINGLE_WRITES and split.left
+                    answer = await self._forward(headers, orjson.dumps(split.request) if changed else body)
+                    self._writes.note_effect(operation, split, answer, is_late=True)
+                self.last_late_at = time.monotonic()
+            finally:
+                self.late_pending -= 1
+
+        self._spawn(land())
 
     def _early_error(self, role: Role, operation: str) -> tuple[str, Answer] | None:
         faults = self.plan.of[role]
@@ -195,7 +254,7 @@ class Proxy:
                     return error(refusal.code, str(refusal), 400)
         if role is Role.REPLICA and self._writes.count(operation, payload):
             return await self._write(door, operation, payload, body, request)
-        return await self._forward(request, body)
+        return await self._forward(request.headers, body)
 
     def _stream_of(self, payload: dict[str, Any]) -> VirtualStream | None:
         if "StreamArn" in payload:
@@ -228,12 +287,12 @@ class Proxy:
     async def _pass_on(self, operation: str, split: WriteSplit, body: bytes, request: web.BaseRequest) -> Answer:
         async with self._writes.turn(split.keys):
             changed = operation not in SINGLE_WRITES and split.left
-            answer = await self._forward(request, orjson.dumps(split.request) if changed else body)
+            answer = await self._forward(request.headers, orjson.dumps(split.request) if changed else body)
             return self._writes.note_effect(operation, split, answer)
 
-    async def _forward(self, request: web.BaseRequest, body: bytes) -> Answer:
+    async def _forward(self, given: Mapping[str, str], body: bytes) -> Answer:
         names: Iterable[str] = ("Content-Type", "X-Amz-Target", "Authorization", "X-Amz-Date")
-        headers = {name: request.headers[name] for name in names if name in request.headers}
+        headers = {name: given[name] for name in names if name in given}
         # The emulator keeps an account's tables by the access key, and looks at nothing else of a signature.
         own = f"Credential={CREDENTIALS['aws_access_key_id']}/"
         headers["Authorization"] = _CREDENTIAL.sub(own, headers.get("Authorization", ""))

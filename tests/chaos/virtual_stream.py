@@ -73,12 +73,28 @@ class VirtualStream:
         """What to show instead of a record; None: the record itself. Bytes are any JSON at all."""
         self._empties: dict[str, int] = {}
         self.is_gone = False
+        self.clock_offset_seconds = 0.0
+        """How far the service's clock is ahead of ours."""
+        self.flicker = 0.0
+        """The chance that a listing leaves out one shard, or all pages but the first."""
+        self.first_page_only = 0
+        """So many listings more end after their first page."""
+        self.empty_before: dict[str, int] = {}
+        """Empty pages that come before the next records of a shard."""
+        self._left_out: dict[str, int] = {}
+        self._hidden: set[str] = set()
+        self._ends_early = False
 
     def wild(self) -> None:
         """All that a healthy stream may do to its reader."""
         self.page_shards = 2
         self.empty_pages = 0.1
         self.cut_pages = 0.2
+        self.flicker = 0.05
+
+    def leave_out(self, shard_id: str, listings: int = 1) -> None:
+        """The next so many listings don't show this shard."""
+        self._left_out[shard_id] = listings
 
     def expire_iterators(self) -> None:
         """Whatever iterator was given until now is too old."""
@@ -114,7 +130,7 @@ class VirtualStream:
 
     def _deal(self, record: dict[str, Any]) -> None:
         change = record["dynamodb"]
-        change["ApproximateCreationDateTime"] = int(time.time())
+        change["ApproximateCreationDateTime"] = int(time.time() + self.clock_offset_seconds)
         key = self._witness.key_of(change["Keys"])
         text = self._last_real = change["SequenceNumber"]
         shown = self.spoil(record)
@@ -150,13 +166,33 @@ class VirtualStream:
             if not places:
                 raise RefusalError("ValidationException", "Invalid ExclusiveStartShardId")
             listed = listed[places[0] + 1 :]
+        else:
+            self._begin_listing([shard.shard_id for shard in listed])
+        listed = [shard for shard in listed if shard.shard_id not in self._hidden]
         size = min(self.page_shards, request.get("Limit", 100))
         description = {**self._template, "Shards": [self._shown(shard, now) for shard in listed[:size]]}
-        if len(listed) > size:
+        if len(listed) > size and self._ends_early:
+            self._note(Role.STREAM, "only the first page of a listing")
+        elif len(listed) > size:
             description["LastEvaluatedShardId"] = listed[size - 1].shard_id
         if self.status is not None:
             description["StreamStatus"] = self.status
         return description
+
+    def _begin_listing(self, shard_ids: list[str]) -> None:
+        """Choose what this listing leaves out, on all its pages."""
+        self._hidden = {shard_id for shard_id in shard_ids if self._left_out.get(shard_id, 0) > 0}
+        for shard_id in self._hidden:
+            self._left_out[shard_id] -= 1
+        self._ends_early = self.first_page_only > 0
+        self.first_page_only = max(0, self.first_page_only - 1)
+        if self.flicker and shard_ids and self._random.random() < self.flicker:
+            if self._random.random() < 0.5:
+                self._ends_early = True
+            else:
+                self._hidden.add(self._random.choice(shard_ids))
+        if self._hidden:
+            self._note(Role.STREAM, "shard left out of a listing")
 
     def _shown(self, shard: VirtualShard, now: float) -> dict[str, Any]:
         numbers = {"StartingSequenceNumber": self._text(shard.starting)}
@@ -228,6 +264,10 @@ class VirtualStream:
                 break
         empties = self._empties.get(shard.shard_id, 0)
         self._empties[shard.shard_id] = 0
+        if found and self.empty_before.get(shard.shard_id, 0) > 0:
+            self.empty_before[shard.shard_id] -= 1
+            self._note(Role.STREAM, "empty page before the records")
+            return []
         if found and empties < EMPTY_PAGES_IN_A_ROW and self._random.random() < self.empty_pages:
             self._empties[shard.shard_id] = empties + 1
             self._note(Role.STREAM, "empty page in the midst")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Witness:
         self.source: dict[str, SourceKey] = defaultdict(SourceKey)
         self.replica: dict[str, list[Digest]] = defaultdict(list)
         """Each item's states in the order in which the writes took effect."""
+        self.late: dict[str, set[Digest]] = defaultdict(set)
+        """The states that late writes made: an item may have gone back to one of them, in mode auto."""
         self.overlaps: list[tuple[str, Flight, Flight]] = []
         """Two writes of one key on their way at once."""
         self._flights: dict[str, Flight] = {}
@@ -85,11 +88,16 @@ class Witness:
             seen.unapplied.append((visible_at, digest))
         seen.states.append(digest)
 
-    def took_effect(self, key: str, image: Any) -> None:
-        """A write of the replica did."""
+    def took_effect(self, key: str, image: Any, *, is_late: bool = False) -> None:
+        """A write of the replica did; what a late one took back is unapplied again."""
         digest = digest_of(image)
         self.replica[key].append(digest)
         unapplied = self.source[key].unapplied
+        if is_late:
+            self.late[key].add(digest)
+            states = self.source[key].states
+            if states and digest != states[-1] and not unapplied:
+                unapplied.append((time.monotonic(), states[-1]))
         for count in range(len(unapplied), 0, -1):  # the newest state that it can be
             if unapplied[count - 1][1] == digest:
                 for _ in range(count):

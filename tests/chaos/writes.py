@@ -110,7 +110,7 @@ class Writes:
                 if self._turns.get(key) is mine:
                     del self._turns[key]
 
-    def note_effect(self, operation: str, split: WriteSplit, answer: Answer) -> Answer:
+    def note_effect(self, operation: str, split: WriteSplit, answer: Answer, *, is_late: bool = False) -> Answer:
         """Tell the witness what was written; the answer to give, with what is left unprocessed."""
         if answer.status != 200:
             return answer
@@ -127,5 +127,5 @@ class Writes:
             keys_left = set()
         for key, image in zip(split.keys, split.images, strict=True):
             if key not in keys_left:
-                self._witness.took_effect(key, image)
+                self._witness.took_effect(key, image, is_late=is_late)
         return answer

@@ -1,0 +1,64 @@
+"""Answers that are not DynamoDB's, with status 200: a lost answer, for a write and for a read, and never a success."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.chaos.faults import Rates, Role
+from tests.chaos.test_unfit_replica import ANight
+from tests.chaos.verdict import check_witness
+from tests.chaos.workload import Workload
+
+ROLES = (Role.SOURCE, Role.STREAM, Role.REPLICA, Role.CONTROL)
+
+
+async def replicate_beside(a_night: ANight, rates: dict[Role, Rates], writes: int, start_at: str = "snapshot") -> None:
+    """A flow that began in calm goes on in one piece, and both tables are equal in the end."""
+    log: list[bytes] = []
+    async with a_night(start_at=start_at, lease_seconds=5) as night:
+        night.product.told = log.append
+        workload = Workload(night.dynamodb, night.source, seed=11, big=0)
+        for _ in range(20):
+            await workload.write_once()
+        await (await night.product.start()).until_running()
+        for role, one in rates.items():
+            night.proxy.plan.of[role].rates = one
+        for _ in range(writes):
+            await workload.write_once()
+            await asyncio.sleep(0.005)
+        assert (await night.product.post("/snapshot")).status_code in (202, 503)
+        await asyncio.sleep(1.0)
+        night.proxy.plan.calm()
+        await night.until_applied(20)
+        await night.product.until_caught_up(20)
+        await night.check_equal()
+        check_witness(night.proxy.witness)
+        unexpected = [line for line in log if b"unexpected" in line or b"Traceback" in line]
+        assert not unexpected, unexpected[:2]
+        leases = [line for line in log if b"lease acquired" in line]
+        assert len(leases) == 1, leases
+        assert await night.product.stop() == 0
+
+
+@pytest.mark.parametrize("fault", ["foreign_before", "foreign_after"])
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_page_of_html_is_no_answer(a_night: ANight, role: Role, fault: str) -> None:
+    """I2: nothing counts as applied that was never written, and the flow goes on."""
+    rate = 0.05 if role is Role.CONTROL else 0.2
+    await replicate_beside(a_night, {role: Rates(**{fault: rate})}, 150)
+
+
+@pytest.mark.parametrize("role", [Role.SOURCE, Role.STREAM, Role.REPLICA])
+async def test_json_without_the_members_of_an_answer_is_no_answer(a_night: ANight, role: Role) -> None:
+    """An absent list of records, items or shards is not an empty one."""
+    await replicate_beside(a_night, {role: Rates(memberless=0.2)}, 150)
+
+
+async def test_foreign_cut_and_reset_answers_together_lose_nothing(a_night: ANight) -> None:
+    """One in fifty answers is foreign, one in fifty cut short, one in twenty reset."""
+    every = Rates(
+        foreign_before=0.01, foreign_after=0.01, truncated=0.01, cut_chunks=0.01, reset_before=0.025, reset_after=0.025
+    )
+    await replicate_beside(a_night, dict.fromkeys(ROLES, every), 500)

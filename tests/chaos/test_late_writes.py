@@ -1,0 +1,92 @@
+"""Writes that take effect after their sender gave them up: mended in mode auto, without effect in mode strict."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from tests.chaos.faults import Rates, Role
+from tests.chaos.night import Night
+from tests.chaos.sampler import Sampler
+from tests.chaos.test_unfit_replica import ANight
+from tests.chaos.verdict import check_witness
+from tests.chaos.workload import Workload
+
+LATE = Rates(late=1 / 12)
+MENDED_WITHIN_SECONDS = 15.0
+
+
+async def write(night: Night, seed: int, changes: int) -> None:
+    workload = Workload(night.dynamodb, night.source, seed=seed, big=0)
+    for _ in range(changes):
+        await workload.write_once()
+        await asyncio.sleep(0.004)
+
+
+async def until_mended(night: Night) -> None:
+    """Nobody asks for it: equal, so many seconds after the last late write."""
+    proxy = night.proxy
+    await night.until_seen()
+    for role in Role:
+        proxy.plan.of[role].rates = Rates()
+    await night.until(lambda: not proxy.late_pending, what="no late write is under way")
+    assert proxy.last_late_at is not None
+    assert proxy.plan.injected[Role.REPLICA, "late"] > 3
+    left = MENDED_WITHIN_SECONDS - (time.monotonic() - proxy.last_late_at)
+    await night.until_applied(max(1.0, left))
+    await night.check_equal()
+
+
+def in_doubt(status: dict[str, Any]) -> int:
+    number: int = status["lag"].get("keys_in_doubt", 0)
+    return number
+
+
+async def test_in_auto_what_a_late_write_took_back_is_mended_by_itself(a_night: ANight) -> None:
+    """I3, I8: the status says so until then."""
+    async with a_night(write_mode="auto", lease_seconds=3) as night:
+        await (await night.product.start()).until_running()
+        night.proxy.plan.of[Role.REPLICA].rates = LATE
+        async with Sampler(night) as sampler:
+            await write(night, 21, 450)
+            status = await night.product.status()
+            assert in_doubt(status) > 0, status["lag"]
+            assert not status["lag"]["caught_up"]
+            await write(night, 22, 450)
+            await until_mended(night)
+        assert not sampler.lies, sampler.lies[:3]
+        check_witness(night.proxy.witness, may_land_late=True)
+        assert await night.product.stop() == 0
+
+
+async def test_in_strict_a_late_write_shows_no_older_state(a_night: ANight) -> None:
+    """I3: nobody who reads the replica sees one, not even for a moment."""
+    async with a_night(write_mode="strict", lease_seconds=3) as night:
+        await (await night.product.start()).until_running()
+        night.proxy.plan.of[Role.REPLICA].rates = LATE
+        await write(night, 23, 600)
+        await until_mended(night)
+        check_witness(night.proxy.witness)
+        assert await night.product.stop() == 0
+
+
+@pytest.mark.parametrize("takes_over", [False, True], ids=["started again", "a second takes over"])
+async def test_late_writes_of_a_killed_process_are_mended_by_the_next(a_night: ANight, takes_over: bool) -> None:
+    """I2, I3: what is in doubt is known over kill -9."""
+    async with a_night(write_mode="auto", lease_seconds=2) as night:
+        await (await night.product.start()).until_running()
+        night.proxy.plan.of[Role.REPLICA].rates = Rates(late=0.25)
+        night.proxy.plan.of[Role.REPLICA].late_seconds = (0.5, 5.0)
+        await write(night, 25, 150)
+        await night.until(lambda: night.proxy.late_pending > 0, what="a late write is under way")
+        await night.product.kill()
+        product = await night.another("second") if takes_over else night.product
+        await product.start()
+        await write(night, 26, 50)
+        await product.until_running(30)
+        await until_mended(night)
+        check_witness(night.proxy.witness, may_land_late=True)
+        assert await product.stop() == 0
