@@ -34,7 +34,7 @@ from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Clock
 from service.telemetry import Observers
-from service.world import SystemClock, at_start, new_owner, open_mappings, open_world
+from service.world import at_start, new_owner, open_mappings, open_world
 
 VERSION = installed_version("dynamirror")
 
@@ -61,7 +61,7 @@ async def serve(
     """
     owner = new_owner()
     async with open_world(settings) as world, AsyncExitStack() as stack:
-        clock = SystemClock()
+        clock = world.clock
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.prepare(owner))
         totals = Totals(clock)

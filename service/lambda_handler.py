@@ -17,7 +17,7 @@ from service.lambda_engine import Engine
 from service.log import LogObserver
 from service.log_records import record_log
 from service.log_setup import configure_log
-from service.world import SystemClock, at_start, new_owner, open_world
+from service.world import at_start, new_owner, open_world
 
 ANSWER_SECONDS = 0.5
 """Kept of the invocation's time for the answer, or a twentieth of a shorter time."""
@@ -71,8 +71,8 @@ class Function:
     async def _opened(self, stack: AsyncExitStack) -> Engine:
         settings = load_settings()
         configure_log(settings)
-        clock = SystemClock()
         world = await stack.enter_async_context(open_world(settings))
+        clock = world.clock
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.migrate(new_owner()))
         return Engine(settings, outside, LogObserver(), record_log(settings))

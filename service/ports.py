@@ -43,7 +43,10 @@ class Clock(Protocol):
     """Time that a test can move."""
 
     def now(self) -> float:
-        """Wall clock, seconds since the epoch."""
+        """Seconds since the epoch, by AWS's clock as far as it is known."""
+
+    def offset(self) -> float | None:
+        """AWS's time less this machine's wall clock; None while it is unknown."""
 
     def monotonic(self) -> float:
         """Seconds that never jump."""

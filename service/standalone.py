@@ -12,15 +12,15 @@ from service.operations.pipeline import Pipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from service.standalone_snapshot import snapshot_standalone
-from service.world import SystemClock, at_start, new_owner, open_world
+from service.world import at_start, new_owner, open_world
 
 
 async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], None]) -> Snapshot:
     """Raises ConfigurationError, HaltError, ConflictError."""
     owner, observer = new_owner(), LogObserver()
     async with open_world(settings) as world:
-        outside = await at_start(SystemClock(), world.look)
-        await at_start(SystemClock(), lambda: world.prepare(owner))
+        outside = await at_start(world.clock, world.look)
+        await at_start(world.clock, lambda: world.prepare(owner))
         pipeline = Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=observer)
         snapshots = Snapshots(pipeline=pipeline, adapters=outside.adapters, observer=observer)
         return await snapshot_standalone(pipeline, snapshots, on_progress)
@@ -37,9 +37,9 @@ async def take_verification(
     """Raises ConfigurationError, HaltError, ConflictError, LeaseLostError."""
     owner = new_owner()
     async with open_world(settings) as world:
-        outside = await at_start(SystemClock(), world.look)
+        outside = await at_start(world.clock, world.look)
         if repair:  # its lease is in the control table; a mere look needs none
-            await at_start(SystemClock(), lambda: world.prepare(owner))
+            await at_start(world.clock, lambda: world.prepare(owner))
         return await verify_standalone(
             outside.adapters,
             settings,
@@ -56,10 +56,10 @@ async def take_verification(
 async def take_migrations(settings: Settings) -> list[Migration]:
     """What was done. Raises ConfigurationError, HaltError."""
     async with open_world(settings) as world:
-        return await at_start(SystemClock(), lambda: world.migrate(new_owner()))
+        return await at_start(world.clock, lambda: world.migrate(new_owner()))
 
 
 async def pending_migrations(settings: Settings) -> list[Migration]:
     """What `take_migrations` would do; changes nothing. Raises ConfigurationError, HaltError."""
     async with open_world(settings) as world:
-        return await at_start(SystemClock(), lambda: plan(world.schema_store()))
+        return await at_start(world.clock, lambda: plan(world.schema_store()))

@@ -9,12 +9,14 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from service.aws.clients import Connections, open_connections
 from service.aws.control_store import DynamoControlStore
 from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
 from service.aws.schema_store import DynamoSchemaStore
+from service.aws.server_time import ServerTime, ServerTimes
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import create_table_like
 from service.aws.tables import DynamoTable, describe_table
@@ -24,6 +26,7 @@ from service.log_records import LoggedStreams, record_log
 from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription
 from service.operations.pipeline import Outside
+from service.operations.report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.lease import MARGIN
@@ -35,12 +38,22 @@ MAX_REQUEST_SECONDS = 5.0
 START_SECONDS = 30.0
 """As long as a start goes on asking: with one answer in ten lost, a step of twenty requests is done well before."""
 
+MAX_REFUSED_SIGNATURES = 2
+"""Either side's first answer may be needed to tell the time."""
+# The common errors of the API reference, and what SigV4 answers to a time that is too far off ("Signature expired",
+# "Signature not yet current").
+SIGNATURE_CAUSES = frozenset({
+    "InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+})  # fmt: skip
+
 
 class SystemClock:
-    """Implements ports.Clock."""
+    """Implements ports.Clock: its time is AWS's, as far as an answer has told it."""
 
-    def now(self) -> float:
-        return time.time()
+    def __init__(self, times: ServerTimes | None = None) -> None:
+        self._times = times or ServerTimes(ServerTime())
+        self.now = self._times.now
+        self.offset = self._times.offset
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -61,6 +74,10 @@ class World:
         self._settings = settings
         self._connections = connections
         self._clock = clock
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
 
     async def look(self) -> Outside:
         """Describe and check both tables, and make the adapters. Raises ConfigurationError, HaltError, RetryableError.
@@ -132,7 +149,7 @@ class World:
 async def open_world(settings: Settings) -> AsyncIterator[World]:
     """The connections that the settings name, until the block ends."""
     async with open_connections(settings, request_timeout(settings)) as connections:
-        yield World(settings, connections, SystemClock())
+        yield World(settings, connections, SystemClock(connections.times))
 
 
 def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappings]:
@@ -148,16 +165,29 @@ async def at_start(clock: Clock, step: Callable[[], Awaitable[Answer]]) -> Answe
     """
     backoff = Backoff(clock, first_seconds=0.1, max_seconds=1.0)
     give_up_at = clock.monotonic() + START_SECONDS
+    refused_signatures = 0
     while True:
         try:
             return await step()
         except RefusedError as error:
-            raise HaltError(str(error)) from error
+            if error.cause not in SIGNATURE_CAUSES or refused_signatures == MAX_REFUSED_SIGNATURES:
+                raise HaltError(f"{error}{_clock_text(clock)}") from error
+            refused_signatures += 1  # its answer told the service's time: the next request is signed at that
         except RetryableError as error:
             wait_seconds = backoff.next_seconds()
             if clock.monotonic() + wait_seconds > give_up_at:
                 raise HaltError(f"{error} (tried {backoff.attempts} times)") from error
-        await clock.sleep(wait_seconds)
+            await clock.sleep(wait_seconds)
+
+
+def _clock_text(clock: Clock) -> str:
+    """What a refused start says of a clock that is off."""
+    offset = clock.offset()
+    if offset is None or abs(offset) < WARN_OF_CLOCK_SECONDS:
+        return ""
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    ours = now - timedelta(seconds=offset)
+    return f"; this machine's clock shows {ours:%Y-%m-%d %H:%M:%S} UTC, AWS's {now:%Y-%m-%d %H:%M:%S}: set it (NTP)"
 
 
 def new_owner() -> str:

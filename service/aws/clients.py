@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aioboto3
@@ -21,8 +22,10 @@ from botocore.exceptions import BotoCoreError
 from service.aws.answers import watch
 from service.aws.http import CONNECT_SECONDS, AiohttpEndpoint, Http, http_session, proxy_of, tls_context
 from service.aws.http_direct import DirectEndpoint
+from service.aws.server_time import ServerTime, ServerTimes
 from service.aws.sessions import open_session
 from service.aws.signing import Signer
+from service.aws.signing_time import keep_time
 from service.aws.wire import STREAMS, TABLES, Wire
 from service.config import PREFIX, Settings
 from service.errors import ConfigurationError
@@ -40,6 +43,7 @@ class Connection:
     client: Any
     """An aioboto3 client."""
     wire: Wire
+    time: ServerTime
 
     @property
     def region(self) -> str:
@@ -54,6 +58,7 @@ class Connections:
     source: Connection
     streams: Connection
     replica: Connection
+    times: ServerTimes
 
 
 @asynccontextmanager
@@ -69,17 +74,22 @@ async def open_connections(settings: Settings, request_timeout_seconds: float = 
         retries={"total_max_attempts": 1},
         max_pool_connections=_MAX_SDK_CONNECTIONS,
     )
+    stream, table, copy = ServerTime(), ServerTime(), ServerTime()
+    times = ServerTimes(stream, table, copy)
     async with AsyncExitStack() as stack:
-        opening = _Opening(config, stack, await stack.enter_async_context(http_session()), request_timeout_seconds)
+        http = await stack.enter_async_context(http_session())
+        opening = _Opening(config, stack, http, request_timeout_seconds, times)
         source = await _session(settings, "source", config)
         replica = await _session(settings, "replica", config)
         # Both sides speak to the same services, whose descriptions are parsed once so: 10 MiB less.
         replica.register_component("data_loader", source.get_component("data_loader"))
         source_url = settings.source_endpoint_url
+        streams_url = settings.streams_endpoint_url or source_url
         yield Connections(
-            source=await opening.connection(source, "dynamodb", source_url),
-            streams=await opening.connection(source, "dynamodbstreams", settings.streams_endpoint_url or source_url),
-            replica=await opening.connection(replica, "dynamodb", settings.replica_endpoint_url),
+            source=await opening.connection(source, "dynamodb", source_url, table),
+            streams=await opening.connection(source, "dynamodbstreams", streams_url, stream),
+            replica=await opening.connection(replica, "dynamodb", settings.replica_endpoint_url, copy),
+            times=times,
         )
 
 
@@ -96,8 +106,11 @@ class _Opening:
     stack: AsyncExitStack
     http: aiohttp.ClientSession
     request_timeout_seconds: float
+    times: ServerTimes
 
-    async def connection(self, session: AioSession, service: str, endpoint_url: str | None) -> Connection:
+    async def connection(
+        self, session: AioSession, service: str, endpoint_url: str | None, time: ServerTime
+    ) -> Connection:
         try:
             client = await self.stack.enter_async_context(
                 aioboto3.Session(botocore_session=session).client(
@@ -107,6 +120,8 @@ class _Opening:
         except (BotoCoreError, ValueError) as error:  # ValueError: "Invalid endpoint: …"
             raise ConfigurationError(f"no client for {service} can be made: {error}") from error
         watch(client)
+        now = partial(self.times.at, time)
+        keep_time(client, time, now)
         # Requests go to the endpoint's path with a slash at its end, as botocore sends and signs them.
         url = client.meta.endpoint_url.rstrip("/") + "/"
         tls = tls_context(session.get_config_variable("ca_bundle"))
@@ -114,7 +129,8 @@ class _Opening:
         credentials = await session.get_credentials()
         assert credentials is not None  # open_session found some
         signer = Signer(url, client.meta.region_name)
-        return Connection(client, Wire(endpoint, signer, credentials, _SERVICES[service]))
+        wire = Wire(endpoint, signer, credentials, _SERVICES[service], time, now)
+        return Connection(client, wire, time)
 
     def _endpoint(self, url: str, tls: ssl.SSLContext) -> Http:
         if proxy_of(url):

@@ -101,6 +101,7 @@ _REFUSED = {
     "IncompleteSignatureException": _SIGNATURE,
     "InvalidSignatureException": _SIGNATURE,
     "RequestExpired": _SIGNATURE,
+    "RequestTimeTooSkewed": _SIGNATURE,
     "SignatureDoesNotMatch": _SIGNATURE,
     "ResourceInUseException": "wait until the table is active",
     "ResourceNotFoundException": _MISSING,

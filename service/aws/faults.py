@@ -41,6 +41,14 @@ def fault_of_answer(call: Call, status: int, body: bytes) -> DynamirrorError:
     return fault(call, answer.type.rpartition("#")[2], answer.message or answer.Message or "", status, item)
 
 
+def has_code(body: bytes) -> bool:
+    """Whether an error is DynamoDB's own: those have a code."""
+    try:
+        return bool(_BODY.decode(body).type)
+    except ValueError:
+        return False
+
+
 def not_sent(call: Call, reason: str, cause: str) -> UnavailableError:
     """The request never reached the service."""
     return UnavailableError(sentence(call, cause, reason), cause)

@@ -44,6 +44,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     checksum: str | None = None
     """The header x-amz-crc32: the body's CRC-32 in decimal, where the service sent one."""
+    date: str | None = None
 
 
 class Http(Protocol):
@@ -86,7 +87,12 @@ class AiohttpEndpoint:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, await response.read(), response.headers.get(CHECKSUM_HEADER))
+                return Answer(
+                    response.status,
+                    await response.read(),
+                    response.headers.get(CHECKSUM_HEADER),
+                    response.headers.get("date"),
+                )
         except (
             aiohttp.ClientConnectorError,  # refused, no route, no such host, TLS, or no proxy
             aiohttp.ClientHttpProxyError,

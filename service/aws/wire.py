@@ -20,13 +20,15 @@ from service.aws.faults import (
     UNREADABLE,
     answer_lost,
     fault_of_answer,
+    has_code,
     not_sent,
     stays_expired,
     translate,
 )
-from service.aws.http import AnswerLostError, Http, NotSentError
+from service.aws.http import Answer, AnswerLostError, Http, NotSentError
+from service.aws.server_time import ServerTime
 from service.aws.signing import Signer
-from service.errors import RefusedError
+from service.errors import DynamirrorError, RefusedError
 
 # botocore, dynamodb 2012-08-10 and dynamodbstreams 2012-08-10: metadata.targetPrefix
 TABLES = "DynamoDB_20120810"
@@ -51,12 +53,15 @@ class Wire:
         signer: Signer,
         credentials: Credentials,
         service: str = TABLES,
+        endpoint: ServerTime | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`endpoint` learns the time by the answers; `now` tells it, for the signatures."""
         self._http = http
         self._signer = signer
         self._credentials = credentials
         self._service = service
+        self._endpoint = endpoint or ServerTime()
         self._now = now
 
     async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
@@ -64,13 +69,26 @@ class Wire:
 
         Raises what service.aws.faults makes of anything else; a write may have happened then.
         """
+        sent = self._endpoint.steady()
         answer = await self._answer(call, body)
+        if answer.status != 200:
+            raise self._fault(call, answer, sent)
         try:
-            return read(answer)
+            understood = read(answer.body)
         except ValueError as error:
             raise answer_lost(call, "the answer can't be read", "Malformed") from error
+        self._endpoint.heard(answer.date, sent)
+        return understood
 
-    async def _answer(self, call: Call, body: bytes) -> bytes:
+    def _fault(self, call: Call, answer: Answer, sent: float) -> DynamirrorError:
+        if answer.status < 400:  # a redirect, for example: the services send none
+            return answer_lost(call, f"HTTP status {answer.status}, which the service never sends", "Foreign")
+        if has_code(answer.body):
+            self._endpoint.heard(answer.date, sent)
+        return fault_of_answer(call, answer.status, answer.body)
+
+    async def _answer(self, call: Call, body: bytes) -> Answer:
+        """Whole, as far as its checksum tells."""
         credentials = await self._frozen_credentials(call)
         headers = self._signer.headers(f"{self._service}.{call.operation}", body, credentials, self._now())
         try:
@@ -81,14 +99,10 @@ class Wire:
             raise answer_lost(call, str(error), "AnswerLost") from error
         if not is_whole(answer.body, answer.checksum):
             raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
-        if answer.status == 200:
-            return answer.body
-        if answer.status < 400:  # a redirect, for example: the services send none
-            raise answer_lost(call, f"HTTP status {answer.status}, which the service never sends", "Foreign")
-        raise fault_of_answer(call, answer.status, answer.body)
+        return answer
 
     async def _frozen_credentials(self, call: Call) -> ReadOnlyCredentials:
-        asked_at = self._now()
+        asked_at = self._endpoint.steady()
         try:
             credentials = await self._credentials.get_frozen_credentials()
         except SDK_ERRORS as error:  # of STS, for example; the call itself is not in doubt
@@ -100,7 +114,7 @@ class Wire:
             if not stays_expired(error):
                 raise
             raise RefusedError(f"{call.operation} on {call.resource} can't be signed: {error}", "Expired") from error
-        if call.is_write and self._now() - asked_at > _LONGEST_WRITE_DELAY_SECONDS:
+        if call.is_write and self._endpoint.steady() - asked_at > _LONGEST_WRITE_DELAY_SECONDS:
             # The caller made sure that it may write, then: the time that a refresh takes must not add to a request's.
             raise not_sent(call, "refreshing the credentials took too long; it is done now", "CredentialRefresh")
         return credentials

@@ -32,6 +32,8 @@ from service.table_names import table_name, table_region
 RETENTION_HOURS = 24
 """DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
 WARN_AFTER_HOURS = 18
+WARN_OF_CLOCK_SECONDS = 30.0
+"""A signature's time may be five minutes off (IAM User Guide, "Create a signed AWS API request"): well before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Report:
             version=self._version,
             started_at=moment(self._started_at),
             now=moment(now),
+            clock_offset_seconds=None if (offset := self._clock.offset()) is None else round(offset, 3),
         )
 
     def reason(self) -> str | None:
@@ -186,6 +189,12 @@ class Report:
             found += self._pipeline.replicator.requests.refused_reads.values()
         if self._totals.is_throttled:
             found.append("the replica throttles: its capacity is below what the stream brings; raise it, or wait")
+        offset = self._clock.offset()
+        if offset is not None and abs(offset) >= WARN_OF_CLOCK_SECONDS:
+            found.append(
+                f"this machine's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} AWS's: set it "
+                "(NTP); times are told by AWS's clock meanwhile"
+            )
         if lag is not None and lag.seconds > WARN_AFTER_HOURS * 3600:
             hours = lag.seconds / 3600
             paused = ", and the pipeline is paused: resume it" if self._pipeline.state is PipelineState.PAUSED else ""

@@ -142,4 +142,9 @@ class Status(Document):
     warnings: list[str] = Field(description="Sentences for a person.")
     version: str = Field(description="Of dynamirror.", examples=["0.1.0"])
     started_at: Instant = Field(description="When this process started.", examples=["2026-11-23T10:00:00Z"])
-    now: Instant = Field(description="When this document was made.", examples=["2026-11-23T10:15:00Z"])
+    now: Instant = Field(description="When this document was made, by AWS's clock.", examples=["2026-11-23T10:15:00Z"])
+    clock_offset_seconds: float | None = Field(
+        default=None,
+        description="AWS's time less this machine's; null until an answer has told it. All times are AWS's.",
+        examples=[0.0],
+    )

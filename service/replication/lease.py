@@ -16,8 +16,6 @@ from service.telemetry import LeaseAcquired, LeaseLost, LeaseReleased, Observer,
 
 MARGIN = 0.25
 """Of the lease time: trust ends that much before another may take over. Requests to the replica time out within it."""
-CLOCKS_DIFFER_SECONDS = 60.0
-"""Two processes' wall clocks are taken to differ by less than that."""
 RENEWALS_PER_LEASE = 5
 LOOKS_PER_LEASE = 10
 """How often a standby looks at the lease of the active process."""
@@ -53,8 +51,8 @@ class LeaseHolder:
     async def stand_by(self) -> LeaseRecord | None:
         """Wait until the lease is ours; returns the former owner's, None if there never was one.
 
-        A lease is taken when it was released, when its owner did not renew it for its whole time while we watched, or
-        when by its owner's own clock it ran out longer ago than clocks differ.
+        A lease is taken when it was released, or when its owner did not renew it for its whole time while we watched:
+        by the renewals that we saw and our monotonic clock, whatever the wall clocks of the two show.
         """
         watched: LeaseRecord | None = None
         watched_since = 0.0
@@ -79,8 +77,7 @@ class LeaseHolder:
     def _is_free(self, seen: LeaseRecord | None, watched_seconds: float) -> bool:
         if seen is None or seen.is_released or not seen.generation:
             return True
-        long_ago = seen.renewed_at + 2 * seen.lease_seconds + CLOCKS_DIFFER_SECONDS
-        return watched_seconds >= seen.lease_seconds or self._clock.now() > long_ago
+        return watched_seconds >= seen.lease_seconds
 
     def _look_again_seconds(self, watched: LeaseRecord | None, watched_since: float) -> float:
         seconds = self._lease_seconds / LOOKS_PER_LEASE

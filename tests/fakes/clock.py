@@ -143,10 +143,14 @@ class FakeClock:
 
     def __init__(self, skew: float = 0.0) -> None:
         self._skew = skew
+        self.known_offset: float | None = None
         self._elapsed = 0.0
 
     def now(self) -> float:
         return EPOCH + self._skew + self.monotonic() - _START
+
+    def offset(self) -> float | None:
+        return self.known_offset
 
     def monotonic(self) -> float:
         """The running loop's time; outside of any loop, where it stood last."""
@@ -181,6 +185,9 @@ class ManualClock:
 
     def now(self) -> float:
         return EPOCH + self._elapsed
+
+    def offset(self) -> float | None:
+        return None
 
     def monotonic(self) -> float:
         return _START + self._elapsed

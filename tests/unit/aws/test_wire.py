@@ -1,16 +1,19 @@
 """service.aws.wire on a scripted HTTP."""
 
 import asyncio
+import contextlib
 import zlib
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
+from service.aws.answers import read_one_item_answer
 from service.aws.error_codes import Call
 from service.aws.http import Answer, AnswerLostError, NotSentError
+from service.aws.server_time import ServerTime
 from service.aws.signing import Signer
 from service.aws.wire import STREAMS, Wire
-from service.errors import AmbiguousError, RefusedError, ThrottledError, UnavailableError
+from service.errors import AmbiguousError, DynamirrorError, RefusedError, ThrottledError, UnavailableError
 from tests.unit.aws.scripted import ScriptedHttp, StaticCredentials, wire_on
 
 PUT = Call("PutItem", "the replica table orders", carries_change=True)
@@ -95,7 +98,7 @@ class SlowCredentials:
 async def test_a_refresh_of_credentials_does_not_make_a_write_late():
     credentials = SlowCredentials()
     http = ScriptedHttp(b"{}", b"{}")
-    wire = Wire(http, Signer("http://h/", "us-west-2"), credentials, now=lambda: credentials.time)
+    wire = Wire(http, Signer("http://h/", "us-west-2"), credentials, endpoint=ServerTime(lambda: credentials.time))
 
     with pytest.raises(UnavailableError):
         await wire.ask(PUT, b"", bytes)
@@ -137,3 +140,46 @@ async def test_credentials_that_come_garbled_leave_no_write_in_doubt():
 
     with pytest.raises(UnavailableError, match="credentials"):
         await wire.ask(PUT, b"", bytes)
+
+
+WRONG = "Fri, 27 Nov 2026 11:12:58 GMT"
+REFUSED = b'{"__type":"x#InvalidSignatureException","message":"Signature expired"}'
+
+
+async def dated(answer: Answer) -> ServerTime:
+    endpoint = ServerTime()
+    signer, credentials = Signer("http://h/", "us-west-2"), StaticCredentials()
+    wire = Wire(ScriptedHttp(answer), signer, credentials, endpoint=endpoint)
+    with contextlib.suppress(DynamirrorError):
+        await wire.ask(PUT, b"", read_one_item_answer)
+    return endpoint
+
+
+async def test_each_answer_of_the_service_tells_its_time_a_refusal_too():
+    for answer in (Answer(200, b"{}", date=WRONG), Answer(400, REFUSED, date=WRONG.lower())):
+        endpoint = await dated(answer)
+        assert abs(endpoint.steady() + endpoint.ahead - 1795777978) < 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, b"<html>", date=WRONG),
+        Answer(200, b"{}", "1", date=WRONG),
+        Answer(302, b"{}", date=WRONG),
+        Answer(400, b"<html>", date=WRONG),
+        Answer(503, b"", date=WRONG),
+        Answer(200, b"{}"),
+    ],
+)
+async def test_an_answer_that_is_not_the_services_tells_no_time(answer):
+    assert (await dated(answer)).ahead is None
+
+
+async def test_a_request_is_signed_at_the_time_that_the_service_tells():
+    http = ScriptedHttp(b"{}")
+    wire = Wire(http, Signer("http://h/", "us-west-2"), StaticCredentials(), now=lambda: 1795777978.7)
+
+    await wire.ask(GET, b"", bytes)
+
+    assert http.requests[0][1]["X-Amz-Date"] == "20261127T111258Z"
