@@ -10,7 +10,7 @@ import asyncio
 import enum
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -185,6 +185,8 @@ class Connection:
     calls: int = 0
     made: list[str] = field(default_factory=list)
     is_dead: bool = False
+    on_answer: Callable[[float], None] = lambda sent: None
+    """Told of each answer that arrives, and when it was asked for."""
     _crash_at: int | None = None
     _crash_moment: Moment = Moment.BEFORE
 
@@ -204,6 +206,7 @@ class Connection:
         self.check_alive()
         self.calls += 1
         self.made.append(f"{name}.{method}")
+        sent = self.clock.monotonic()
         fault = self._fault_of_this_call(name, method)
         effect = getattr(port, method)
         if fault is not None and fault.moment is Moment.LATE:
@@ -223,6 +226,7 @@ class Connection:
             self._end(fault)
             raise
         self._end(fault)
+        self.on_answer(sent)
         return answer
 
     def _end(self, fault: Fault | None) -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from email.utils import formatdate
 from typing import Any
 
+from service.aws.server_time import ServerTime, ServerTimes
 from service.model import KeyAttribute, ViewType
 from service.ports import Adapters, Clock, ControlStore, ReplicaTable, SchemaStore, Streams, Table
 from tests.fakes.clock import FakeClock, Jitter
@@ -51,6 +53,8 @@ class World:
         self.replica = FakeReplica(self.clock, keys, sequence_attribute=sequence_attribute, seed=seed, jitter=jitter)
         self.control = FakeControlTable()
         self.schema = FakeSchemaStore.migrated()
+        self.dates_answers = False
+        """Its answers have a `Date`, as a service's have, and a process tells the time by them."""
 
     def process(self, pipeline: str = "source--replica", *, skew: float = 0.0) -> Process:
         """A fresh set of ports, as a process that starts now would have; its stream is the source's present one."""
@@ -62,7 +66,11 @@ class Process:
 
     def __init__(self, world: World, pipeline: str, skew: float) -> None:
         self.connection = Connection(world.clock, world.plan)
-        self.clock: Clock = _ProcessClock(self.connection, skew)
+        self.clock: Clock = (
+            _DatedClock(self.connection, skew, world.clock)
+            if world.dates_answers
+            else _ProcessClock(self.connection, skew)
+        )
         self.streams: Streams = self.connection.to(world.source.stream, "streams")
         self.source: Table = self.connection.to(world.source, "source")
         self.replica: ReplicaTable = self.connection.to(world.replica, "replica")
@@ -111,6 +119,27 @@ class _ProcessClock(FakeClock):
         self._connection.check_alive()
         await super().sleep(seconds)
         self._connection.check_alive()
+
+
+class _DatedClock(_ProcessClock):
+    """The service's own clock behind a wall clock that may be wrong: set right by the dates of the answers."""
+
+    def __init__(self, connection: Connection, skew: float, aws: FakeClock) -> None:
+        super().__init__(connection, skew)
+        self._aws = aws
+        self._endpoint = ServerTime(self.monotonic, super().now)
+        self._times = ServerTimes(self._endpoint)
+        connection.on_answer = self._hear
+        self._hear(self.monotonic())  # a process has described its tables before anything else
+
+    def _hear(self, sent: float) -> None:
+        self._endpoint.heard(formatdate(int(self._aws.now()), usegmt=True), sent)
+
+    def now(self) -> float:
+        return self._times.now()
+
+    def offset(self) -> float | None:
+        return self._times.offset()
 
 
 __all__ = ["Crash", "Process", "World"]

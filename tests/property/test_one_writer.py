@@ -11,7 +11,7 @@ from tests.fakes.clock import run_virtual
 from tests.property.histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
 from tests.property.stage import Stage
 
-# Up to a minute apart: see CLOCKS_DIFFER_SECONDS in service.replication.lease.
+# Up to a minute apart: what the guard's margin allows for where no answer has told the time (guard_window).
 skews = st.tuples(*[st.floats(-25, 25)] * 3)
 
 

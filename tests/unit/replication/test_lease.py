@@ -54,7 +54,7 @@ async def test_of_two_processes_one_takes_the_lease_and_the_other_stands_by_e64(
         task.cancel()
 
 
-@pytest.mark.parametrize("skew", [-50.0, 0.0, 50.0])
+@pytest.mark.parametrize("skew", [-86400.0, -50.0, 0.0, 50.0, 3600.0, 86400.0])
 async def test_a_lease_that_stands_still_for_its_whole_time_is_taken_whatever_the_clocks_show(skew):
     rivals = Rivals()
     first, _ = rivals.holder("a")
@@ -69,6 +69,32 @@ async def test_a_lease_that_stands_still_for_its_whole_time_is_taken_whatever_th
     assert second.lease.generation == former.generation + 1
     with pytest.raises(LeaseLostError):
         first.check_trust()
+
+
+@pytest.mark.parametrize("skew", [-86400.0, -3600.0, 3600.0, 86400.0])
+async def test_a_living_lease_is_not_taken_however_far_apart_the_clocks_are(skew):
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()
+    keeping = asyncio.create_task(first.keep())
+    second, _ = rivals.holder("b", skew=skew)
+    standing = asyncio.create_task(second.stand_by())
+    for _ in range(20):
+        await asyncio.sleep(5)
+        first.check_trust()
+        assert second.lease is None
+    keeping.cancel()
+    standing.cancel()
+
+
+async def test_a_lease_is_watched_for_the_time_that_its_owner_gave_it():
+    rivals = Rivals()
+    first, store = rivals.holder("a")
+    await store.acquire_lease("a", None, 5 * LEASE, rivals.clock.now() - 86400)
+    second, _ = rivals.holder("b")
+    start = rivals.clock.monotonic()
+    await second.stand_by()
+    assert 5 * LEASE <= rivals.clock.monotonic() - start < 6 * LEASE
 
 
 async def test_trust_ends_before_another_may_take_over_and_counts_from_the_start_of_the_renewal_e63():
