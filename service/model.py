@@ -205,8 +205,9 @@ class StartAt(enum.StrEnum):
 class Position:
     """From where a shard is read: after a sequence number, or from a start.
 
-    `after` wins. `start` LATEST means: changes created at or after `since` (seconds since the epoch), so that a
-    position without a sequence number survives an expired iterator and a restart (E6).
+    `after` wins; `since` is when its record was created then, in seconds since the epoch, 0.0 where that is not known.
+    `start` LATEST means: changes created at or after `since`, so that a position without a sequence number survives an
+    expired iterator and a restart (E6).
     """
 
     after: SequenceNumber | None = None

@@ -29,6 +29,8 @@ class ShardProgress:
     is_ended: bool = False
     """Read to its end: no further change will come."""
     read_through: SequenceNumber | None = None
+    last_created_at: float = 0.0
+    """When the change at `read_through` was created (seconds since the epoch)."""
     order: deque[SequenceNumber] = field(default_factory=deque)
     unsettled: dict[SequenceNumber, float] = field(default_factory=dict)
     """What is not settled, and when it was created at the source (seconds since the epoch)."""
@@ -42,7 +44,7 @@ class ShardProgress:
         sequences = [change.sequence for change in changes]
         self.order.extend(sequences)
         self.unsettled.update(zip(sequences, [change.created_at for change in changes], strict=True))
-        self.read_through = changes[-1].sequence
+        self.read_through, self.last_created_at = changes[-1].sequence, changes[-1].created_at
         self.records_read += len(changes)
 
     def advance(self) -> None:
@@ -52,7 +54,7 @@ class ShardProgress:
         while order and order[0] not in unsettled:
             last = order.popleft()
         if last is not None:
-            self.position = Position(after=last)
+            self.position = Position(after=last, since=self.last_created_at if last == self.read_through else 0.0)
 
     @property
     def is_closed(self) -> bool:

@@ -194,12 +194,20 @@ class ShardReader:
     def _is_fresh(self) -> bool:
         """The shard was read up to a moment so recent that nothing made since can have been trimmed.
 
-        What is trimmed then was read: the record of the position is merely the last of a quiet shard.
+        What is trimmed then was read: the record of the position is merely the last of a quiet shard, and it is as old
+        as what is trimmed.
         """
         unread_since = self._unread_since
+        if self.position.after is not None and not self._was_trimmed_since(self._position_created_at):
+            return False
         if unread_since is None:
             return self.position.after is None and not self._was_trimmed_since(self.started_at)
         return not self._was_trimmed_since(unread_since)
+
+    @property
+    def _position_created_at(self) -> float:
+        """When the last record that was read was created; the present where nobody knows."""
+        return self._last_created_at or self.position.since or self._clock.now()
 
     def _stored_position(self) -> Position:
         """What a new iterator is asked for: never LATEST again, which would skip what came meanwhile."""

@@ -74,7 +74,7 @@ async def test_an_older_process_that_gets_the_lease_of_a_newer_table_gives_it_ba
         older = await Service(world).open()
         await until(lambda: older.pipeline.state is PipelineState.STANDBY)
         world.schema.note(NEWER)
-        before = saved(world)
+    before = saved(world)
     with pytest.raises(SchemaError, match="upgrade dynamirror"):
         async with asyncio.timeout(60):
             await older.running

@@ -270,7 +270,7 @@ async def test_a_last_record_that_was_trimmed_after_a_long_silence_is_no_loss_if
     (second,) = shelf.write("2")
     shelf.stream.trim(shelf.shard.shard_id, SequenceNumber(first + 1))
     await shelf.world.clock.sleep(2 * 3600)
-    position = Position(after=SequenceNumber(first))
+    position = Position(after=SequenceNumber(first), since=up_to - 30 * 3600)
     old = shelf.reader(position)
     with pytest.raises(TrimmedError):
         await read(old)
@@ -284,3 +284,23 @@ async def test_a_last_record_that_was_trimmed_after_a_long_silence_is_no_loss_if
         surely_up_to=up_to,
     )
     assert await read(reader, pages=2) == [second]
+
+
+async def test_a_position_that_is_called_trimmed_although_its_record_is_young_is_a_loss():
+    shelf = Shelf()
+    (first,) = shelf.write("1")
+    up_to = shelf.world.clock.now()
+    shelf.write("2")
+    shelf.stream.trim(shelf.shard.shard_id)
+    for since in (up_to, 0.0):
+        reader = ShardReader(
+            shelf.shard,
+            Position(after=SequenceNumber(first), since=since),
+            shelf.process.streams,
+            shelf.world.clock,
+            poll_seconds=0.25,
+            limit=10,
+            surely_up_to=up_to,
+        )
+        with pytest.raises(TrimmedError):
+            await read(reader)
