@@ -4,6 +4,7 @@ The flow, and who promises what:
 
     source table ── DynamoDB Stream
                         │   replication.readers      finds the shards; parents before children (I1)
+                        │   replication.lineage      what lists and checkpoints tell; one list proves nothing (I1, I2)
                         │   replication.shard_reader one shard, in order, nothing twice
                         ▼
                     replication.change_queue         bounded in records and bytes; full, it stops the readers (I4)
@@ -14,11 +15,14 @@ The flow, and who promises what:
                         │   replication.shape        what an item looks like; bytes stay bytes (I6)
                         │   replication.transforming the user's transform, beside the event loop
                         │   replication.guard        never back (I3)
+                        │   replication.doubts       writes that were given up and may come late (I3)
+                        │   replication.second_looks … looked at again, and mended
                         │   replication.look_ahead   both tables looked at for a batch, where Lambda replicates (I3)
                         │   replication.copier       a scan's items beside the stream (I3)
                         │   replication.gate         pause, trust in the lease, pressure
                         ▼
                     replica table
+                        │   replication.replica_watch  it still is the table that was written (I6)
                         ▼ settled
                     replication.progress             only the unbroken run from the front counts (I2)
                         ▼
