@@ -33,6 +33,12 @@ async def world_of_former_settings(count: int = 6) -> World:
     return world
 
 
+def many(world: World) -> None:
+    """Items whose snapshot takes a while, and saves its place on the way."""
+    world.source.preset(*[item(number, **SECRET) for number in range(600)])
+    world.source.page_bytes = 500
+
+
 def secrets(world: World) -> int:
     held = [world.replica.item(key(number)) for number in range(600)]
     return sum("secret" in one for one in held if one is not None)
@@ -125,7 +131,7 @@ async def test_a_verification_by_a_process_of_its_own_mends_it_too(sample):
 
 async def test_a_snapshot_that_began_under_the_former_settings_does_not_count():
     world = World()
-    world.source.preset(*[item(number, **SECRET) for number in range(600)])
+    many(world)
     slow = {"start_at": "snapshot", "max_writes_per_second": 20.0}
     former = await SnapshottingService(world, **slow).open()
     await until(lambda: len(world.replica.items) > 100)
@@ -140,7 +146,7 @@ async def test_a_snapshot_that_began_under_the_former_settings_does_not_count():
 
 async def test_a_snapshot_that_other_settings_have_run_for_a_while_does_not_count():
     world = World()
-    world.source.preset(*[item(number, **SECRET) for number in range(600)])
+    many(world)
     slow = {"start_at": "snapshot", "max_writes_per_second": 20.0}
     for settings, copied in ((PRESENT, 100), ({}, 300)):
         service = await SnapshottingService(world, **slow, **settings).open()
@@ -154,7 +160,7 @@ async def test_a_snapshot_that_other_settings_have_run_for_a_while_does_not_coun
 
 async def test_a_snapshot_that_goes_on_under_the_same_settings_counts():
     world = await world_of_former_settings()
-    world.source.preset(*[item(number, **SECRET) for number in range(600)])
+    many(world)
     slow = {"max_writes_per_second": 20.0, **PRESENT}
     first = await SnapshottingService(world, **slow).open()
     await first.flow()
@@ -177,4 +183,34 @@ async def test_a_heal_is_a_snapshot_under_the_present_settings():
     async with SnapshottingService(world, on_gap="snapshot", **PRESENT) as service:
         await until_healed(service)
         assert TOPIC not in service.totals.warnings
+    assert not await warned(world, **PRESENT)
+
+
+@pytest.mark.parametrize(("begun_under", "counts"), [({}, False), (PRESENT, True)], ids=["former", "present"])
+async def test_a_repair_that_goes_on_counts_if_it_began_under_the_present_settings(begun_under, counts):
+    world = await world_of_former_settings()
+    slow = {"max_writes_per_second": 1.0}
+    for number in range(6):
+        world.replica.lose(key(number))  # so that there is something to mend, one by one
+    first = await SnapshottingService(world, **slow, **begun_under).open()
+    await first.until_caught_up()
+    await first.verifications.start(await first.flow(), repair=True)
+    await until(lambda: len(world.replica.items) > 2)
+    await first.die()
+
+    async with SnapshottingService(world, **slow, **PRESENT) as service:
+        await service.flow()
+        await until(lambda: service.report.last_verification is not None)
+        assert (TOPIC not in service.totals.warnings) == counts
+    assert await warned(world, **PRESENT) != counts
+
+
+async def test_the_warning_ends_no_sooner_than_the_mending_is_remembered():
+    """A crash right then does not bring it back."""
+    world = await world_of_former_settings()
+    service = await SnapshottingService(world, **PRESENT).open()
+    await service.until_caught_up()
+    await service.verifications.start(await service.flow(), repair=True)
+    await until(lambda: TOPIC not in service.totals.warnings)
+    await service.die()
     assert not await warned(world, **PRESENT)
