@@ -61,6 +61,8 @@ class PipelineRecord:
     """The one job that may be that snapshot: an older one scanned before these positions. None: saved before it was."""
     replica_id: str | None = None
     """`TableDescription.table_id` of the replica that was written; None: not known, and the present one is taken."""
+    shape_fingerprint: str | None = None
+    """The settings that shaped every item, see replication.fingerprint; None: not known, and the present are taken."""
 
 
 @dataclass(frozen=True, slots=True)

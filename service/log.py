@@ -29,6 +29,7 @@ from service.telemetry import (
     ShardStarted,
     StampKept,
     Warned,
+    WarningEnded,
     key_digest,
 )
 
@@ -80,7 +81,7 @@ class LogObserver:
         elif isinstance(event, PageRead | ChangesSettled | CheckpointSaved):
             if self._shows_counts:  # asked for once: these come all the time
                 _log_counts(event)
-        elif not isinstance(event, StampKept):  # its warning was the news
+        elif not isinstance(event, StampKept | WarningEnded):  # a warning was the news, or a job's end is
             _log_news(event)
         if self._streaks and self._monotonic() >= self._look_at:
             self._sum_up()

@@ -146,6 +146,13 @@ class Warned:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class WarningEnded:
+    """What was warned of is mended, or never was. May be repeated."""
+
+    topic: str
+
+
 Event = (
     PageRead
     | ChangesSettled
@@ -164,6 +171,7 @@ Event = (
     | Paused
     | JobChanged
     | Warned
+    | WarningEnded
 )
 
 

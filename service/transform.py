@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from service.errors import ConfigurationError
@@ -27,9 +29,25 @@ def load_transform(reference: str) -> Transform:
         module = importlib.import_module(module_name)
     except Exception as error:  # the user's code: whatever it raises, there is no transform
         raise ConfigurationError(f"the module {module_name!r} can't be imported: {error}") from error
+    _source(module)
     if not hasattr(module, function_name):
         raise ConfigurationError(f"the module {module_name!r} has no {function_name!r}")
     transform: Transform = getattr(module, function_name)
     if not callable(transform):
         raise ConfigurationError(f"{reference!r} is not a function")
     return transform
+
+
+def transform_source(reference: str) -> bytes:
+    """The text of the module's file as it was loaded; empty where it has none, such as in an archive."""
+    load_transform(reference)
+    return _source(sys.modules[reference.partition(":")[0]])
+
+
+@functools.cache
+def _source(module: ModuleType) -> bytes:
+    """Read once, with the import: a file that is replaced under a running process is not what runs."""
+    try:
+        return Path(module.__file__ or "").read_bytes()
+    except (AttributeError, OSError):
+        return b""

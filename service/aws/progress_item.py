@@ -84,6 +84,7 @@ class ProgressItem:
                 in_doubt=_keys_in_doubt(found["in_doubt"]["M"]) if "in_doubt" in found else None,
                 snapshot_id=optional_text_of(found, "snapshot_id"),
                 replica_id=optional_text_of(found, "replica_id"),
+                shape_fingerprint=optional_text_of(found, "shape_fingerprint"),
             )
 
     def _fenced_off(self, lease: Lease, failed: ItemDiffersError) -> LeaseLostError:
@@ -96,7 +97,11 @@ class ProgressItem:
 
 
 def _attributes(record: PipelineRecord) -> dict[str, Value]:
-    known = {"snapshot_id": record.snapshot_id, "replica_id": record.replica_id}
+    known = {
+        "snapshot_id": record.snapshot_id,
+        "replica_id": record.replica_id,
+        "shape_fingerprint": record.shape_fingerprint,
+    }
     attributes: dict[str, Value] = {
         **{name: text(value) for name, value in known.items() if value is not None},
         "stream_arn": text(record.stream_arn),

@@ -18,6 +18,7 @@ from service.errors import ChangeError, RetryableError
 from service.model import Image, ItemKey, ScanPage
 from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, Snapshot
+from service.operations.reshaping import note_reshaped
 from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters
 from service.replication.guard import Outcome
@@ -38,6 +39,8 @@ class Place:
         self.removes_extra: bool = saved.get("removes_extra", False)
         self.kept: int = saved.get("kept", 0)
         """Items that the source lacks and an archive keeps."""
+        self.shape_fingerprint: str | None = saved.get("shape_fingerprint")
+        """The settings under which the whole job runs, if it brings every item to their shape."""
         self._at: dict[str, str] = dict(saved.get("at", {}))
         self._finished: set[str] = set(saved.get("finished", ()))
 
@@ -46,6 +49,7 @@ class Place:
             "segments": self.segments,
             "removes_extra": self.removes_extra,
             "kept": self.kept,
+            "shape_fingerprint": self.shape_fingerprint,
             "at": self._at,
             "finished": sorted(self._finished),
         }
@@ -198,6 +202,7 @@ class SnapshotRun:
 
     async def _finish(self) -> None:
         """The job's end is saved before the pipeline stops asking for a snapshot: a crash between repeats the end."""
+        await note_reshaped(self._flow, self._place.shape_fingerprint, self._observer)
         self.job = self.shown(JobState.DONE)
         await self._flow.requests.read(lambda: self._log.save(self.job, self._place.saved()), "control")
         self._flow.checkpoints.snapshot_done()

@@ -11,9 +11,11 @@ from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, Snapshot
 from service.operations.pipeline import Pipeline
+from service.operations.reshaping import resumed
 from service.operations.snapshot import Place, SnapshotRun
 from service.operations.status import PipelineState
 from service.ports import Adapters
+from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
 from service.telemetry import JobChanged, Observer
 
@@ -72,7 +74,8 @@ class Snapshots:
             started_at=self._log.now(),
             items_estimated=estimated,
         )
-        place = Place({"removes_extra": removes_extra}).saved()
+        shape = shape_fingerprint(self._pipeline.settings)
+        place = Place({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
         await self._log.save(job, place)
         return job, place
 
@@ -115,7 +118,7 @@ class Snapshots:
     def _start(self, flow: Replicator, job: Snapshot, place: dict[str, Any]) -> None:
         run = SnapshotRun(
             job=job,
-            place=place,
+            place=resumed(place, self._pipeline.settings),
             log=self._log,
             flow=flow,
             adapters=self._pipeline.outside.adapters,

@@ -17,6 +17,7 @@ from service.errors import LeaseLostError, RetryableError
 from service.migrations import migrate
 from service.operations.console import ConflictError
 from service.ports import Clock, ControlStore, SchemaStore
+from service.replication.fingerprint import remembered
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import RENEWALS_PER_LEASE, LeaseHolder
 from service.replication.replicator import first_of
@@ -39,16 +40,19 @@ class SoleOwner:
         requests: Requests,
         clock: Clock,
         lease_seconds: float,
+        fingerprint: str,
     ) -> None:
+        """`fingerprint` is that of the settings by which the job shapes items."""
         self._control = control
         self._schema = schema
         self._holder = holder
         self._requests = requests
         self._lease_seconds = lease_seconds
         self._clock = clock
+        self._fingerprint = fingerprint
 
-    async def own(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Do the work as the pipeline's owner.
+    async def own(self, work: Callable[[], Awaitable[Answer]], *, mends_all: bool) -> Answer:
+        """Do the work as the pipeline's owner. `mends_all`: it brings every item to the shape of these settings.
 
         Raises ConflictError while another process owns it, or it is paused; LeaseLostError if it is lost meanwhile;
         what the work raises.
@@ -61,7 +65,7 @@ class SoleOwner:
                 await self._save_guard()
                 guarding = tasks.create_task(self._save_guard_periodically(), name="guard window")
                 answer = await work()
-                await self._save_guard()
+                await self._save_guard(is_reshaped=mends_all)
                 keeping.cancel()
                 guarding.cancel()
         except BaseExceptionGroup as errors:
@@ -109,7 +113,7 @@ class SoleOwner:
         )
         return has_renewed or self._clock.monotonic() > deadline
 
-    async def _save_guard(self) -> None:
+    async def _save_guard(self, *, is_reshaped: bool = False) -> None:
         """Twice the margin: a successor sees that this process died inside of its window, and trusts no number."""
         lease = self._holder.lease
         assert lease is not None
@@ -117,7 +121,8 @@ class SoleOwner:
         if record is None:
             return  # a first start, which guards anyway
         until = max(record.guarded_until, self._clock.now() + 2 * MARGIN_SECONDS)
-        guarded = replace(record, guarded_until=until)
+        shape = self._fingerprint if is_reshaped else remembered(record.shape_fingerprint, self._fingerprint)
+        guarded = replace(record, guarded_until=until, shape_fingerprint=shape)
         await self._requests.read(lambda: self._control.save_progress(lease, guarded), "control")
 
     async def _save_guard_periodically(self) -> None:

@@ -22,6 +22,7 @@ from service.operations.sole_owner import SoleOwner
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
 from service.replication.doubts import Doubts
+from service.replication.fingerprint import shape_fingerprint
 from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
@@ -65,7 +66,7 @@ async def verify_standalone(
     async def work() -> Verification:
         return await run.run(report)
 
-    ended = await (standalone.sole_owner.own(work) if repair else work())
+    ended = await (standalone.sole_owner.own(work, mends_all=sample is None) if repair else work())
     on_progress(ended)
     return ended
 
@@ -121,6 +122,7 @@ class Standalone:
             requests=self._requests,
             clock=clock,
             lease_seconds=settings.lease_seconds,
+            fingerprint=shape_fingerprint(settings),
         )
 
     def prepare(self, *, repair: bool, sample: float | None, settle_seconds: float) -> VerificationRun:

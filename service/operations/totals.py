@@ -7,7 +7,7 @@ from collections import Counter, deque
 from service.model import ShardId
 from service.operations.status import RatesStatus, TotalsStatus
 from service.ports import Clock
-from service.telemetry import ChangesSettled, Event, PageRead, Retried, Warned
+from service.telemetry import ChangesSettled, Event, PageRead, Retried, Warned, WarningEnded
 
 RATE_SECONDS = 10.0
 RATE_STEP_SECONDS = 0.1
@@ -40,6 +40,8 @@ class Totals:
                 self._throttled_at = self._clock.monotonic()
         elif isinstance(event, Warned):
             self.warnings[event.topic] = event.text
+        elif isinstance(event, WarningEnded):
+            self.warnings.pop(event.topic, None)
 
     def _settled(self, event: ChangesSettled) -> None:
         applied = event.records - event.skipped - event.dead_lettered

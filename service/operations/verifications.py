@@ -20,9 +20,11 @@ from service.operations.jobs import JobState, Verification
 from service.operations.looks import FlowLooks
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
+from service.operations.reshaping import note_reshaped, resumed
 from service.operations.snapshot import Place
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
+from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
 from service.telemetry import JobChanged, Observer
 
@@ -74,7 +76,8 @@ class Verifications:
         if self._is_starting:
             raise ConflictError("another verification is being started")
         self._is_starting = True
-        job, place = self._new(repair=repair, sample=sample), Place({}).saved()
+        shape = shape_fingerprint(self._pipeline.settings) if repair and sample is None else None
+        job, place = self._new(repair=repair, sample=sample), Place({"shape_fingerprint": shape}).saved()
         try:
             await self._log.save(job, place)
             self._start(flow, job, place)
@@ -114,6 +117,7 @@ class Verifications:
         adapters = self._pipeline.outside.adapters
         compares = comparison(self._pipeline, flow)
         looks = FlowLooks(flow, adapters.clock, compares)
+        place = resumed(place, self._pipeline.settings)
         run = VerificationRun(job=job, place=place, adapters=adapters, looks=looks, comparison=compares)
         if flow.start_job(self._carry(flow, run, looks), f"verification {job.id}"):
             self._run = run
@@ -125,6 +129,8 @@ class Verifications:
             with looks:
                 ended = await self._ended(run)
             _, place = run.saved()
+            if ended.state is JobState.DONE:
+                await note_reshaped(flow, place["shape_fingerprint"], self._observer)
             await flow.requests.read(lambda: self._log.save(ended, place), "control")
         finally:
             self._run = None

@@ -108,6 +108,10 @@ class Checkpoints:
             except RetryableError as error:
                 self._observer.observe(Retried("control", error.cause, is_throttle=False))
 
+    def reshaped(self, fingerprint: str) -> None:
+        """Every item was brought to the shape of the settings with that fingerprint."""
+        self._record = replace(self._record, shape_fingerprint=fingerprint)
+
     def snapshot_done(self) -> None:
         """The replica is whole: nothing needs a snapshot any more, and every gap is mended."""
         self._record = replace(self._record, needs_snapshot=False, snapshot_id=None, gaps=())

@@ -19,6 +19,7 @@ from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
 from service.replication.doubts import Doubts
+from service.replication.fingerprint import remembered, shape_fingerprint, tell
 from service.replication.gaps import MENDS
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
@@ -91,8 +92,19 @@ class Tenure:
         replica = await self._answer(self._adapters.replica.describe, "replica")
         check_replica(saved.replica_id, replica)
         guarded, distrusted = self._guarded_until(saved)
-        saved = replace(saved, replica_id=saved.replica_id or replica.table_id or None)
+        saved = await self._shaped(replace(saved, replica_id=saved.replica_id or replica.table_id or None))
         return Beginning(saved, {}, guarded, distrusted, self._behind_since())
+
+    async def _shaped(self, saved: PipelineRecord) -> PipelineRecord:
+        """With the fingerprint to keep; that settings are mixed is saved before anything is written under these."""
+        lease = self._lease.lease
+        assert lease is not None
+        kept = remembered(saved.shape_fingerprint, shape_fingerprint(self._settings))
+        shaped = replace(saved, shape_fingerprint=kept)
+        if shaped != saved:
+            await self._answer(lambda: self._adapters.control.save_progress(lease, shaped), "control")
+        tell(kept, self._observer)
+        return shaped
 
     def _behind_since(self) -> float:
         """As the former owner told in its lease; one that told nothing was not behind, as far as anybody knows."""
@@ -160,8 +172,10 @@ class Tenure:
             needs_snapshot=start is StartFrom.SNAPSHOT,
             snapshot_id=snapshot_id if start is StartFrom.SNAPSHOT else None,
             replica_id=replica.table_id or None,
+            shape_fingerprint=shape_fingerprint(self._settings),
         )
         await self._answer(lambda: self._adapters.control.save_progress(lease, record), "control")
+        tell(shape_fingerprint(self._settings), self._observer)
         return Beginning(record, at_tip, guarded)
 
     async def _described(self) -> StreamDescription:

@@ -235,6 +235,7 @@ EVERYTHING = PipelineRecord(
     guarded_until=NOW + 1 / 3,
     snapshot_id="20261123T101500-3f9c",
     replica_id="0a1b2c3d-0000-4000-8000-000000000001",
+    shape_fingerprint="0f1e2d3c4b5a69788796a5b4c3d2e1f0",
     gaps=(
         Gap(ShardId("shardId-0"), SequenceNumber("1" * 21), NOW, "24 hours went by: \N{SNOWMAN}"),
         Gap(None, None, NOW + 1, ""),

@@ -1,0 +1,29 @@
+"""Knows which jobs bring every item to the shape of the present settings: a snapshot, or a repair of all keys.
+
+Such a job carries the fingerprint of the settings that it began under. It counts if nothing else has run it meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.config import Settings
+from service.replication.fingerprint import TOPIC, shape_fingerprint
+from service.replication.replicator import Replicator
+from service.telemetry import Observer, WarningEnded
+
+SHAPE = "shape_fingerprint"
+
+
+def resumed(place: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The place of a job that goes on: under other settings than it began, its end says nothing of all items."""
+    return place if place.get(SHAPE) == shape_fingerprint(settings) else {**place, SHAPE: None}
+
+
+async def note_reshaped(flow: Replicator, fingerprint: str | None, observer: Observer) -> None:
+    """The job with that fingerprint is done. Called before its end is saved: a crash between repeats the end."""
+    if fingerprint is None:
+        return
+    flow.checkpoints.reshaped(fingerprint)
+    await flow.requests.read(flow.checkpoints.save_once, "control")
+    observer.observe(WarningEnded(TOPIC))
