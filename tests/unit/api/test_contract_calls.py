@@ -32,6 +32,7 @@ STATUS_FIELDS = [
     "version",
     "started_at",
     "now",
+    "clock_offset_seconds",
 ]
 
 
