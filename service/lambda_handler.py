@@ -17,7 +17,7 @@ from service.lambda_engine import Engine
 from service.log import LogObserver
 from service.log_records import record_log
 from service.log_setup import configure_log
-from service.world import at_start, new_owner, open_world
+from service.world import SystemClock, at_start, new_owner, open_world
 
 ANSWER_SECONDS = 0.5
 """Kept of the invocation's time for the answer, or a twentieth of a shorter time."""
@@ -36,6 +36,7 @@ class Function:
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
         self._engine: Engine | None = None
+        self._clock: SystemClock | None = None
 
     def invoke(self, event: object, seconds: float) -> dict[str, Any]:
         """The answer to Lambda, within so many seconds. Raises DynamirrorError."""
@@ -47,6 +48,8 @@ class Function:
             raise HaltError('this function takes events of a DynamoDB stream: {"Records": […]}')
         if not records:
             return {"batchItemFailures": []}
+        if self._clock is not None:
+            self._clock.forget()  # between two invocations the process is frozen, its steady clock with it
         engine = self._engine or await self._start(deadline)
         lowest = await engine.apply(records, deadline - self._loop.time())
         return {"batchItemFailures": [] if lowest is None else [{"itemIdentifier": str(lowest)}]}
@@ -72,7 +75,7 @@ class Function:
         settings = load_settings()
         configure_log(settings)
         world = await stack.enter_async_context(open_world(settings))
-        clock = world.clock
+        self._clock = clock = world.clock
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.migrate(new_owner()))
         return Engine(settings, outside, LogObserver(), record_log(settings))

@@ -237,6 +237,7 @@ def _queue(status: Status) -> Iterator[Metric]:
     yield _gauge(series.QUEUE_BYTES, status.queue.bytes)
     yield _gauge(series.QUEUE_MAX_RECORDS, status.queue.max_records)
     yield _gauge(series.QUEUE_MAX_BYTES, status.queue.max_bytes)
+    yield _gauge(series.CLOCK_OFFSET, status.clock_offset_seconds)
     yield _gauge(series.DEAD_LETTERS, status.dead_letters)
 
 

@@ -71,6 +71,10 @@ QUEUE_RECORDS = Gauge("dynamirror_queue_records", "Records that wait for a write
 QUEUE_BYTES = Gauge("dynamirror_queue_bytes", "What the waiting records count against the queue's bound.")
 QUEUE_MAX_RECORDS = Gauge("dynamirror_queue_max_records", "The queue's bound: at so many records the reads stop.")
 QUEUE_MAX_BYTES = Gauge("dynamirror_queue_max_bytes", "The queue's bound in bytes.")
+CLOCK_OFFSET = Gauge(
+    "dynamirror_clock_offset_seconds",
+    "AWS's time less this machine's, by the dates of AWS's answers. Absent until one has come.",
+)
 DEAD_LETTERS = Gauge("dynamirror_dead_letters", "Dead letters that wait for a redrive or a discard.")
 CHECKPOINT_AGE = Gauge(
     "dynamirror_checkpoint_age_seconds",
@@ -158,6 +162,7 @@ ALL: tuple[Series, ...] = (
     ITEMS_WRITTEN,
     STAMPS_KEPT,
     GUARDED,
+    CLOCK_OFFSET,
     DEAD_LETTERS,
     QUEUE_RECORDS,
     QUEUE_BYTES,

@@ -54,6 +54,7 @@ class SystemClock:
         self._times = times or ServerTimes(ServerTime())
         self.now = self._times.now
         self.offset = self._times.offset
+        self.forget = self._times.forget
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -70,13 +71,13 @@ def request_timeout(settings: Settings) -> float:
 class World:
     """Both tables, the stream and the control table, as the settings name them."""
 
-    def __init__(self, settings: Settings, connections: Connections, clock: Clock) -> None:
+    def __init__(self, settings: Settings, connections: Connections, clock: SystemClock) -> None:
         self._settings = settings
         self._connections = connections
         self._clock = clock
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> SystemClock:
         return self._clock
 
     async def look(self) -> Outside:

@@ -18,6 +18,8 @@ _DATED_LATE_SECONDS = 1.0
 """Servers keep the text of a `Date` for a second."""
 _FORGET_SECONDS = 60.0
 """What is older does not count: two clocks drift apart by some milliseconds in that time."""
+_JUMP_SECONDS = 1.0
+"""More than two clocks of one machine drift apart between two samples: one of them was set, or stopped."""
 _EVERYTHING = (float("-inf"), float("inf"))
 Interval = tuple[float, float]
 
@@ -36,11 +38,19 @@ class ServerTime:
     def __init__(self, steady: Callable[[], float] = steady, wall: Callable[[], float] = time.time) -> None:
         self.steady = steady
         self.wall = wall
-        self.ahead: float | None = None
+        self.ahead: float | None
         """The service's time less `steady`; None while nothing is known."""
-        self.heard_at = float("-inf")
+        self.heard_at: float
         """By `steady`: when the last sample was taken."""
         self.on_sample: Callable[[], None] = lambda: None
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known any more: the process was frozen, and no clock but the wall clock noticed."""
+        self.ahead = None
+        self.heard_at = float("-inf")
+        self._wall_ahead = self._wall_ahead_now()
+        """The wall clock less `steady`, at the last sample: it changes when one of the two is set or stops."""
         self._known: Interval = _EVERYTHING
         self._fresh: Interval = _EVERYTHING
         """Of the newer samples only: what is known once the older ones are forgotten."""
@@ -60,6 +70,7 @@ class ServerTime:
         second = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         self.heard_at = received
         self._learn((second - received, second + 1 + _DATED_LATE_SECONDS - sent))
+        self._wall_ahead = self._wall_ahead_now()
         self.on_sample()
 
     def _learn(self, sample: Interval) -> None:
@@ -76,8 +87,11 @@ class ServerTime:
         self._choose()
 
     def _doubted(self, sample: Interval) -> None:
-        """One answer that contradicts all others may be dated wrong; after two that agree, a clock has been set."""
-        agreed = None if self._doubt is None else _both(self._doubt, sample)
+        """One that contradicts all others may be dated wrong: two that agree are believed, or one after a jump."""
+        if abs(self._wall_ahead_now() - self._wall_ahead) > _JUMP_SECONDS:
+            agreed: Interval | None = sample
+        else:
+            agreed = None if self._doubt is None else _both(self._doubt, sample)
         if agreed is None:
             self._doubt = sample
             return
@@ -86,11 +100,14 @@ class ServerTime:
         self._fresh_since = self.heard_at
         self._choose()
 
+    def _wall_ahead_now(self) -> float:
+        return self.wall() - self.steady()
+
     def _choose(self) -> None:
         low, high = self._known
         if self.ahead is not None and low <= self.ahead <= high:
             return
-        own = self.wall() - self.steady()
+        own = self._wall_ahead_now()
         nearest = min(max(own, low), high)
         # A clock that is almost right is not moved by more than it is wrong.
         self.ahead = nearest if abs(nearest - own) < 1.0 else low + min(0.5, (high - low) / 2)
@@ -116,6 +133,12 @@ class ServerTimes:
     def now(self) -> float:
         """Seconds since the epoch; the wall clock while no answer has come."""
         return self._wall() if self._ahead is None else self._steady() + self._ahead
+
+    def forget(self) -> None:
+        """After the process was frozen: the wall clock counts until an answer comes."""
+        for one in self._times:
+            one.forget()
+        self._ahead = None
 
     def offset(self) -> float | None:
         """AWS's time less the wall clock; None while no answer has come."""

@@ -125,6 +125,12 @@ def test_a_cause_that_is_a_text_and_ever_new_causes_make_no_series_of_their_own(
     assert b"key1" not in pipeline.metrics.render()
 
 
+def test_the_clocks_offset_is_absent_until_it_is_known(pipeline: Pipeline) -> None:
+    assert pipeline.value("dynamirror_clock_offset_seconds") is None
+    pipeline.changed = {"clock_offset_seconds": -42.5}
+    assert pipeline.value("dynamirror_clock_offset_seconds") == -42.5
+
+
 def test_gauges_are_the_status_as_it_is_at_the_scrape(pipeline: Pipeline) -> None:
     assert pipeline.value("dynamirror_lag_seconds") == 1.5
     assert pipeline.value("dynamirror_shard_lag_seconds", shard_id=SHARD) == 1.5

@@ -100,13 +100,33 @@ def test_a_wall_clock_that_is_set_does_not_move_the_time(step: float) -> None:
     assert abs(offset + step) < 0.01
 
 
-def test_after_a_sleep_that_no_clock_of_ours_counted_two_answers_set_it_right() -> None:
-    machine = Machine()
+@pytest.mark.parametrize("behind", [0.0, 500.0])
+def test_after_a_sleep_that_the_steady_clock_did_not_count_one_answer_sets_it_right(behind: float) -> None:
+    machine = Machine(behind)
     machine.answers(5)
     machine.aws += 7200
     machine.asleep += 7200
-    machine.answers(2)
+    machine.answers(1)
+    assert machine.error() < 1.0
+
+
+def test_when_aws_itself_jumps_two_answers_are_believed() -> None:
+    machine = Machine()
+    machine.answers(5)
+    machine.answers(1, wrong=300.0)
     assert machine.error() < 0.01
+    machine.answers(1, wrong=300.0)
+    assert abs(machine.times.now() - machine.aws - 300.0) < 1.0
+
+
+def test_what_is_forgotten_leaves_the_wall_clock() -> None:
+    machine = Machine(behind=300.0)
+    machine.answers(5)
+    machine.times.forget()
+    assert machine.times.now() == machine.wall()
+    assert machine.times.offset() is None
+    machine.answers(1)
+    assert machine.error() < 1.0
 
 
 def test_one_answer_that_is_dated_wrong_changes_nothing() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from service.errors import ChangeError, HaltError, ThrottledError
 from service.operations.jobs import JobState
 from service.operations.pause import Pause
@@ -186,6 +188,44 @@ def test_a_throttling_replica_is_a_warning_that_passes() -> None:
             assert any("throttles" in warning for warning in status.warnings)
             await asyncio.sleep(120)
             assert not service.report.status().warnings
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("skew", "told"), [(-120.0, " s behind AWS's"), (3600.0, " s ahead of AWS's")])
+def test_a_clock_that_is_off_is_a_warning_and_a_figure(skew: float, told: str) -> None:
+    async def scenario(world: World) -> None:
+        world.dates_answers = True
+        async with Service(world, world.process(skew=skew)) as service:
+            await service.until_caught_up()
+            await asyncio.sleep(30)
+            status = service.report.status()
+            assert status.clock_offset_seconds is not None
+            assert abs(status.clock_offset_seconds + skew) < 2
+            (warning,) = status.warnings
+            assert "NTP" in warning
+            assert told in warning
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("skew", [0.0, -28.0, 28.0])
+def test_a_clock_that_is_nearly_right_is_no_warning(skew: float) -> None:
+    async def scenario(world: World) -> None:
+        world.dates_answers = True
+        async with Service(world, world.process(skew=skew)) as service:
+            await service.until_caught_up()
+            await asyncio.sleep(30)
+            assert not service.report.status().warnings
+
+    play(scenario)
+
+
+def test_the_offset_is_null_until_an_answer_has_told_it() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world) as service:
+            await service.until_caught_up()
+            assert service.report.status().clock_offset_seconds is None
 
     play(scenario)
 
