@@ -18,8 +18,8 @@ _NO_FIELD = re.compile(r"\r\n(?![^\s:]+:)")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _MAX_CHUNK_LINE_BYTES = 4 * 1024
 _WITHOUT_BODY = frozenset({204, 304})
-_LENGTH, _CODING, _CONNECTION, _DATE = "content-length", "transfer-encoding", "connection", "date"
-_NEEDED_FIELDS = re.compile(rf"\r\n({_LENGTH}|{_CODING}|{_CONNECTION}|{_DATE}|{CHECKSUM_HEADER}):([^\r]*)")
+_LENGTH, _CODING, _CONNECTION = "content-length", "transfer-encoding", "connection"
+_NEEDED_FIELDS = re.compile(rf"\r\n({_LENGTH}|{_CODING}|{_CONNECTION}|{CHECKSUM_HEADER}):([^\r]*)")
 
 
 class GarbageError(Exception):
@@ -37,7 +37,7 @@ class AnswerParser:
         self._status = 0
         """0 until the head has come."""
         self._checksum: str | None = None
-        self._date: str | None = None
+        self._whole_head = ""
         self._length: int | None = None
         self._parts: list[bytes] = []
         """Of the body: the pieces as they came, or its chunks."""
@@ -89,7 +89,7 @@ class AnswerParser:
         fields = _needed_fields(head)
         self._is_chunked, self._length = _framing(status, fields.get(_CODING), fields.get(_LENGTH))
         self._checksum = fields.get(CHECKSUM_HEADER)
-        self._date = fields.get(_DATE)
+        self._whole_head = head
         self.keeps_connection = _keeps(fields.get(_CONNECTION), is_newer=found[1] == "1")
 
     def _read_chunks(self) -> None:
@@ -128,7 +128,7 @@ class AnswerParser:
         if is_followed or self._came > length:
             self.keeps_connection = False  # somebody answers what was not asked
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self.answer = Answer(self._status, body[:length], self._checksum, self._date)
+        self.answer = Answer(self._status, body[:length], self._checksum, self._whole_head)
 
 
 def _needed_fields(head: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 _SAMPLE_SECONDS = 1.0
 """One answer in that time is looked at."""
@@ -24,12 +25,8 @@ _EVERYTHING = (float("-inf"), float("inf"))
 Interval = tuple[float, float]
 
 
-def steady() -> float:
-    """Seconds that no time server sets; on Linux they count while the machine sleeps, too."""
-    return time.clock_gettime(_STEADY_CLOCK)
-
-
-_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+steady: Callable[[], float] = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds that no time server sets; on Linux they count while the machine sleeps, too."""
 
 
 class ServerTime:
@@ -58,11 +55,15 @@ class ServerTime:
         self._doubt: Interval | None = None
         """What the last sample says, if it contradicts what is known."""
 
+    def is_due(self, sent: float) -> bool:
+        """Whether an answer to a request of that moment is looked at: asked for each answer, so it has to be quick."""
+        return sent - self.heard_at >= _SAMPLE_SECONDS
+
     def heard(self, date: str | None, sent: float) -> None:
         """An answer of the service came just now; `sent`: by `steady`, no later than its request."""
-        received = self.steady()
-        if date is None or received - self.heard_at < _SAMPLE_SECONDS:
+        if date is None or not self.is_due(sent):
             return
+        received = self.steady()
         try:
             moment = parsedate_to_datetime(date)
         except ValueError:

@@ -77,7 +77,8 @@ class Wire:
             understood = read(answer.body)
         except ValueError as error:
             raise answer_lost(call, "the answer can't be read", "Malformed") from error
-        self._endpoint.heard(answer.date, sent)
+        if self._endpoint.is_due(sent):
+            self._endpoint.heard(answer.date, sent)
         return understood
 
     def _fault(self, call: Call, answer: Answer, sent: float) -> DynamirrorError:

@@ -78,6 +78,14 @@ async def test_requests_follow_each_other_on_one_connection(server, endpoint_on)
     assert all(b"Accept-Encoding: identity" in request for request in server.requests)
 
 
+@pytest.mark.parametrize(("field", "date"), [("DATE:  Fri, 27 Nov 2026 11:12:58 GMT", True), ("Update: x", False)])
+async def test_an_answer_has_the_date_that_the_server_gave_it(server, endpoint_on, field, date):
+    server.answer = f"HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    answer = await endpoint_on(server.url).post(b"body", {}, is_write=False)
+
+    assert (answer.date or "").strip() == ("Fri, 27 Nov 2026 11:12:58 GMT" if date else "")
+
+
 async def test_an_error_answer_is_an_answer(server, endpoint_on):
     server.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad"
 
