@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from service.model import ItemKey, Position, SequenceNumber, ShardId
+from service.model import ItemKey, Position, SequenceNumber, ShardId, TableDescription
+
+CLAIM = "claim"
+"""The item that says which pipeline a replica belongs to."""
+
+
+def claim_partition(replica: TableDescription) -> str:
+    """Where a replica's claim lies in the control table: a pipeline's name can't be like it, since it has no `#`."""
+    return f"replica#{replica.arn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,20 @@ class LeaseRecord:
     is_paused: bool = False
     behind_since: float = 0.0
     """From when on changes at the source may be unapplied, as an owner last knew; 0.0 when none ever did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaClaim:
+    """That a replica belongs to one pipeline."""
+
+    claimed_by: str
+    """The pipeline's name."""
+    source: str
+    """Its source's ARN."""
+    replica_id: str
+    """`TableDescription.table_id` of the replica: a table that was created anew is nobody's. Empty: not known."""
+    claimed_at: float
+    """When the pipeline claimed it last, which is when it started, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@
     └── HaltError                 a person must act; the message says what, where and what to do
         ├── ConfigurationError    … before the start: exit code 2
         ├── SchemaError           … and run another version: this process ends, so that another may go on
+        ├── ReplicaTakenError     … and nothing is tried again by itself, not even a heal
         └── GapError              … unless DYNAMIRROR_ON_GAP says that a snapshot mends it
 
 Errors of the SDK and of the wire are translated once, at the border, by the one table in service.aws.faults.
@@ -98,6 +99,10 @@ class ConfigurationError(HaltError):
 
 class SchemaError(HaltError):
     """The control table is not of a form that this version may write to: it must not be the one that replicates."""
+
+
+class ReplicaTakenError(HaltError):
+    """The replica belongs to another pipeline: two of them would delete each other's items."""
 
 
 class GapError(HaltError):

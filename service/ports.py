@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord
+from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -161,7 +161,19 @@ class JobStore(Protocol):
         """Newest first: ids sort by the time of their making."""
 
 
-class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, Protocol):
+class ClaimStore(Protocol):
+    """Which pipeline a replica belongs to."""
+
+    async def claim_replica(
+        self, replica: TableDescription, source: TableDescription, now: float
+    ) -> ReplicaClaim | None:
+        """Claim the replica for this pipeline; again is the same. None: it is ours, else the claim of whoever has it.
+
+        One atomic request: of several pipelines one gets it. The claim on a table with another id is void.
+        """
+
+
+class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, ClaimStore, Protocol):
     """The control table, for one pipeline."""
 
 

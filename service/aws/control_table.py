@@ -35,6 +35,10 @@ class ControlTable:
         self.name = name
         self.pipeline = pipeline
 
+    def of(self, pipeline: str) -> ControlTable:
+        """Another part of the same table."""
+        return ControlTable(self._client, self.name, pipeline)
+
     async def get(self, item: str) -> Attributes | None:
         return await self._call("get_item", _member("Item"), Key=self._key(item), ConsistentRead=True)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from service.config import OnGap
 from service.control import Gap, Lease
-from service.errors import GapError, HaltError
+from service.errors import GapError, HaltError, ReplicaTakenError
 from service.model import SequenceNumber, ShardId
 from service.ports import Clock, ProgressStore
 
@@ -48,7 +48,8 @@ class Healing:
 
         `give_up` is told why no more is tried by itself.
         """
-        if self._on_gap is OnGap.SNAPSHOT and (self.is_wanted or isinstance(error, GapError)):
+        may_mend = isinstance(error, GapError) or (self.is_wanted and not isinstance(error, ReplicaTakenError))
+        if self._on_gap is OnGap.SNAPSHOT and may_mend:
             reason = self._useless(str(error))
             if reason is None:
                 self.is_wanted = True

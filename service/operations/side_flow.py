@@ -13,6 +13,7 @@ from service.operations.pipeline import Pipeline
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
+from service.replication.claim import claim_replica
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator, first_of
@@ -119,6 +120,8 @@ class SidePipeline(Pipeline):
 
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         outside = self.outside
+        replica = await self._retrying(outside.adapters.replica.describe)
+        await self._retrying(lambda: claim_replica(outside.adapters, outside.source, replica))
         writing = build_write_path(
             settings=self.settings,
             adapters=outside.adapters,

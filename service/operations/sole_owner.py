@@ -41,13 +41,15 @@ class SoleOwner:
         clock: Clock,
         lease_seconds: float,
         fingerprint: str,
+        claim: Callable[[], Awaitable[None]],
     ) -> None:
-        """`fingerprint` is that of the settings by which the job shapes items."""
+        """`fingerprint` is that of the settings by which the job shapes items; `claim` claims the replica."""
         self._control = control
         self._schema = schema
         self._holder = holder
         self._requests = requests
         self._lease_seconds = lease_seconds
+        self._claim = claim
         self._clock = clock
         self._fingerprint = fingerprint
 
@@ -55,13 +57,14 @@ class SoleOwner:
         """Do the work as the pipeline's owner. `mends_all`: it brings every item to the shape of these settings.
 
         Raises ConflictError while another process owns it, or it is paused; LeaseLostError if it is lost meanwhile;
-        what the work raises.
+        ReplicaTakenError; what the work raises.
         """
         await self._take()
         try:
             async with asyncio.TaskGroup() as tasks:
                 keeping = tasks.create_task(self._holder.keep(), name="lease")
                 await self._migrate()
+                await self._claim()
                 await self._save_guard()
                 guarding = tasks.create_task(self._save_guard_periodically(), name="guard window")
                 answer = await work()

@@ -21,6 +21,7 @@ from service.operations.looks import Brought
 from service.operations.sole_owner import SoleOwner
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
+from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
 from service.replication.fingerprint import shape_fingerprint
 from service.replication.gate import WriteGate
@@ -123,7 +124,12 @@ class Standalone:
             clock=clock,
             lease_seconds=settings.lease_seconds,
             fingerprint=shape_fingerprint(settings),
+            claim=self._claim,
         )
+
+    async def _claim(self) -> None:
+        replica = await self._requests.read(self._adapters.replica.describe, "replica")
+        await self._requests.read(lambda: claim_replica(self._adapters, self._source, replica), "control")
 
     def prepare(self, *, repair: bool, sample: float | None, settle_seconds: float) -> VerificationRun:
         now = datetime.fromtimestamp(self._adapters.clock.now(), UTC)

@@ -18,6 +18,7 @@ from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints
+from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
 from service.replication.fingerprint import remembered, shape_fingerprint, tell
 from service.replication.gaps import MENDS
@@ -71,25 +72,26 @@ class Tenure:
         """Why the start takes its time."""
 
     async def begin(self, *, heal: bool = False, snapshot_id: str | None = None) -> Beginning:
-        """Fence former owners off and find the place to go on from; a first start's place is saved at once.
+        """Claim the replica, fence former owners off and find the place to go on from, a first start's saved at once.
 
         With `heal`, a gap's way out: a new start that needs a snapshot. `snapshot_id` names the job that a start with
         a snapshot counts on; no older one may be taken up for it. Raises GapError when the stream is not the one
-        that was read so far, LeaseLostError.
+        that was read so far, ReplicaTakenError, LeaseLostError.
         """
         lease = self._lease.lease
         assert lease is not None
+        replica = await self._answer(self._adapters.replica.describe, "replica")
+        await self._answer(lambda: claim_replica(self._adapters, self._source, replica), "control")
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
         if saved is None:
-            return await self._first_start(StartFrom(self._settings.start_at), (), snapshot_id)
+            return await self._first_start(StartFrom(self._settings.start_at), (), snapshot_id, replica)
         if heal:
-            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps, snapshot_id)
+            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps, snapshot_id, replica)
         if saved.stream_arn != self._source.stream_arn:
             raise GapError(
                 f"the stream of {self._source.name} was re-created: it was {saved.stream_arn} and is "
                 f"{self._source.stream_arn} now; changes made between them are lost; {MENDS}"
             )
-        replica = await self._answer(self._adapters.replica.describe, "replica")
         check_replica(saved.replica_id, replica)
         guarded, distrusted = self._guarded_until(saved)
         saved = await self._shaped(replace(saved, replica_id=saved.replica_id or replica.table_id or None))
@@ -140,11 +142,12 @@ class Tenure:
         if former is not None and not (former.is_released and former.is_clean):
             doubts.after_crash(former.renewed_at if former.is_released else former.renewed_at + former.lease_seconds)
 
-    async def _first_start(self, start: StartFrom, gaps: tuple[Gap, ...], snapshot_id: str | None) -> Beginning:
+    async def _first_start(
+        self, start: StartFrom, gaps: tuple[Gap, ...], snapshot_id: str | None, replica: TableDescription
+    ) -> Beginning:
         """Fix every shard's position before anything else is done (E65), and save it."""
         lease = self._lease.lease
         assert lease is not None
-        replica = await self._answer(self._adapters.replica.describe, "replica")
         stream = await self._described()
         now = self._adapters.clock.now()
         at = StartAt.TRIM_HORIZON if start is StartFrom.TRIM_HORIZON else StartAt.LATEST

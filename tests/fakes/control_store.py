@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from service.control import DeadLetter, Lease, LeaseRecord, PipelineRecord
+from service.control import DeadLetter, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.errors import LeaseLostError
+from service.model import TableDescription
 
 _CURSOR = "dead-letter#"
 Anything = TypeVar("Anything")
@@ -44,6 +45,8 @@ class FakeControlTable:
     """What several processes share."""
 
     pipelines: dict[str, FakePipeline] = field(default_factory=dict)
+    claims: dict[str, ReplicaClaim] = field(default_factory=dict)
+    """By the replica's ARN."""
     writes: list[tuple[str, Any]] = field(default_factory=list)
 
     def of(self, pipeline: str) -> FakePipeline:
@@ -178,6 +181,20 @@ class FakeControlStore:
         async with self._call("list_jobs"):
             newest_first = sorted((key for key in self.items.jobs if key[0] == kind), reverse=True)
             return [orjson.loads(self.items.jobs[key]) for key in newest_first[:limit]]
+
+    async def claim_replica(
+        self, replica: TableDescription, source: TableDescription, now: float
+    ) -> ReplicaClaim | None:
+        async with self._call("claim_replica"):
+            _finite(now)
+            held = self.table.claims.get(replica.arn)
+            if held is not None and held.claimed_by != self.pipeline:
+                ids = (held.replica_id, replica.table_id)
+                if "" in ids or ids[0] == ids[1]:
+                    return held
+            claim = ReplicaClaim(self.pipeline, source.arn, replica.table_id, now)
+            self.table.claims[replica.arn] = self._wrote("claim_replica", claim)
+            return None
 
     def _with_pause(self, held: LeaseRecord) -> LeaseRecord:
         return replace(held, is_paused=self.items.is_paused)

@@ -1,0 +1,41 @@
+"""The items `claim`: which pipeline a replica belongs to. They lie beside all pipelines, in a partition per replica."""
+
+from __future__ import annotations
+
+from service.aws.attributes import Attributes, Value, float_of, number, text, text_of, understood
+from service.aws.control_table import ControlTable, ItemDiffersError
+from service.control import CLAIM, ReplicaClaim, claim_partition
+from service.model import TableDescription
+
+
+class ClaimItems:
+    """Implements service.ports.ClaimStore."""
+
+    _table: ControlTable
+
+    async def claim_replica(
+        self, replica: TableDescription, source: TableDescription, now: float
+    ) -> ReplicaClaim | None:
+        claims = self._table.of(claim_partition(replica))
+        values: dict[str, Value] = {":mine": text(self._table.pipeline)}
+        only_if = "attribute_not_exists(#claimed_by) OR #claimed_by = :mine"
+        if replica.table_id:
+            only_if += " OR (#replica_id <> :present AND #replica_id <> :unknown)"
+            values |= {":present": text(replica.table_id), ":unknown": text("")}
+        claim: Attributes = {
+            "claimed_by": text(self._table.pipeline),
+            "source": text(source.arn),
+            "replica_id": text(replica.table_id),
+            "claimed_at": number(now),
+        }
+        try:
+            await claims.put(CLAIM, claim, only_if=only_if, values=values)
+        except ItemDiffersError as failed:
+            with understood(claims.pipeline, CLAIM):
+                return ReplicaClaim(
+                    claimed_by=text_of(failed.found, "claimed_by"),
+                    source=text_of(failed.found, "source"),
+                    replica_id=text_of(failed.found, "replica_id"),
+                    claimed_at=float_of(failed.found, "claimed_at"),
+                )
+        return None
