@@ -71,7 +71,7 @@ class Copier:
         if self._window.is_shared:
             return {}
         if self._doubts.may_be_formers:  # which has perhaps begun to write the same items
-            self._doubts.note([key for key, _ in items])
+            self._doubts.note_formers([key for key, _ in items])
         outcomes = {key: Outcome.STALE for key, _ in items if self._guard.brought.has_brought(key, page)}
         absent: dict[ItemKey, Image] = {}
         fresh = [(key, raw) for key, raw in items if key not in outcomes]

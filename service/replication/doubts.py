@@ -19,9 +19,9 @@ from service.control import KeysInDoubt
 from service.model import Change, Image, ItemKey, ItemWrite, Put, SequenceNumber
 from service.ports import Clock
 
-DOUBT_SECONDS = 60.0
-"""So long after it was given up, a request may still take effect. Nobody gives a number: it is well beyond the
-time-outs of this service's requests (5 s), of load balancers' idle connections and of TCP's first retransmissions."""
+DOUBT_SECONDS = 30.0
+"""So long after it was given up, a request may still take effect. Nobody gives a number: it is six times the longest
+time-out of this service's requests (5 s)."""
 LEASES = 1.5
 """… and it is longer than the lease, by which a successor reckons."""
 BIRTH_SECONDS = 5.0
@@ -148,7 +148,15 @@ class Doubts:
     def note_repeated(self, change: Change) -> None:
         """This change is applied again after a crash: a former owner's write of its key may be on its way."""
         if change.created_at < self._crashed_at and self.may_be_formers and len(self._keys) < MAX_KEYS:
-            self.note([change.key])
+            self.note_formers([change.key])
+
+    def note_formers(self, keys: Iterable[ItemKey]) -> None:
+        """A former owner may have written these keys right before it died."""
+        now, left = self._clock.monotonic(), self._crash_counts_until - self._clock.now()
+        for key in keys:
+            if key not in self._keys:
+                self.note([key])
+                self._keys[key].until = now + max(0.0, min(self.seconds, left))
 
     def saved(self) -> KeysInDoubt | None:
         """What a successor has to know; None without any key in doubt."""

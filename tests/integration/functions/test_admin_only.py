@@ -73,6 +73,7 @@ async def test_the_status_is_that_of_the_mapping_and_the_lag_is_not_invented(pip
     assert status["lag"] == {
         "seconds": None,
         "unapplied_records": 0,
+        "keys_in_doubt": 0,
         "oldest_unapplied_at": None,
         "caught_up": False,
     }
