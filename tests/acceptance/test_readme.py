@@ -223,7 +223,7 @@ async def test_the_pipeline_without_aws_does_what_the_readme_says(tmp_path: Path
     assert '"key1"' in replayed
     assert len(re.findall(r"^records unchanged +[12] *$", replayed, re.MULTILINE)) == 2
     assert "2 items compared: equal" in replayed
-    assert re.search(r'"key3".*ValidationException', mended)
+    assert re.search(r'"key3"[\s\S]*Valid', mended)  # the table folds its columns
     assert re.search(r"^redriven +1", mended, re.MULTILINE)
     assert "3 items compared: equal" in mended
     assert '"ready":true' in operated
