@@ -25,7 +25,7 @@ SNAPSHOT_SHARD = ShardId("snapshot")
 def letter_id(shard_id: ShardId, sequence: SequenceNumber | None, record: bytes = b"") -> str:
     """Sorts by sequence number; the digest tells shards, and records without a number, apart.
 
-    It has 96 bits: two letters of one id would be one letter, and a change would be lost (I7). Base 64 keeps the id short.
+    It has 96 bits: two letters of one id would be one letter, and a change would be lost (I7). Base 64 keeps it short.
     """
     digest = hashlib.blake2b(shard_id.encode() + b"\0" + (b"" if sequence else record), digest_size=12)
     return f"{sequence or 0:040d}-{base64.urlsafe_b64encode(digest.digest()).decode()}"
