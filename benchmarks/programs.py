@@ -138,14 +138,14 @@ def _started(command: list[str], core: int, given: Mapping[str, str], **pipes: A
 
 
 def product_settings(url: str, **settings: object) -> dict[str, str]:
-    """The environment of `dynamirror run`; each run has a pipeline of its own."""
+    """The environment of `dynamirror run`; each run has a control table of its own, where nobody claims the replica."""
     given: dict[str, object] = {
         "SOURCE_TABLE": SOURCE,
         "REPLICA_TABLE": REPLICA,
-        "CONTROL_TABLE": CONTROL,
+        "CONTROL_TABLE": f"{CONTROL}-{time.time_ns()}",
         "SOURCE_ENDPOINT_URL": url,
         "REPLICA_ENDPOINT_URL": url,
-        "PIPELINE": f"bench-{time.time_ns()}",
+        "PIPELINE": "bench",
         "START_AT": "trim_horizon",
         "ADMIN_PORT": 0,
         "LOG_FORMAT": "json",
