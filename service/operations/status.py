@@ -63,7 +63,7 @@ class LagStatus(Document):
     keys_in_doubt: int = Field(
         default=0,
         description="Keys of which a write was given up that may still take effect; they are looked at again for about "
-        "a minute.",
+        "half a minute.",
     )
     oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
