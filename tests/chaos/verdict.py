@@ -17,19 +17,18 @@ def check_never_back(
     """I1, I3: the states of each item in the replica are some of the source's, in the source's order.
 
     A state may repeat. An item that is absent at first is no state; a source key begins absent. A state that a late
-    write made, by `late`, may be an older one; the next that is not has to be where the item was, or further on.
+    write made, by `late`, may be an older one, and says nothing about how far the item is: a late deletion must not
+    be taken for the source's next one. The next state that is not late has to be where the item was, or further on.
     """
     for key, states in replica.items():
         truth = [None, *source.get(key, [])]
         place = 0
         for count, state in enumerate(states):
-            if state == truth[place]:
+            if state == truth[place] or (late and state in late.get(key, ()) and state in truth):
                 continue
             try:
                 place = truth.index(state, place + 1)
             except ValueError:
-                if late and state in late.get(key, ()) and state in truth:
-                    continue
                 known = [number for number, one in enumerate(truth) if one == state]
                 raise AssertionError(
                     f"{key}: the replica's state {count} of {len(states)} is the source's {known or 'never seen'}, "
