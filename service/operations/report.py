@@ -125,7 +125,8 @@ class Report:
             seconds = round(now - since, 3) if is_known else None
             return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
         unapplied = flow.progress.unsettled
-        is_caught_up = lag.is_caught_up and not unapplied and not flow.doubts
+        is_following = flow.is_reading and self._pipeline.holder.is_trusted
+        is_caught_up = lag.is_caught_up and is_following and not unapplied and not flow.doubts
         seconds = lag.seconds if flow.readers.readers else now - flow.readers.known_up_to
         if not is_caught_up:
             # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).

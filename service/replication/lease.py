@@ -121,9 +121,14 @@ class LeaseHolder:
             self.failing_since = self._clock.now()
         self._observer.observe(Retried("control", error.cause, isinstance(error, ThrottledError)))
 
+    @property
+    def is_trusted(self) -> bool:
+        """The lease is surely ours at this moment."""
+        return self._clock.monotonic() < self._trusted_until
+
     def check_trust(self) -> None:
         """Raises LeaseLostError unless the lease is surely ours at this moment."""
-        if self._clock.monotonic() >= self._trusted_until:
+        if not self.is_trusted:
             reason = "the lease could not be renewed in time; another process may own the pipeline"
             self._observer.observe(LeaseLost(reason))
             raise LeaseLostError(reason)
