@@ -18,10 +18,17 @@ async function pollLetters() {
   }
 }
 
-/** `number` is the status document's; a change of it fetches the list. */
+/** `number` is the status document's; a change of it fetches the list. Null: nobody here can tell. */
 function showLetterCount(number) {
   const isNews = number !== lettersTold;
   lettersTold = number;
+  if (number === null) {
+    setText($("letters-text"), "How many there are could not be read for a while");
+    setText($("letter-count"), "unknown");
+    setIcon($("letter-count-icon"), "ring");
+    $("letter-count").parentElement.dataset.tone = "calm";
+    return;
+  }
   const words = plural(number, "change") + " could not be written";
   setText($("letters-text"), `${words}; kept until redriven or discarded`);
   $("letters-panel").hidden = number === 0;

@@ -56,8 +56,8 @@ class Letters:
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
         if flow is not None:
             flow.dead_letters.count -= 1
-        else:
-            self._pipeline.letters_counted = max(0, self._pipeline.letters_counted - 1)
+        elif self._pipeline.letters_counted:
+            self._pipeline.letters_counted -= 1
 
     async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
         """Write these letters, or all, again: `{"redriven", "superseded", "failed"}`. May be repeated.

@@ -18,11 +18,11 @@ class Pause:
 
     async def pause(self) -> None:
         """Returns when no write is in flight any more, here or in the process that replicates. May be repeated."""
-        await self._set(is_paused=True)
+        since = await self._set(is_paused=True)
         if self._pipeline.holder.lease is None:
             await self._until_the_owner_knows()
             return
-        self._pipeline.show_paused(True)
+        self._pipeline.show_paused(True, since)
         flow = self._pipeline.replicator
         if flow is not None:
             await flow.pause()
@@ -33,9 +33,9 @@ class Pause:
         if self._pipeline.holder.lease is not None:
             self._pipeline.show_paused(False)
 
-    async def _set(self, *, is_paused: bool) -> None:
+    async def _set(self, *, is_paused: bool) -> float:
         try:
-            await self._adapters.control.set_paused(is_paused)
+            return await self._adapters.control.set_paused(is_paused, self._adapters.clock.now())
         except RetryableError as error:
             raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
 

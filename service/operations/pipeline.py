@@ -68,11 +68,12 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
-        self.letters_counted = 0  # dead letters, while no flow runs that knows better
+        self.letters_counted: int | None = None  # dead letters, as last known; a flow that runs knows better
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
         self.is_paused = False
+        self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
         self.on_flow_started: list[Callable[[Replicator], None]] = []
@@ -152,7 +153,7 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         if self._healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
-        self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
+        self.letters_counted = letters = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
             settings=self.settings,
             adapters=self.outside.adapters,
@@ -165,7 +166,7 @@ class Pipeline:
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
         self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         replicator = tenure.build(beginning)
-        replicator.dead_letters.count = self.letters_counted
+        replicator.dead_letters.count = letters
         return replicator
 
     async def _replicate(self, replicator: Replicator) -> None:
@@ -270,18 +271,19 @@ class Pipeline:
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
-        is_newer = self.holder.asked_at >= self._pause_decided_at
-        self._apply_pause(record is not None and record.is_paused if is_newer else self.is_paused)
+        is_news = record is not None and self.holder.asked_at >= self._pause_decided_at
+        self._apply_pause(*((record.is_paused, record.paused_since) if record and is_news else (self.is_paused, 0.0)))
 
-    def show_paused(self, is_paused: bool) -> None:
+    def show_paused(self, is_paused: bool, since: float = 0.0) -> None:
         """It was decided here, just now: hold the flow, or let it go on. A flow that starts later is held too."""
         self._pause_decided_at = self._clock.monotonic()
-        self._apply_pause(is_paused)
+        self._apply_pause(is_paused, since)
 
-    def _apply_pause(self, is_paused: bool) -> None:
+    def _apply_pause(self, is_paused: bool, since: float = 0.0) -> None:
         if is_paused != self.is_paused:
             self._observer.observe(Paused(is_paused))
         self.is_paused = is_paused
+        self.paused_since = since or self.paused_since or self._clock.now() if is_paused else None
         if self.replicator is None:
             return
         (self.replicator.hold if is_paused else self.replicator.resume)()
@@ -290,10 +292,8 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        if self.is_paused:
-            self.state = PipelineState.PAUSED
-        else:
-            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        self.state = PipelineState.PAUSED if self.is_paused else at_work
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting
