@@ -52,12 +52,9 @@ class Letters:
         """Give the change up for good. Raises NotFoundError, ConflictError, UnavailableNowError."""
         if letter_id in self._under_way:
             raise ConflictError(f"the dead letter {letter_id} is being redriven: look again when that is done")
-        if not await _answered(lambda: self._control.delete_dead_letter(letter_id)):
+        if not await _answered(lambda: self._control.delete_dead_letter(letter_id, self._clock.now())):
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
-        if flow is not None:
-            flow.dead_letters.count -= 1
-        else:
-            self._pipeline.letters_counted = max(0, self._pipeline.letters_counted - 1)
+        await self._pipeline.letter_count.refresh()
 
     async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
         """Write these letters, or all, again: `{"redriven", "superseded", "failed"}`. May be repeated.
@@ -119,7 +116,10 @@ class Letters:
             return error
 
     async def _redrive_one(self, flow: Replicator, redrive: Redrive, letter: DeadLetter, counts: Counter[str]) -> None:
-        """A crash between the write and the letter's end is harmless: the next redrive finds it superseded."""
+        """A crash between the write and the letter's end is harmless: the next redrive finds it superseded.
+
+        A letter that got a newer record meanwhile stays.
+        """
         try:
             outcome = await redrive.write(letter)
         except ChangeError as error:
@@ -127,13 +127,15 @@ class Letters:
             await self._keep(flow, letter, error)
             return
         counts[REDRIVEN if outcome.took_effect else SUPERSEDED] += 1
-        if await flow.requests.read(lambda: self._control.delete_dead_letter(letter.id), "control"):
-            flow.dead_letters.count -= 1
+        await flow.requests.read(
+            lambda: self._control.delete_dead_letter(letter.id, self._clock.now(), letter.version), "control"
+        )
+        await self._pipeline.letter_count.refresh()
 
     async def _keep(self, flow: Replicator, letter: DeadLetter, error: ChangeError) -> None:
         attempts = flow.requests.max_attempts if isinstance(error, TransientChangeError) else 1
         refused = replace(letter, attempts=letter.attempts + attempts, error=str(error), failed_at=self._clock.now())
-        await flow.requests.read(lambda: self._control.put_dead_letter(refused), "control")
+        await flow.requests.read(lambda: self._control.note_dead_letter(refused), "control")
 
     async def _listed(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
         try:

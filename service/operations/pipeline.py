@@ -22,6 +22,8 @@ from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
+from service.replication.letter_adoption import LetterAdoption
+from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
 from service.telemetry import GapFound, Halted, Observer, Paused, Retried, Warned
@@ -68,7 +70,7 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
-        self.letters_counted = 0  # dead letters, while no flow runs that knows better
+        self.letter_count = LetterCount(outside.adapters.control, self._clock)
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
@@ -89,7 +91,7 @@ class Pipeline:
         """
         while not self._must_stop.is_set():
             if self.holder.lease is None:
-                former = await self._unless_stopped(self.holder.stand_by())
+                former = await self._unless_stopped(self.holder.stand_by(), self.letter_count.look_periodically())
                 if self._must_stop.is_set() and self.holder.lease is None:
                     break
             else:
@@ -142,6 +144,7 @@ class Pipeline:
         replicator = await self._with_lease_kept(self._begin(former))
         if replicator is None:
             return
+        await self._with_lease_kept(self._count_letters(replicator))
         self.gaps = replicator.checkpoints.record.gaps
         self.replicator = replicator
         self._follow_pause(self.holder.record)
@@ -152,7 +155,6 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         if self._healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
-        self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
             settings=self.settings,
             adapters=self.outside.adapters,
@@ -160,13 +162,20 @@ class Pipeline:
             lease=self.holder,
             former=former,
             observer=self._observer,
+            counted=self.letter_count,
         )
         snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
         self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         replicator = tenure.build(beginning)
-        replicator.dead_letters.count = self.letters_counted
         return replicator
+
+    async def _count_letters(self, replicator: Replicator) -> None:
+        adoption = LetterAdoption(self.outside.adapters.control, self._clock, self.letter_count, self._observer)
+        await self._retrying(adoption.begin)
+        if not adoption.is_done:
+            replicator.start_early(adoption.go_on(replicator.requests.read), "dead letters of a former version")
+        replicator.start_early(self.letter_count.look_periodically(), "dead letters")
 
     async def _replicate(self, replicator: Replicator) -> None:
         self._show_running()
@@ -176,7 +185,6 @@ class Pipeline:
             await running
         finally:
             running.cancel()
-            self.letters_counted = replicator.dead_letters.count
             for tell in self.on_flow_ended:
                 tell(replicator)
             self.replicator = None

@@ -16,6 +16,7 @@ from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
+from service.replication.letter_count import LetterCount
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
@@ -48,6 +49,7 @@ def build_write_path(
     settle: Settle,
     check_trust: Callable[[], None],
     observer: Observer,
+    counted: LetterCount | None = None,
 ) -> WritePath:
     """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written."""
     clock, replica = adapters.clock, adapters.replica
@@ -85,7 +87,12 @@ def build_write_path(
     )
     copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests, doubts=doubts)
     dead_letters = DeadLetters(
-        store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
+        store=adapters.control,
+        record_of=record_of,
+        requests=requests,
+        clock=clock,
+        observer=observer,
+        counted=counted,
     )
     sink = Sink(
         source=adapters.source,
