@@ -142,7 +142,7 @@ class DeadLetter:
     """Another one with each record that is put into the letter: what is done to a letter is done to what was seen."""
 
     def replaces(self, kept: DeadLetter) -> bool:
-        """Whether its record takes the place of the kept one's: never an older one's, nor a scan's of the same state."""
+        """Whether its record takes the kept one's place: none that is older, nor a scan's of the same state."""
         if self.state and self.state == kept.state and SNAPSHOT in (self.event_name, kept.event_name):
             return kept.event_name == SNAPSHOT
         return (self.created_at, self.sequence or 0) >= (kept.created_at, kept.sequence or 0)

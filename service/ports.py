@@ -154,7 +154,7 @@ class DeadLetterStore(Protocol):
         """Keep its `attempts`, `error` and `failed_at`; False where it is gone or has another version."""
 
     async def delete_dead_letter(self, letter_id: str, now: float, version: str | None = None) -> bool:
-        """False if there was none, or one of another version. What comes again is remembered from `now` on for a day."""
+        """False if there was none, or one of another version. What comes again is known to be settled from `now` on."""
 
     async def count_dead_letters(self) -> int | None:
         """None while letters of a former version are not counted. One small read, however many there are."""

@@ -10,7 +10,7 @@ async function pollLetters() {
   if (!lettersTold && !$("letters").children.length) return;
   try {
     const page = await read(`/dead-letters?limit=${lettersWanted}`);
-    keep($("letters"), page.items, (letter) => letter.id, makeLetter, () => {});
+    keep($("letters"), page.items, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, () => {});
     $("more-letters").hidden = page.cursor === null || lettersWanted >= MOST_LETTERS;
     showLetterCount(lettersTold);
   } catch (error) {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -39,7 +41,7 @@ class Letters:
         """Letters that are being redriven: a second redrive leaves them out."""
 
     async def page(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        """Oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
+        """By their ids, oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
         letters, following = await self._listed(limit, cursor)
         return [_entry(letter) for letter in letters], following
 
@@ -177,5 +179,18 @@ def _shown(text: bytes) -> Any:
     """As JSON; what is none, and can't be anything's fault but its writer's, as the text that it is."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.MsgspecError:
+    except ValueError:
+        with contextlib.suppress(ValueError):
+            return _escaped(json.loads(text))  # it holds text that is no Unicode
         return text.decode(errors="replace")
+
+
+def _escaped(value: Any) -> Any:
+    """Half of a surrogate pair as its escape: no answer could carry it."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [_escaped(each) for each in value]
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(each) for name, each in value.items()}
+    return value

@@ -167,8 +167,7 @@ class Pipeline:
         snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
         self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
-        replicator = tenure.build(beginning)
-        return replicator
+        return tenure.build(beginning)
 
     async def _count_letters(self, replicator: Replicator) -> None:
         adoption = LetterAdoption(self.outside.adapters.control, self._clock, self.letter_count, self._observer)

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Callable
@@ -42,9 +43,9 @@ def identity_of_record(record: bytes) -> str:
     The stream and Lambda's event spell the time differently, so it is left out.
     """
     try:
-        outer = msgspec.json.decode(record)
+        outer = json.loads(record)  # which takes text that is no Unicode, too
         said = {name: value for name, value in outer["dynamodb"].items() if name != "ApproximateCreationDateTime"}
-        spelled = msgspec.json.encode([outer.get("eventName"), said], order="sorted")
+        spelled = json.dumps([outer.get("eventName"), said], sort_keys=True).encode()
     except (ValueError, TypeError, KeyError, AttributeError):
         spelled = record
     return _digest(b"record\0" + spelled)

@@ -11,6 +11,8 @@ from service.ports import Clock, DeadLetterStore
 LOOK_EVERY_SECONDS = 10.0
 """Others change it too: Lambda, a discard that a standby was asked for."""
 
+LOOK_WHILE_UNKNOWN_SECONDS = 1.0
+
 
 class LetterCount:
     """One for a process, whatever its part in the pipeline is at the moment."""
@@ -35,4 +37,4 @@ class LetterCount:
         """Until cancelled."""
         while True:
             await self.refresh()
-            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            await self._clock.sleep(LOOK_WHILE_UNKNOWN_SECONDS if self.value is None else LOOK_EVERY_SECONDS)

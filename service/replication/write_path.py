@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.config import Settings
 from service.model import TableDescription
 from service.ports import Adapters
-from service.records import record_of
+from service.record_text import record_of
 from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts

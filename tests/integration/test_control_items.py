@@ -105,6 +105,7 @@ async def former(dynamodb, table, letter_id: str) -> None:
         "pipeline": {"S": "pipeline"},
         "item": {"S": f"dead-letter#{letter_id}"},
         "shard_id": {"S": "shardId-1"},
+        "sequence": {"S": "800000000003126276362"},
         "event_name": {"S": "INSERT"},
         "key": {"S": '{"key":{"S":"a"}}'},
         "error": {"S": "no"},
