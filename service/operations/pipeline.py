@@ -18,11 +18,11 @@ from service.migrations import migrate
 from service.model import TableDescription
 from service.operations.gaps import Healing, gap_of, record_gap
 from service.operations.job_log import new_job_id
+from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
-from service.replication.letter_adoption import LetterAdoption
 from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
@@ -144,7 +144,8 @@ class Pipeline:
         replicator = await self._with_lease_kept(self._begin(former))
         if replicator is None:
             return
-        await self._with_lease_kept(self._count_letters(replicator))
+        outside, counted = self.outside.adapters, self.letter_count
+        await self._with_lease_kept(count_letters(replicator, outside, counted, self._observer, self._retrying))
         self.gaps = replicator.checkpoints.record.gaps
         self.replicator = replicator
         self._follow_pause(self.holder.record)
@@ -168,13 +169,6 @@ class Pipeline:
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
         self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         return tenure.build(beginning)
-
-    async def _count_letters(self, replicator: Replicator) -> None:
-        adoption = LetterAdoption(self.outside.adapters.control, self._clock, self.letter_count, self._observer)
-        await self._retrying(adoption.begin)
-        if not adoption.is_done:
-            replicator.start_early(adoption.go_on(replicator.requests.read), "dead letters of a former version")
-        replicator.start_early(self.letter_count.look_periodically(), "dead letters")
 
     async def _replicate(self, replicator: Replicator) -> None:
         self._show_running()
