@@ -19,6 +19,7 @@ async def count_letters(
     retrying: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
 ) -> None:
     """Before a flow runs: returns when the number is known, or is being counted beside the flow."""
+    flow.dead_letters.counted = counted
     adoption = LetterAdoption(adapters.control, adapters.clock, counted, observer)
     await retrying(adoption.begin)
     if not adoption.is_done:

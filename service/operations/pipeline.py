@@ -163,7 +163,6 @@ class Pipeline:
             lease=self.holder,
             former=former,
             observer=self._observer,
-            counted=self.letter_count,
         )
         snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)

@@ -122,7 +122,6 @@ class SidePipeline(Pipeline):
             settle=lambda changes: None,
             check_trust=self.holder.check_trust,
             observer=self._observer,
-            counted=self.letter_count,
         )
         return SideFlow(
             clock=self._clock, lease=self.holder, writing=writing, stream_arn=outside.source.stream_arn or ""

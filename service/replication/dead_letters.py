@@ -92,7 +92,6 @@ class DeadLetters:
         requests: Requests,
         clock: Clock,
         observer: Observer,
-        counted: LetterCount | None = None,
     ) -> None:
         """`record_of` gives a change back as its whole stream record, JSON."""
         self._store = store
@@ -100,7 +99,8 @@ class DeadLetters:
         self._requests = requests
         self._clock = clock
         self._observer = observer
-        self.counted = counted or LetterCount(store, clock)
+        self.counted = LetterCount(store, clock)
+        """The process's own, where it has one."""
         self._waiting: list[_Waiting] = []
         self._turn = asyncio.Lock()
 

@@ -24,7 +24,6 @@ from service.replication.fingerprint import remembered, shape_fingerprint, tell
 from service.replication.gaps import MENDS
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
-from service.replication.letter_count import LetterCount
 from service.replication.progress import Progress
 from service.replication.readers import Readers
 from service.replication.replica_watch import ReplicaWatch, check_replica
@@ -62,14 +61,12 @@ class Tenure:
         lease: LeaseHolder,
         former: LeaseRecord | None,
         observer: Observer,
-        counted: LetterCount | None = None,
     ) -> None:
         self._settings = settings
         self._adapters = adapters
         self._source = source
         self._lease = lease
         self._former = former
-        self._counted = counted
         self._observer = observer
         self.waits_for: str | None = None
         """Why the start takes its time."""
@@ -229,7 +226,6 @@ class Tenure:
             settle=progress.settle,
             check_trust=self._lease.check_trust,
             observer=observer,
-            counted=self._counted,
         )
         self._remember_doubts(writing.doubts, beginning.record)
         readers = Readers(

@@ -16,7 +16,6 @@ from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
-from service.replication.letter_count import LetterCount
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
@@ -49,7 +48,6 @@ def build_write_path(
     settle: Settle,
     check_trust: Callable[[], None],
     observer: Observer,
-    counted: LetterCount | None = None,
 ) -> WritePath:
     """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written."""
     clock, replica = adapters.clock, adapters.replica
@@ -92,7 +90,6 @@ def build_write_path(
         requests=requests,
         clock=clock,
         observer=observer,
-        counted=counted,
     )
     sink = Sink(
         source=adapters.source,
