@@ -117,6 +117,11 @@ SNAPSHOT = "SNAPSHOT"
 """The event name of a letter whose item came from a scan, and from no record of the stream."""
 
 
+SURELY_BEFORE_SECONDS = 120.0
+"""By so much more a record must be older than a scan to be older than what the scan saw: creation times are rounded down
+by up to a minute, and a page is as old as its request. What is newer than that is still in the stream, and comes."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A change that could not be written, with all that a redrive needs: the newest of its key with its cause."""
@@ -143,8 +148,11 @@ class DeadLetter:
 
     def replaces(self, kept: DeadLetter) -> bool:
         """Whether its record takes the kept one's place: none that is older, nor a scan's of the same state."""
-        if self.state and self.state == kept.state and SNAPSHOT in (self.event_name, kept.event_name):
-            return kept.event_name == SNAPSHOT
+        is_scan, was_scan = self.event_name == SNAPSHOT, kept.event_name == SNAPSHOT
+        if is_scan != was_scan:
+            record, scan = (kept, self) if is_scan else (self, kept)
+            is_old = record.created_at + SURELY_BEFORE_SECONDS < scan.created_at
+            return is_scan == (is_old and record.state != scan.state)
         return (self.created_at, self.sequence or 0) >= (kept.created_at, kept.sequence or 0)
 
     @property

@@ -110,12 +110,30 @@ async def test_a_newer_state_that_only_a_snapshot_saw_is_what_is_redriven():
         refusing(service.world)
         service.world.source.put(item(1, "1"))
         await settled(service)
+        await asyncio.sleep(300)
         service.world.source.preset(item(1, "2"))
         held = service.world.source.items[service.world.source.key(key(1))]
         await flow.dead_letters.park_item(service.world.source.key(key(1)), held, ChangeError("refused"))
         taking(service.world)
         assert (await service.letters.redrive(flow, None))["redriven"] == 1
         assert (service.world.replica.item(key(1)) or {})["value"] == {"N": "2"}
+
+
+async def test_a_record_of_the_same_minute_is_not_older_than_a_scan():
+    """Its creation time is rounded down; and what a scan saw may be older than what the stream brought meanwhile."""
+    async with Service(World()) as service:
+        flow = await service.flow()
+        refusing(service.world)
+        service.world.source.preset(item(1, "1"))
+        scanned = service.world.source.items[service.world.source.key(key(1))]
+        for value in "23":
+            await flow.dead_letters.park_item(service.world.source.key(key(1)), scanned, ChangeError("refused"))
+            service.world.source.put(item(1, value))
+            await settled(service)
+            (letter,) = letters(service.world)
+            assert b'"N":"%b"' % value.encode() in letter.record
+            assert letter.event_name == "MODIFY"
+        assert letter.attempts == 4
 
 
 async def test_another_cause_is_another_letter():
