@@ -118,8 +118,8 @@ SNAPSHOT = "SNAPSHOT"
 
 
 SURELY_BEFORE_SECONDS = 120.0
-"""By so much more a record must be older than a scan to be older than what the scan saw: creation times are rounded down
-by up to a minute, and a page is as old as its request. What is newer than that is still in the stream, and comes."""
+"""By so much more a record must be older than a scan to be older than what the scan saw: creation times are rounded
+down by up to a minute, and a page is as old as its request. What is newer than that is in the stream still."""
 
 
 @dataclass(frozen=True, slots=True)
