@@ -129,7 +129,11 @@ class ProgressStore(Protocol):
         """Fence former owners off, and return what they saved last; None on a pipeline's first start."""
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
-        """Replace what was saved. Raises LeaseLostError if a later owner has adopted it."""
+        """Replace what was saved, wholly or not at all; it costs what changed since the last save.
+
+        Raises LeaseLostError if a later owner has adopted it. A request that takes effect late never counts after a
+        newer one.
+        """
 
     async def read_progress(self) -> PipelineRecord | None:
         """Without a lease, for showing only."""

@@ -5,6 +5,7 @@ It lies beside the replica. A process that crashes in any call here leaves each 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from service.aws.claim_items import ClaimItems
@@ -21,3 +22,4 @@ class DynamoControlStore(LeaseItems, ProgressItem, DeadLetterItems, JobItems, Cl
     def __init__(self, client: Any, table: str, pipeline: str) -> None:
         """`table` is a name or an ARN."""
         self._table = ControlTable(client, table, pipeline)
+        self._saving = asyncio.Lock()
