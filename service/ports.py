@@ -165,6 +165,19 @@ class JobStore(Protocol):
         """Newest first: ids sort by the time of their making."""
 
 
+class FixedStore(Protocol):
+    """What a job is made of and never changes, of any size."""
+
+    async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
+        """May be repeated with the same content. A crash can leave a part of it, which is as none."""
+
+    async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
+        """Whole, or None."""
+
+    async def forget_fixed_before(self, kind: str, job_id: str) -> None:
+        """What jobs of the kind with smaller ids have stored. May be repeated."""
+
+
 class ClaimStore(Protocol):
     """Which pipeline a replica belongs to."""
 
@@ -177,7 +190,7 @@ class ClaimStore(Protocol):
         """
 
 
-class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, ClaimStore, Protocol):
+class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, FixedStore, ClaimStore, Protocol):
     """The control table, for one pipeline."""
 
 

@@ -351,6 +351,31 @@ async def test_a_time_that_is_no_number_is_refused(store):
         await store.save_progress(lease_of(), PipelineRecord("arn", guarded_until=float("inf")))
 
 
+async def test_what_a_job_is_made_of_comes_back_whole_whatever_its_size(store):
+    for size in (0, 10, 1_000_000):
+        await store.put_fixed("replay", f"job {size}", NOISE[:size])
+    await store.put_fixed("replay", "job 10", NOISE[:10])
+
+    for size in (0, 10, 1_000_000):
+        assert await store.get_fixed("replay", f"job {size}") == NOISE[:size]
+    assert await store.get_fixed("replay", "job 1") is None
+    assert await store.list_jobs("replay", 10) == []
+
+
+async def test_what_older_jobs_are_made_of_is_forgotten(store):
+    for job_id in ("20261123", "20261124", "20261125"):
+        await store.put_fixed("replay", job_id, NOISE[:400_000])
+    await store.put_fixed("other", "20261123", b"x")
+
+    await store.forget_fixed_before("replay", "20261124")
+    await store.forget_fixed_before("replay", "20261124")
+
+    assert await store.get_fixed("replay", "20261123") is None
+    assert await store.get_fixed("replay", "20261124") == NOISE[:400_000]
+    assert await store.get_fixed("replay", "20261125") == NOISE[:400_000]
+    assert await store.get_fixed("other", "20261123") == b"x"
+
+
 def letter(letter_id: str = "1", record: bytes = b'{"Keys": {}}') -> DeadLetter:
     return DeadLetter(
         id=letter_id,
