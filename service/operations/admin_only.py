@@ -30,7 +30,6 @@ class AdminOnlyConsole:
         """The lag and the shards are unknown: Lambda's metric IteratorAge tells the lag."""
         pipeline, mapping = self._pipeline, self._mapping
         is_active = pipeline.holder.lease is not None
-        flow = pipeline.replicator
         known = self._report.status()
         return known.model_copy(
             update={
@@ -39,7 +38,7 @@ class AdminOnlyConsole:
                 "role": Role.ACTIVE if is_active else Role.STANDBY,
                 "active": pipeline.holder.active,
                 "paused_since": mapping.paused_since,
-                "dead_letters": flow.dead_letters.count if flow else known.dead_letters,
+                "dead_letters": pipeline.letter_count.known(is_owner=is_active),
                 "warnings": [*known.warnings, *mapping.warnings()],
             }
         )

@@ -16,8 +16,10 @@ from service.operations.jobs import Verification
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
 from service.ports import Clock, ControlStore
+from service.replication.letter_count import LetterCount
 
 LOOK_EVERY_SECONDS = 10.0
+LOOK_WHILE_UNKNOWN_SECONDS = 1.0
 GAPS_EVERY_LOOKS = 6
 """Gaps are kept with all the shards' checkpoints, which are more to read."""
 
@@ -26,9 +28,17 @@ class ControlLooks:
     """`report` shows what they see. A control table that does not answer is asked again in the next look."""
 
     def __init__(
-        self, *, pipeline: Pipeline, report: Report, control: ControlStore, clock: Clock, has_gaps: bool = True
+        self,
+        *,
+        pipeline: Pipeline,
+        report: Report,
+        letters: LetterCount,
+        control: ControlStore,
+        clock: Clock,
+        has_gaps: bool = True,
     ) -> None:
         """`has_gaps`: the pipeline is replicated by processes like this one, and not by Lambda."""
+        self._letters = letters
         self._pipeline = pipeline
         self._report = report
         self._control = control
@@ -45,24 +55,22 @@ class ControlLooks:
         """Until cancelled."""
         while True:
             await self.look_once()
-            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            known = self._has_seen_verifications
+            await self._clock.sleep(LOOK_EVERY_SECONDS if known else LOOK_WHILE_UNKNOWN_SECONDS)
 
     async def look_once(self) -> None:
-        """The count of letters comes last: while it is not known, neither is it whether there was a verification."""
+        """Whoever knows the number of letters, takes no last verification for none at all: so they come last."""
         with contextlib.suppress(RetryableError, HaltError):
             await self._look_for_verification()
-            await self._look_for_letters()
             await self._look_for_gaps()
+            if self._is_needed:
+                await self._letters.refresh()
         self._looks += 1
 
     @property
     def _is_needed(self) -> bool:
         """A running flow knows it all."""
         return self._pipeline.replicator is None
-
-    async def _look_for_letters(self) -> None:
-        if self._is_needed:
-            self._report.note_letters(await self._control.count_dead_letters())
 
     async def _look_for_verification(self) -> None:
         report, control = self._report, self._control

@@ -15,7 +15,7 @@ from service.model import ShardId
 from service.operations.jobs import Verification
 from service.operations.lag_status import lag_of_flow, lag_without_flow
 from service.operations.pipeline import Pipeline
-from service.operations.readiness import Vital
+from service.operations.readiness import Vital, stalled_reason
 from service.operations.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.operations.status import (
     GapStatus,
@@ -37,8 +37,6 @@ from service.table_names import table_name, table_region
 RETENTION_HOURS = 24
 """DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
 WARN_AFTER_HOURS = 18
-KNOWN_SECONDS = 30.0
-"""What was last seen in the control table so long ago is not known any more: it may have changed since."""
 WARN_OF_CLOCK_SECONDS = 30.0
 """A signature's time may be five minutes off (IAM User Guide, "Create a signed AWS API request"): well before that."""
 
@@ -64,19 +62,12 @@ class Report:
         self.last_verification: Verification | None = None
         self.gaps_seen: tuple[Gap, ...] | None = None
         """As the control table told them last; None: not yet."""
-        self._letters_seen_at = float("-inf")
-        """Monotonic."""
         self._left: Left | None = None
         pipeline.on_flow_ended.append(self._remember)
 
     def _remember(self, flow: Replicator) -> None:
         now = self._clock.now()
         self._left = Left(now, flow.behind_since, shards_of(flow, shard_views(flow), now))
-        self.note_letters(flow.dead_letters.count)
-
-    def note_letters(self, count: int) -> None:
-        """So many dead letters are stored at this moment."""
-        self._pipeline.letters_counted, self._letters_seen_at = count, self._clock.monotonic()
 
     def status(self) -> Status:
         now = self._clock.now()
@@ -97,7 +88,7 @@ class Report:
             shards=self._shards(flow, views, now),
             totals=self._totals.totals(),
             rates=self._totals.rates(),
-            dead_letters=self._letters(flow),
+            dead_letters=pipeline.letter_count.known(is_owner=pipeline.holder.lease is not None),
             last_verification=self.last_verification,
             gaps=[_gap(gap) for gap in self._gaps(flow)],
             warnings=self._warnings(lag.seconds),
@@ -109,9 +100,9 @@ class Report:
 
     def reason(self) -> str | None:
         """Why it is in its state, when a person must act."""
-        flow = self._pipeline.replicator
-        if self._pipeline.reason is None and flow is not None and flow.requests.refusal is not None:
-            return f"the replica refuses all writes: {flow.requests.refusal}"
+        vital = self.vital()
+        if self._pipeline.reason is None and vital is not None and (stalled := stalled_reason(vital)):
+            return stalled
         reason, failure = self._pipeline.reason, self._pipeline.holder.failure
         if reason and failure and self._pipeline.state is PipelineState.STANDBY:
             return f"{reason}: {failure}"
@@ -153,13 +144,6 @@ class Report:
         if self._left is None or self._pipeline.state is not PipelineState.FAILED:
             return []
         return shards_left(self._left.shards, self._pipeline.gaps, now - self._left.at)
-
-    def _letters(self, flow: Replicator | None) -> int | None:
-        if flow is not None:
-            return flow.dead_letters.count
-        is_ours = self._pipeline.holder.lease is not None
-        is_known = is_ours or self._clock.monotonic() - self._letters_seen_at <= KNOWN_SECONDS
-        return self._pipeline.letters_counted if is_known else None
 
     def _gaps(self, flow: Replicator | None) -> Sequence[Gap]:
         is_ours = flow is not None or self._pipeline.state is PipelineState.FAILED
@@ -211,6 +195,7 @@ class Report:
             unsaved_age=now - unsaved if unsaved is not None else None,
             refused_age=now - failing if failing is not None else None,
             refusal=flow.requests.refusal,
+            failure=flow.requests.failure,
             trouble=flow.readers.trouble,
         )
 

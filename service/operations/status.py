@@ -146,7 +146,7 @@ class Status(Document):
     totals: TotalsStatus
     rates: RatesStatus
     dead_letters: int | None = Field(
-        description="Changes that could not be written and wait for a redrive or a discard. Null where it is not known."
+        description="Changes that could not be written and wait for a redrive or a discard; null: not known (yet)."
     )
     last_verification: Verification | None = Field(
         description="The last full comparison of the two tables. Null: there was none; while `dead_letters` is null: "

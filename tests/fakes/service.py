@@ -75,7 +75,11 @@ class Service:
             version="0",
         )
         self.looks = ControlLooks(
-            pipeline=self.pipeline, report=self.report, control=self.adapters.control, clock=self.process.clock
+            pipeline=self.pipeline,
+            report=self.report,
+            letters=self.pipeline.letter_count,
+            control=self.adapters.control,
+            clock=self.process.clock,
         )
         self.verifications = Verifications(
             pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
