@@ -259,13 +259,13 @@ class Guard:
 
     def _first_condition(self, change: Change) -> Condition | None:
         """None when the item's number is not to be trusted, or there is none: then the replica is looked at first."""
-        if not self._shape.sequence_attribute or self._window.distrusts(change):
+        if not self._shape.written.has_numbers or self._window.distrusts(change):
             return None
         return Older(change.sequence)
 
     def _lacks_number(self, change: Change, number: SequenceNumber | None) -> bool:
         """The item's content is right, and its number is missing, or is the one that a former match left."""
-        if not self._shape.sequence_attribute:
+        if not self._shape.written.has_numbers:
             return False
         return number is None or (number < change.sequence and self._window.is_match(change))
 
