@@ -291,10 +291,8 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        if self.is_paused:
-            self.state = PipelineState.PAUSED
-        else:
-            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        self.state = PipelineState.PAUSED if self.is_paused else at_work
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

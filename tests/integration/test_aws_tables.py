@@ -1,7 +1,6 @@
 """service.aws.tables on each of the three servers."""
 
 import json
-import re
 
 import pytest
 
@@ -262,10 +261,7 @@ async def test_a_table_describes_its_indexes_and_what_they_refuse_names_the_attr
         "global": (KeyAttribute(SEQUENCE, "N"),),
     }
     replica = DynamoTable(source.client, source.wire, name, described.keys, SEQUENCE, "replica")
-    try:
-        await replica.put(Put(key(), image(timestamp={"S": "2026"})), None)
-    except ChangeError as error:
-        assert re.search(r"timestamp|Index Key$", str(error))
-    else:
-        assert server.name == "moto", "only this one does not look at the types of an index's keys"
+    if server.name != "moto":  # which does not look at the types of an index's keys
+        with pytest.raises(ChangeError, match=r"timestamp|Index Key$"):
+            await replica.put(Put(key(), image(timestamp={"S": "2026"})), None)
     assert await replica.put(Put(key(), image(timestamp={"N": "1"})), None) is Written.YES
