@@ -129,7 +129,11 @@ class ProgressStore(Protocol):
         """Fence former owners off, and return what they saved last; None on a pipeline's first start."""
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
-        """Replace what was saved. Raises LeaseLostError if a later owner has adopted it."""
+        """Replace what was saved, wholly or not at all; it costs what changed since the last save.
+
+        Raises LeaseLostError if a later owner has adopted it. A request that takes effect late never counts after a
+        newer one.
+        """
 
     async def read_progress(self) -> PipelineRecord | None:
         """Without a lease, for showing only."""
@@ -161,6 +165,19 @@ class JobStore(Protocol):
         """Newest first: ids sort by the time of their making."""
 
 
+class FixedStore(Protocol):
+    """What a job is made of and never changes, of any size."""
+
+    async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
+        """May be repeated with the same content. A crash can leave a part of it, which is as none."""
+
+    async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
+        """Whole, or None."""
+
+    async def forget_fixed_before(self, kind: str, job_id: str) -> None:
+        """What jobs of the kind with smaller ids have stored. May be repeated."""
+
+
 class ClaimStore(Protocol):
     """Which pipeline a replica belongs to."""
 
@@ -173,7 +190,7 @@ class ClaimStore(Protocol):
         """
 
 
-class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, ClaimStore, Protocol):
+class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, FixedStore, ClaimStore, Protocol):
     """The control table, for one pipeline."""
 
 

@@ -49,9 +49,12 @@ class ControlTable:
         *,
         only_if: str | None = None,
         values: Mapping[str, Value] | None = None,
+        asks_former: bool = True,
     ) -> Attributes | None:
-        """Replace the item and return what was there. Raises ItemDiffersError."""
-        request: dict[str, Any] = {"Item": {**self._key(item), **attributes}, "ReturnValues": "ALL_OLD"}
+        """Replace the item and return what was there, if that is asked for. Raises ItemDiffersError."""
+        request: dict[str, Any] = {"Item": {**self._key(item), **attributes}}
+        if asks_former:
+            request["ReturnValues"] = "ALL_OLD"
         return await self._call("put_item", _member("Attributes"), **request, **_conditional(only_if, values))
 
     async def update(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from service.control import Checkpoint
 from service.model import Change, Position, SequenceNumber, ShardId
@@ -68,16 +68,21 @@ class ShardProgress:
         return self.unsettled[self.order[0]] if self.order else None
 
     def checkpoint(self) -> Checkpoint:
-        """What a restart goes on from. An idle shard's `read_up_to` moves in steps: it costs no write all the time."""
+        """What a restart goes on from. An idle shard's `read_up_to` moves in steps: it costs no write all the time.
+
+        The same object as before while there is nothing new to save.
+        """
+        told = self._told
+        if told is not None and told.is_closed:
+            return told  # nothing of it changes any more
         self.advance()
         read_up_to = self.reader_up_to()
         if self.order:
             read_up_to = min(read_up_to, self.unsettled[self.order[0]])
-        now = Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed, read_up_to)
-        told = self._told
-        is_idle = told is not None and replace(now, read_up_to=told.read_up_to) == told
+        is_idle = told is not None and told.position is self.position and not self.is_closed
         if told is not None and is_idle and read_up_to - told.read_up_to < READ_UP_TO_STEP_SECONDS:
             return told
+        now = Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed, read_up_to)
         self._told = now
         return now
 

@@ -281,9 +281,13 @@ class Readers:
         self.trouble = str(error)
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
-    def forgotten(self) -> set[ShardId]:
-        """Shards that have left the list after they were settled to their end: nobody will ask for them again."""
-        return self._forgotten
+    def take_forgotten(self) -> set[ShardId]:
+        """Shards that have left the list after they were settled to their end: nobody will ask for them again.
+
+        Each is told once.
+        """
+        taken, self._forgotten = self._forgotten, set()
+        return taken
 
     def pause(self) -> None:
         self._may_read.clear()

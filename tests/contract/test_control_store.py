@@ -274,15 +274,41 @@ async def test_what_is_done_to_a_record_after_saving_it_is_not_saved(store):
     assert await store.read_progress() == EVERYTHING
 
 
-async def test_a_thousand_shards_are_saved_at_once(store):
-    position = Position(after=SequenceNumber("4" * 30))
-    names = [f"shardId-{number:020d}-abcdef01" for number in range(1000)]
-    record = PipelineRecord("arn", {ShardId(name): shard(name, position, parent=names[0]) for name in names})
+async def test_shards_come_move_on_close_and_go_between_saves(store):
+    """Three hundred of them, so that most of them lie beside those that changed lately."""
+    dice = random.Random(5)
+    saved: dict[ShardId, Checkpoint] = {}
     await store.adopt_progress(lease_of())
+    for number in range(12):
+        names = [f"shardId-{index:020d}-abcdef01" for index in range(25 * number, 300 + 25 * number)]
+        busy = names if number == 0 else dice.sample(names, 12) + names[-25:]
+        saved |= {
+            ShardId(name): shard(name, Position(after=SequenceNumber(10**24 + number)), names[0], dice.random() < 0.3)
+            for name in busy
+        }
+        saved = {shard_id: found for shard_id, found in saved.items() if shard_id in names}
+        await store.save_progress(lease_of(), PipelineRecord("arn", dict(saved)))
 
-    await store.save_progress(lease_of(), record)
+    assert await store.read_progress() == PipelineRecord("arn", saved)
+    assert await store.adopt_progress(lease_of()) == PipelineRecord("arn", saved)
+    assert await store.adopt_progress(lease_of("second", 2)) == PipelineRecord("arn", saved)
 
-    assert await store.read_progress() == record
+
+async def test_another_process_finds_what_thousands_of_shards_were_saved_as(store_for):
+    names = [f"shardId-{number:020d}-abcdef01" for number in range(3000)]
+    position = Position(after=SequenceNumber("4" * 30))
+    saved = {ShardId(name): shard(name, position, parent=names[0], is_closed=True) for name in names}
+    first, second = store_for("orders"), store_for("orders")
+    await first.adopt_progress(lease_of())
+    await first.save_progress(lease_of(), PipelineRecord("arn", saved))
+
+    assert await second.adopt_progress(lease_of("second", 2)) == PipelineRecord("arn", saved)
+    newer = saved | {ShardId(names[0]): shard(names[0], Position())}
+    await second.save_progress(lease_of("second", 2), PipelineRecord("arn", newer))
+    with pytest.raises(LeaseLostError):
+        await first.save_progress(lease_of(), PipelineRecord("arn", {}))
+
+    assert await first.read_progress() == PipelineRecord("arn", newer)
 
 
 async def test_a_former_owner_saves_nothing(store):
@@ -323,6 +349,31 @@ async def test_a_time_that_is_no_number_is_refused(store):
 
     with pytest.raises(ValueError, match="no number inf"):
         await store.save_progress(lease_of(), PipelineRecord("arn", guarded_until=float("inf")))
+
+
+async def test_what_a_job_is_made_of_comes_back_whole_whatever_its_size(store):
+    for size in (0, 10, 1_000_000):
+        await store.put_fixed("replay", f"job {size}", NOISE[:size])
+    await store.put_fixed("replay", "job 10", NOISE[:10])
+
+    for size in (0, 10, 1_000_000):
+        assert await store.get_fixed("replay", f"job {size}") == NOISE[:size]
+    assert await store.get_fixed("replay", "job 1") is None
+    assert await store.list_jobs("replay", 10) == []
+
+
+async def test_what_older_jobs_are_made_of_is_forgotten(store):
+    for job_id in ("20261123", "20261124", "20261125"):
+        await store.put_fixed("replay", job_id, NOISE[:400_000])
+    await store.put_fixed("other", "20261123", b"x")
+
+    await store.forget_fixed_before("replay", "20261124")
+    await store.forget_fixed_before("replay", "20261124")
+
+    assert await store.get_fixed("replay", "20261123") is None
+    assert await store.get_fixed("replay", "20261124") == NOISE[:400_000]
+    assert await store.get_fixed("replay", "20261125") == NOISE[:400_000]
+    assert await store.get_fixed("other", "20261123") == b"x"
 
 
 def letter(letter_id: str = "1", record: bytes = b'{"Keys": {}}') -> DeadLetter:

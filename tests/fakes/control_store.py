@@ -38,6 +38,7 @@ class FakePipeline:
     progress: PipelineRecord | None = None
     letters: dict[str, DeadLetter] = field(default_factory=dict)
     jobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    fixed: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -181,6 +182,19 @@ class FakeControlStore:
         async with self._call("list_jobs"):
             newest_first = sorted((key for key in self.items.jobs if key[0] == kind), reverse=True)
             return [orjson.loads(self.items.jobs[key]) for key in newest_first[:limit]]
+
+    async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
+        async with self._call("put_fixed"):
+            self.items.fixed[kind, job_id] = self._wrote("put_fixed", content)
+
+    async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
+        async with self._call("get_fixed"):
+            return self.items.fixed.get((kind, job_id))
+
+    async def forget_fixed_before(self, kind: str, job_id: str) -> None:
+        async with self._call("forget_fixed_before"):
+            for key in [key for key in self.items.fixed if key[0] == kind and key[1] < job_id]:
+                self._wrote("forget_fixed_before", self.items.fixed.pop(key))
 
     async def claim_replica(
         self, replica: TableDescription, source: TableDescription, now: float

@@ -1,11 +1,12 @@
 """What of the control table's items only the real servers show: their limits, their leftovers, what a hand does."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from service.aws.control_store import DynamoControlStore
-from service.aws.progress_item import MAX_BYTES
+from service.aws.item_size import item_size
 from service.control import Checkpoint, DeadLetter, Lease, PipelineRecord
 from service.errors import HaltError, RefusedError
 from service.migrations import load_migrations
@@ -38,21 +39,62 @@ def progress_of(shards: int) -> PipelineRecord:
     return PipelineRecord("arn", {name: Checkpoint(name, position, parent_id=names[0]) for name in names})
 
 
-async def test_progress_up_to_the_limit_is_stored_and_beyond_it_is_refused_by_name(store):
+async def test_more_shards_than_an_item_holds_are_saved_and_only_the_first_time_in_full(store, dynamodb, table):
+    saved = progress_of(3000)
     await store.adopt_progress(LEASE)
-    shards = 1
-    refused = None
-    while refused is None:
-        shards += 700
-        try:
-            await store.save_progress(LEASE, progress_of(shards))
-        except HaltError as error:
-            refused = str(error)
+    await store.save_progress(LEASE, saved)
+    changed = replace(saved, checkpoints=saved.checkpoints | closed(saved, 10))
+    await store.save_progress(LEASE, changed)
+    await store.save_progress(LEASE, changed)
 
-    assert shards > 1500
-    assert f"for {shards} shards" in refused
-    assert str(MAX_BYTES) in refused
-    assert len((await store.read_progress()).checkpoints) == shards - 700
+    sizes = [item_size(item) for item in await scan(dynamodb, table)]
+    assert sum(sizes) > 400_000
+    assert max(sizes) < 20_000
+    assert await DynamoControlStore(dynamodb, table, "pipeline").adopt_progress(Lease("other", 2)) == changed
+
+
+def closed(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
+    return {shard_id: replace(found, is_closed=True) for shard_id, found in list(saved.checkpoints.items())[:count]}
+
+
+async def test_a_save_of_ten_of_five_hundred_shards_is_billed_for_those(dynamodb, table):
+    """By the server's own count, where it has one."""
+    billed: list[float] = []
+    client = Billed(dynamodb, billed)
+    store = DynamoControlStore(client, table, "pipeline")
+    saved = progress_of(500)
+    await store.adopt_progress(LEASE)
+    await store.save_progress(LEASE, saved)
+    for _ in range(3):
+        billed.clear()
+        saved = replace(saved, checkpoints=saved.checkpoints | moved(saved, 10))
+        await store.save_progress(LEASE, saved)
+        assert len(billed) <= 2
+        assert sum(billed) <= 25
+
+
+def moved(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
+    found = list(saved.checkpoints.values())[:count]
+    return {each.shard_id: replace(each, read_up_to=each.read_up_to + 1) for each in found}
+
+
+class Billed:
+    """An SDK client whose writes note what the server bills, in write units; a server that tells nothing bills 1."""
+
+    def __init__(self, client, billed):
+        self._client, self._billed = client, billed
+
+    def __getattr__(self, name):
+        method = getattr(self._client, name)
+        if name not in ("put_item", "delete_item"):
+            return method
+
+        async def asked(**request):
+            answer = await method(**request, ReturnConsumedCapacity="TOTAL")
+            self._billed.append(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 1.0))
+            return answer
+
+        return asked
 
 
 async def test_parts_of_a_letter_leave_with_it(store, dynamodb, table):
