@@ -20,10 +20,12 @@ from service.model import TableDescription
 from service.operations.ending import Ending
 from service.operations.gaps import Healing, gap_of, record_gap
 from service.operations.job_log import new_job_id
+from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
+from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
 from service.telemetry import GapFound, Halted, Observer, Paused, Retried, Warned
@@ -70,7 +72,7 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
-        self.letters_counted = 0  # dead letters, while no flow runs that knows better
+        self.letter_count = LetterCount(outside.adapters.control, self._clock)
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
@@ -90,7 +92,7 @@ class Pipeline:
         """
         while not self.ending.is_asked:
             if self.holder.lease is None:
-                former = await self.ending.unless_asked(self.holder.stand_by())
+                former = await self.ending.unless_asked(self.holder.stand_by(), self.letter_count.look_periodically())
                 if self.ending.is_asked and self.holder.lease is None:
                     break
             else:
@@ -133,6 +135,8 @@ class Pipeline:
         replicator = await self._with_lease_kept(self._begin(former))
         if replicator is None:
             return
+        outside, counted = self.outside.adapters, self.letter_count
+        await self._with_lease_kept(count_letters(replicator, outside, counted, self._observer, self._retrying))
         self.gaps = replicator.checkpoints.record.gaps
         self.replicator = replicator
         self._follow_pause(self.holder.record)
@@ -143,7 +147,6 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         if self._healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
-        self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
             settings=self.settings,
             adapters=self.outside.adapters,
@@ -155,9 +158,7 @@ class Pipeline:
         snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
         self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
-        replicator = tenure.build(beginning)
-        replicator.dead_letters.count = self.letters_counted
-        return replicator
+        return tenure.build(beginning)
 
     async def _replicate(self, replicator: Replicator) -> None:
         self._show_running()
@@ -168,7 +169,6 @@ class Pipeline:
                 running.result()
         finally:
             running.cancel()
-            self.letters_counted = replicator.dead_letters.count
             for tell in self.on_flow_ended:
                 tell(replicator)
             self.replicator = None

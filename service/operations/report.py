@@ -80,7 +80,7 @@ class Report:
             shards=self._shards(flow, views, now) if flow else self._shards_left(now),
             totals=self._totals.totals(),
             rates=self._totals.rates(),
-            dead_letters=flow.dead_letters.count if flow else pipeline.letters_counted,
+            dead_letters=pipeline.letter_count.value,
             last_verification=self.last_verification,
             gaps=[_gap(gap) for gap in pipeline.gaps],
             warnings=self._warnings(lag),

@@ -40,11 +40,15 @@ class ShardProgress:
     """Everything made before that moment was read."""
     _told: Checkpoint | None = None
 
-    def admit(self, changes: Sequence[Change]) -> None:
+    def admit(self, changes: Sequence[Change], settled: Sequence[SequenceNumber] = ()) -> None:
+        """`settled`: the places of records between them that are settled already, none of which is a change."""
         sequences = [change.sequence for change in changes]
-        self.order.extend(sequences)
         self.unsettled.update(zip(sequences, [change.created_at for change in changes], strict=True))
-        self.read_through, self.last_created_at = changes[-1].sequence, changes[-1].created_at
+        if settled:
+            sequences = sorted([*sequences, *settled])
+        self.order.extend(sequences)
+        self.read_through = sequences[-1]
+        self.last_created_at = self.unsettled.get(sequences[-1], 0.0)
         self.records_read += len(changes)
 
     def advance(self) -> None:
@@ -106,10 +110,13 @@ class Progress:
         self.shards[shard_id] = shard
         return shard
 
-    def admit(self, shard_id: ShardId, changes: Sequence[Change]) -> None:
-        """These were read, in this order; called before any of them can be settled."""
-        if changes:
-            self.shards[shard_id].admit(changes)
+    def admit(self, shard_id: ShardId, changes: Sequence[Change], settled: Sequence[SequenceNumber] = ()) -> None:
+        """These were read, in this order; called before any of them can be settled.
+
+        `settled`: the places of records that can't be understood, and are dead letters: a checkpoint passes them.
+        """
+        if changes or settled:
+            self.shards[shard_id].admit(changes, settled)
 
     def settle(self, changes: Sequence[Change]) -> None:
         """These are applied, superseded, skipped or stored as dead letters. Each change is settled once."""

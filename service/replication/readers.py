@@ -261,7 +261,8 @@ class Readers:
     async def _hand_over(self, shard: Shard, page: Page) -> None:
         for record in page.unreadable:
             await self._dead_letters.park_unreadable(record)
-        self._progress.admit(shard.shard_id, page.changes)
+        settled = [record.sequence for record in page.unreadable if record.sequence is not None]
+        self._progress.admit(shard.shard_id, page.changes, settled)
         self._observer.observe(PageRead(shard.shard_id, len(page.changes) + len(page.unreadable), page.size))
         if page.changes:
             await self._queue.put(page.changes)

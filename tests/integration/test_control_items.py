@@ -1,11 +1,13 @@
 """What of the control table's items only the real servers show: their limits, their leftovers, what a hand does."""
 
 import random
+import zlib
 from dataclasses import replace
 
 import pytest
 
 from service.aws.control_store import DynamoControlStore
+from service.aws.dead_letter_items import COUNT
 from service.aws.item_size import item_size
 from service.control import Checkpoint, DeadLetter, Lease, PipelineRecord
 from service.errors import HaltError, RefusedError
@@ -29,8 +31,16 @@ def store(dynamodb, table) -> DynamoControlStore:
     return DynamoControlStore(dynamodb, table, "pipeline")
 
 
-def letter(record: bytes) -> DeadLetter:
-    return DeadLetter("1", ShardId("shardId-1"), None, "INSERT", None, "no", 1, 0.5, record)
+def letter(record: bytes, version: str = "a") -> DeadLetter:
+    number = SequenceNumber(7)
+    return DeadLetter(
+        "1", ShardId("shardId-1"), number, "INSERT", None, "no", 1, 0.5, record, identity="x", version=version
+    )
+
+
+async def stored(dynamodb, table) -> list[str]:
+    """The items of letters, besides the one that counts them."""
+    return sorted(name for item in await scan(dynamodb, table) if (name := item["item"]["S"]) != COUNT)
 
 
 def progress_of(shards: int) -> PipelineRecord:
@@ -98,40 +108,84 @@ class Billed:
 
 
 async def test_parts_of_a_letter_leave_with_it(store, dynamodb, table):
-    await store.put_dead_letter(letter(NOISE))
-    assert len(await scan(dynamodb, table)) == 5
-    await store.put_dead_letter(letter(NOISE))
-    assert len(await scan(dynamodb, table)) == 5
-    await store.put_dead_letter(letter(b"small"))
-    assert len(await scan(dynamodb, table)) == 1
-    await store.put_dead_letter(letter(NOISE))
+    await store.put_dead_letters([letter(NOISE)])
+    assert len(await stored(dynamodb, table)) == 6
+    await store.put_dead_letters([letter(NOISE, "b")])
+    assert len(await stored(dynamodb, table)) == 6
+    await store.put_dead_letters([letter(b"small", "c")])
+    assert await stored(dynamodb, table) == ["dead-letter#1", "dead-letter-of#x"]
+    await store.put_dead_letters([letter(NOISE, "d")])
 
-    await store.delete_dead_letter("1")
+    await store.delete_dead_letter("1", 1.0)
 
-    assert await scan(dynamodb, table) == []
+    assert await stored(dynamodb, table) == []
 
 
 async def test_a_letter_whose_writing_was_cut_off_is_not_there(store, dynamodb, table):
-    await store.put_dead_letter(letter(NOISE))
+    await store.put_dead_letters([letter(NOISE)])
     await dynamodb.delete_item(TableName=table, Key={"pipeline": {"S": "pipeline"}, "item": {"S": "dead-letter#1"}})
 
     assert await store.get_dead_letter("1") is None
-    assert await store.count_dead_letters() == 0
     assert await store.list_dead_letters(10, None) == ([], None)
 
 
+async def test_a_letter_that_a_hand_deleted_is_counted_out_when_it_fails_again(store, dynamodb, table):
+    await store.finish_adopting()
+    await store.put_dead_letters([letter(b"{}")])
+    await dynamodb.delete_item(TableName=table, Key={"pipeline": {"S": "pipeline"}, "item": {"S": "dead-letter#1"}})
+
+    assert await store.put_dead_letters([letter(b"{}", "b")]) == ["1"]
+
+    assert (await store.get_dead_letter("1")).version == "b"
+    assert await store.count_dead_letters() == 1
+
+
+async def former(dynamodb, table, letter_id: str) -> None:
+    """A letter as a former version stored it."""
+    attributes = {
+        "pipeline": {"S": "pipeline"},
+        "item": {"S": f"dead-letter#{letter_id}"},
+        "shard_id": {"S": "shardId-1"},
+        "sequence": {"S": "800000000003126276362"},
+        "event_name": {"S": "INSERT"},
+        "key": {"S": '{"key":{"S":"a"}}'},
+        "error": {"S": "no"},
+        "attempts": {"N": "2"},
+        "failed_at": {"N": "0.5"},
+        "record": {"B": zlib.compress(b"{}")},
+    }
+    await dynamodb.put_item(TableName=table, Item=attributes)
+
+
+async def test_letters_of_a_former_version_are_counted_once_and_keep_their_ids(store, dynamodb, table):
+    for letter_id in ("1", "2", "3", "4"):
+        await former(dynamodb, table, letter_id)
+    assert await store.delete_dead_letter("4", 1.0)
+    for _ in range(2):
+        await store.adopt_dead_letters({"1": "x", "2": "x", "3": "y", "4": "gone"})
+    await store.finish_adopting()
+    assert await store.count_dead_letters() == 3
+
+    assert await store.put_dead_letters([letter(b"{}", "b")]) == ["1"]
+    assert (await store.get_dead_letter("1")).attempts == 3
+    for letter_id in ("1", "2", "3"):
+        assert await store.delete_dead_letter(letter_id, 1.0)
+    assert await store.count_dead_letters() == 0
+    assert await stored(dynamodb, table) == []
+
+
 async def test_a_letter_that_lost_a_part_says_what_to_do(store, dynamodb, table):
-    await store.put_dead_letter(letter(NOISE))
+    await store.put_dead_letters([letter(NOISE)])
     part = next(item for item in await scan(dynamodb, table) if "record_part" in item)
     await dynamodb.delete_item(TableName=table, Key={"pipeline": part["pipeline"], "item": part["item"]})
 
     with pytest.raises(HaltError, match="dead letter 1 .* lacks a part"):
         await store.get_dead_letter("1")
-    assert await store.delete_dead_letter("1")
+    assert await store.delete_dead_letter("1", 1.0)
 
 
 async def test_an_enormous_error_text_is_cut(store):
-    await store.put_dead_letter(DeadLetter("1", ShardId("s"), None, "INSERT", None, "x" * 1_000_000, 1, 0.5, b"{}"))
+    await store.put_dead_letters([replace(letter(b"{}"), error="x" * 1_000_000)])
 
     assert (await store.get_dead_letter("1")).error == "x" * 10_000
 

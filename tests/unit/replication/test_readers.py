@@ -383,7 +383,7 @@ async def test_an_unreadable_record_is_stored_before_its_page_counts_as_read_e33
     reading = Reading()
     sequence = reading.world.source.add_unreadable({"key": {"S": "a"}})
     written = reading.write("b")
-    reading.world.plan.fail_next("control.put_dead_letter", UnavailableError("no connection"), times=2)
+    reading.world.plan.fail_next("control.put_dead_letters", UnavailableError("no connection"), times=2)
     async with reading.running(await reading.readers()):
         await asyncio.sleep(3)
         assert await reading.brought() == written
