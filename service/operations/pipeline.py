@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.control import Gap, LeaseRecord
+from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
@@ -203,7 +204,7 @@ class Pipeline:
     async def _start_anew(self, error: Exception) -> None:
         """Forget the flow and compute it again from what the control table remembers, after a while."""
         self.replicator = None
-        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {error!r:.300}"
+        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {told(error)}"
         self._observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
         with contextlib.suppress(LeaseLostError):
             await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
