@@ -26,6 +26,10 @@ class Vital:
     """What the last of them was told."""
     trouble: str | None = None
     """What the stream's last failed request was told."""
+    unread_age: float | None = None
+    """Since when a table can't be read that changes wait for: guarded ones are judged by what the tables hold."""
+    unread: str = ""
+    """What those reads were told."""
 
 
 def not_ready_reason(
@@ -54,6 +58,9 @@ def stalled_reason(vital: Vital) -> str | None:
     if _is_late(vital.refused_age):
         why = f": {vital.failure}" if vital.failure else ""
         return f"no write to the replica has succeeded for {vital.refused_age:.0f} s{why}"
+    if _is_late(vital.unread_age):
+        why = f": {vital.unread}" if vital.unread else ""
+        return f"changes wait for a read that has not succeeded for {vital.unread_age:.0f} s{why}"
     if _is_late(vital.oldest_read_age):
         why = f": {vital.trouble}" if vital.trouble else ""
         return f"the shard {vital.oldest_read_shard} was not read successfully for {vital.oldest_read_age:.0f} s{why}"

@@ -194,10 +194,17 @@ class Report:
             oldest_read_shard=read_shard,
             unsaved_age=now - unsaved if unsaved is not None else None,
             refused_age=now - failing if failing is not None else None,
+            unread_age=self._unread_age(flow, now),
+            unread="; ".join(flow.requests.refused_reads.values()),
             refusal=flow.requests.refusal,
             failure=flow.requests.failure,
             trouble=flow.readers.trouble,
         )
+
+    @staticmethod
+    def _unread_age(flow: Replicator, now: float) -> float | None:
+        since, oldest = flow.requests.reads_failing_since, flow.oldest_unsettled_at
+        return now - since if since is not None and oldest is not None and oldest <= since else None
 
 
 def _gap(gap: Gap) -> GapStatus:

@@ -135,6 +135,11 @@ class Replicator:
         moments = [reader.read_up_to for reader in self.readers.open_readers()]
         return min([*moments, *self._oldest_unsettled()], default=self.readers.known_up_to)
 
+    @property
+    def oldest_unsettled_at(self) -> float | None:
+        """When the source made the oldest change that was read and is not settled (seconds since the epoch)."""
+        return min(self._oldest_unsettled(), default=None)
+
     def _oldest_unsettled(self) -> list[float]:
         found = [shard.oldest_unsettled_at for shard in self.progress.shards.values()]
         return [at for at in found if at is not None]

@@ -29,6 +29,7 @@ from service.telemetry import Observer, Retried
 Answer = TypeVar("Answer")
 FITNESS_COUNTS_FOR_SECONDS = 10.0
 FAILURE_COUNTS_FOR_SECONDS = 30.0
+TABLES = ("source", "replica")
 TELL_READ_AFTER_SECONDS = 30.0
 """A read that nobody answers for so long is told as one that is refused: what keeps it may not pass by itself."""
 
@@ -90,6 +91,7 @@ class Requests:
         self.refusal: str | None = None
         self.refused_reads: dict[str, str] = {}
         """Why a table can't be read (`source`, `replica`, …), while that is so: a job that waits for it says so."""
+        self._reads_failing: dict[str, float] = {}
         self._failing_since: float | None = None
         self._failed_at = float("-inf")
         self.failure: str | None = None
@@ -103,6 +105,11 @@ class Requests:
         """
         is_tried = self._clock.now() - self._failed_at < FAILURE_COUNTS_FOR_SECONDS
         return self._failing_since if is_tried else None
+
+    @property
+    def reads_failing_since(self) -> float | None:
+        """Wall clock: since when one of the tables can't be read, throttling aside; None if both can."""
+        return min((since for target, since in self._reads_failing.items() if target in TABLES), default=None)
 
     def backoff(self) -> Backoff:
         return Backoff(self._clock)
@@ -230,11 +237,15 @@ class Requests:
             try:
                 answer = await call()
             except RetryableError as error:
+                is_throttle = isinstance(error, ThrottledError)
                 is_long = self._clock.monotonic() - began > TELL_READ_AFTER_SECONDS
-                if isinstance(error, RefusedError) or (is_long and not isinstance(error, ThrottledError)):
+                if isinstance(error, RefusedError) or (is_long and not is_throttle):
                     self.refused_reads[target] = str(error)
-                self._observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
+                if not is_throttle:
+                    self._reads_failing.setdefault(target, self._clock.now())
+                self._observer.observe(Retried(target, error.cause, is_throttle))
             else:
                 self.refused_reads.pop(target, None)
+                self._reads_failing.pop(target, None)
                 return answer
             await backoff.wait()

@@ -70,6 +70,26 @@ async def test_it_is_told_within_a_minute_and_goes_on_by_itself_after_an_hour(po
     check_all(world)
 
 
+@pytest.mark.parametrize("port", ["source", "replica"])
+async def test_a_read_that_guarded_changes_wait_for_is_told_as_a_write_is(port: str):
+    """Nothing was written, so no write has failed: yet nothing goes on."""
+    world = World()
+    world.source.preset(item(1))
+    async with Service(world, write_mode="strict") as service:
+        await service.until_caught_up()
+        now = world.clock.now()
+        world.plan.outage(port, now, now + 600)
+        world.source.put(item(2))
+        await asyncio.sleep(60)
+        assert "access to the" in (unready(service) or "")
+        await asyncio.sleep(600)
+        await service.until_caught_up()
+        assert unready(service) is None
+        world.plan.outage("source", world.clock.now(), world.clock.now() + 600)
+        await asyncio.sleep(60)
+        assert unready(service) is None, "nothing waits for it"
+
+
 async def test_what_failed_last_before_a_pause_is_no_trouble_of_the_pause():
     world = World()
     error, _ = answer("replica", "a proxy's 403")
