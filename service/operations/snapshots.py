@@ -8,6 +8,7 @@ from typing import Any
 from service.control import PipelineRecord
 from service.errors import RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.estimates import count_anew
 from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, Snapshot
 from service.operations.pipeline import Pipeline
@@ -67,6 +68,7 @@ class Snapshots:
         return job
 
     async def _new(self, *, removes_extra: bool, job_id: str | None = None) -> tuple[Snapshot, dict[str, Any]]:
+        await count_anew(self._pipeline)
         estimated = self._pipeline.outside.source.item_count
         job = Snapshot(
             id=job_id or self._log.new_id(),

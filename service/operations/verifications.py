@@ -11,10 +11,10 @@ from service.operations.console import ConflictError, InvalidError, UnavailableN
 from service.operations.endless_verification import (
     EndlessVerification,
     comparison,
-    items_estimated,
     show_last,
     until_whole,
 )
+from service.operations.estimates import count_anew, items_estimated
 from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, Verification
 from service.operations.looks import FlowLooks
@@ -76,6 +76,7 @@ class Verifications:
         if self._is_starting:
             raise ConflictError("another verification is being started")
         self._is_starting = True
+        await count_anew(self._pipeline)
         shape = shape_fingerprint(self._pipeline.settings) if repair and sample is None else None
         job, place = self._new(repair=repair, sample=sample), Place({"shape_fingerprint": shape}).saved()
         try:
