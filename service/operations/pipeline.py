@@ -16,6 +16,7 @@ from service.control import Gap, LeaseRecord
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
+from service.operations.carried_doubts import CarriedDoubts
 from service.operations.gaps import Healing, gap_of, record_gap
 from service.operations.job_log import new_job_id
 from service.operations.status import PipelineState
@@ -75,8 +76,9 @@ class Pipeline:
         self.is_paused = False
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
-        self.on_flow_started: list[Callable[[Replicator], None]] = []
-        self.on_flow_ended: list[Callable[[Replicator], None]] = []
+        carried = CarriedDoubts()
+        self.on_flow_started: list[Callable[[Replicator], None]] = [carried.give_to]
+        self.on_flow_ended: list[Callable[[Replicator], None]] = [carried.take_from]
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self._must_stop = asyncio.Event()
         self._healing = Healing(self._clock, settings.on_gap)
@@ -221,13 +223,13 @@ class Pipeline:
 
     async def _halt(self, error: HaltError) -> None:
         """Nothing goes on until a person acts, or a snapshot may mend it: then a healing start comes next."""
-        self.replicator = None
-        if isinstance(error, GapError):
-            await self._record_gap(error)
-        else:
-            self._observer.observe(Halted(str(error)))
-        self.state, self.reason = PipelineState.FAILED, str(error)
+        self.replicator, self.state, self.reason = None, PipelineState.FAILED, str(error)
         try:
+            if isinstance(error, GapError):
+                await self._record_gap(error)
+                self.reason = str(error)
+            else:
+                self._observer.observe(Halted(str(error)))
             await self._with_lease_kept(self._healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
@@ -244,10 +246,7 @@ class Pipeline:
             assert self.holder.lease is not None
             self.gaps = await record_gap(self.outside.adapters.control, self.holder.lease, self.gaps[-1])
 
-        try:
-            await self._with_lease_kept(self._retrying(record))
-        except LeaseLostError as lost:
-            self._stand_back(str(lost))
+        await self._with_lease_kept(self._retrying(record))
 
     async def _release(self, *, is_clean: bool) -> None:
         if self.holder.lease is None:

@@ -125,11 +125,12 @@ class Report:
             seconds = round(now - since, 3) if is_known else None
             return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
         unapplied = flow.progress.unsettled
-        is_caught_up = lag.is_caught_up and not unapplied and not flow.doubts
+        is_caught_up = lag.is_caught_up and not unapplied and not flow.doubts and flow.checkpoints.is_whole
         seconds = lag.seconds if flow.readers.readers else now - flow.readers.known_up_to
         if not is_caught_up:
             # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
-            seconds = max(seconds, 0.001)
+            lost_since = flow.checkpoints.lost_since
+            seconds = max(seconds, 0.001, 0.0 if lost_since is None else now - lost_since)
         oldest = moment(lag.oldest_unapplied_at) if lag.oldest_unapplied_at is not None else None
         return LagStatus(
             seconds=round(seconds, 3),

@@ -84,9 +84,10 @@ class Snapshots:
         self._run = None
         self.has_looked.clear()
         flow.start_early(self._resume(flow), "snapshot")
-        if flow.checkpoints.record.needs_snapshot:
+        is_needed = flow.checkpoints.record.needs_snapshot
+        self._pipeline.show_snapshotting(is_needed)  # a former flow may have ended before its snapshot had begun
+        if is_needed:
             flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
-            self._pipeline.show_snapshotting(True)
 
     async def _resume(self, flow: Replicator) -> None:
         needed = flow.checkpoints.record.needs_snapshot

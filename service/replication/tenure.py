@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from service.config import Settings, StartFrom, WriteMode
-from service.control import Gap, LeaseRecord, PipelineRecord
+from service.control import LeaseRecord, PipelineRecord
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.ports import Adapters
@@ -84,9 +84,9 @@ class Tenure:
         await self._answer(lambda: claim_replica(self._adapters, self._source, replica), "control")
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
         if saved is None:
-            return await self._first_start(StartFrom(self._settings.start_at), (), snapshot_id, replica)
+            return await self._first_start(StartFrom(self._settings.start_at), snapshot_id, replica)
         if heal:
-            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps, snapshot_id, replica)
+            return await self._first_start(StartFrom.SNAPSHOT, snapshot_id, replica, saved)
         if saved.stream_arn != self._source.stream_arn:
             raise GapError(
                 f"the stream of {self._source.name} was re-created: it was {saved.stream_arn} and is "
@@ -143,9 +143,16 @@ class Tenure:
             doubts.after_crash(former.renewed_at if former.is_released else former.renewed_at + former.lease_seconds)
 
     async def _first_start(
-        self, start: StartFrom, gaps: tuple[Gap, ...], snapshot_id: str | None, replica: TableDescription
+        self,
+        start: StartFrom,
+        snapshot_id: str | None,
+        replica: TableDescription,
+        former: PipelineRecord | None = None,
     ) -> Beginning:
-        """Fix every shard's position before anything else is done (E65), and save it."""
+        """Fix every shard's position before anything else is done (E65), and save it.
+
+        `former` is what a heal replaces: its gaps are open until the snapshot ends, its doubts outlive it.
+        """
         lease = self._lease.lease
         assert lease is not None
         stream = await self._described()
@@ -171,7 +178,8 @@ class Tenure:
             stream_arn=stream.arn,
             checkpoints=checkpoints,
             guarded_until=guarded,
-            gaps=gaps,
+            gaps=former.gaps if former else (),
+            in_doubt=former.in_doubt if former else None,
             needs_snapshot=start is StartFrom.SNAPSHOT,
             snapshot_id=snapshot_id if start is StartFrom.SNAPSHOT else None,
             replica_id=replica.table_id or None,
