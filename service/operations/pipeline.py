@@ -17,11 +17,12 @@ from service.errors import GapError, HaltError, LeaseLostError, RetryableError, 
 from service.migrations import migrate
 from service.model import TableDescription
 from service.operations.carried_doubts import CarriedDoubts
-from service.operations.gaps import Healing, gap_of, record_gap
+from service.operations.gaps import Healing, record_gap
 from service.operations.job_log import new_job_id
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
+from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
@@ -81,7 +82,7 @@ class Pipeline:
         self.on_flow_ended: list[Callable[[Replicator], None]] = [carried.take_from]
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self._must_stop = asyncio.Event()
-        self._healing = Healing(self._clock, settings.on_gap)
+        self.healing = Healing(self._clock, settings.on_gap)
         self._is_forced = False
 
     async def run(self) -> None:
@@ -115,7 +116,7 @@ class Pipeline:
 
     def _stand_back(self, reason: str) -> None:
         self.holder.lose()
-        self._healing.drop()  # whoever leads next looks for itself
+        self.healing.drop()  # whoever leads next looks for itself
         self.replicator = None
         self.state, self.reason = PipelineState.STANDBY, reason
 
@@ -152,7 +153,7 @@ class Pipeline:
         await self._replicate(replicator)
 
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
-        if self._healing.is_wanted:
+        if self.healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
         self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
@@ -163,15 +164,15 @@ class Pipeline:
             former=former,
             observer=self._observer,
         )
-        snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
-        beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
-        self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
+        snapshot_id = self.healing.snapshot_id or new_job_id(self._clock)
+        beginning = await tenure.begin(heal=self.healing.is_wanted, snapshot_id=snapshot_id)
+        self.healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         replicator = tenure.build(beginning)
         replicator.dead_letters.count = self.letters_counted
         return replicator
 
     async def _replicate(self, replicator: Replicator) -> None:
-        self._show_running()
+        replicator.when_looked(self._show_running)
         running = asyncio.ensure_future(replicator.replicate())
         try:
             await self._until_over(replicator, running)
@@ -230,7 +231,7 @@ class Pipeline:
                 self.reason = str(error)
             else:
                 self._observer.observe(Halted(str(error)))
-            await self._with_lease_kept(self._healing.until_due(error, self._give_up_healing))
+            await self._with_lease_kept(self.healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
 
@@ -265,7 +266,7 @@ class Pipeline:
 
     def mend(self, snapshot_id: str | None = None) -> None:
         """Start anew with a snapshot, from the state `failed`; `snapshot_id`: the job that was stored for it."""
-        self._healing.ask(snapshot_id)
+        self.healing.ask(snapshot_id)
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
@@ -289,10 +290,9 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        if self.is_paused:
-            self.state = PipelineState.PAUSED
-        else:
-            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        running = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        begun = running if self.replicator.has_looked else PipelineState.STARTING
+        self.state = PipelineState.PAUSED if self.is_paused else begun
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

@@ -55,6 +55,8 @@ class Snapshots:
         flow = pipeline.replicator
         if flow is None and pipeline.state is not PipelineState.FAILED:
             raise ConflictError(f"this process does not replicate now (it is {pipeline.state}); ask the active one")
+        if flow is None and pipeline.healing.refusal is not None:
+            raise ConflictError(pipeline.healing.refusal)
         is_mending = flow is None
         try:
             job, place = await self._new(removes_extra=is_mending)

@@ -15,6 +15,7 @@ from service.ports import Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
+from service.replication.first_look import FirstLook
 from service.replication.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.lineage import Lineage
 from service.replication.progress import Progress
@@ -90,6 +91,7 @@ class Readers:
         )
         self.listings = self._lineage.listings
         self.shards = self.listings.shards
+        self.first_look = FirstLook()
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
@@ -167,6 +169,7 @@ class Readers:
         starting = self._lineage.readable()
         for shard in starting:
             self._start(shard)
+        self.first_look.begin(starting)
         self._finished = {
             shard.shard_id: self._finished.get(shard.shard_id) or self._reader(shard)
             for shard in self.shards.values()
@@ -230,6 +233,7 @@ class Readers:
         backoff = Backoff(self._clock)
         while True:
             if not self._may_read.is_set() or self._queue.is_full:
+                self.first_look.note(shard.shard_id)
                 await self._may_read.wait()
                 await self._queue.wait_for_room()
                 reader.tries_since = self._clock.now()
@@ -238,6 +242,7 @@ class Readers:
                     is_at_end = await self._read_page(shard, reader)
             except RetryableError as error:
                 self._note_retry(error)
+                self.first_look.note(shard.shard_id)
                 await backoff.wait()
                 continue
             except PositionError as error:
@@ -246,6 +251,7 @@ class Readers:
                 raise shard_trimmed(shard.shard_id, reader.position.after, error) from error
             backoff.reset()
             self.trouble = None
+            self.first_look.note(shard.shard_id)
             if is_at_end:
                 return self._end(shard)
             await self._clock.sleep(reader.wait_seconds)

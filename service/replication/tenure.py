@@ -13,6 +13,7 @@ from typing import TypeVar
 from service.config import Settings, StartFrom, WriteMode
 from service.control import LeaseRecord, PipelineRecord
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
+from service.items import sequence_of
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.ports import Adapters
 from service.replication.backoff import Backoff
@@ -21,7 +22,7 @@ from service.replication.checkpoints import Checkpoints
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
 from service.replication.fingerprint import remembered, shape_fingerprint, tell
-from service.replication.gaps import MENDS
+from service.replication.gaps import MENDS, gap_of, progress_gone, still_open
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
@@ -83,10 +84,14 @@ class Tenure:
         replica = await self._answer(self._adapters.replica.describe, "replica")
         await self._answer(lambda: claim_replica(self._adapters, self._source, replica), "control")
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
+        if saved is None and self._lease.has_vanished:
+            saved = await self._lost()
         if saved is None:
             return await self._first_start(StartFrom(self._settings.start_at), snapshot_id, replica)
         if heal:
             return await self._first_start(StartFrom.SNAPSHOT, snapshot_id, replica, saved)
+        if saved.gaps and not saved.needs_snapshot:
+            raise still_open(saved.gaps[-1])
         if saved.stream_arn != self._source.stream_arn:
             raise GapError(
                 f"the stream of {self._source.name} was re-created: it was {saved.stream_arn} and is "
@@ -96,6 +101,16 @@ class Tenure:
         guarded, distrusted = self._guarded_until(saved)
         saved = await self._shaped(replace(saved, replica_id=saved.replica_id or replica.table_id or None))
         return Beginning(saved, {}, guarded, distrusted, self._behind_since())
+
+    async def _lost(self) -> PipelineRecord:
+        """The progress of a pipeline that has begun is gone: this is kept, so that no later start takes it for new."""
+        lease = self._lease.lease
+        assert lease is not None
+        record = PipelineRecord(
+            stream_arn="", gaps=(gap_of(progress_gone(self._adapters.schema.table), self._adapters.clock.now()),)
+        )
+        await self._answer(lambda: self._adapters.control.save_progress(lease, record), "control")
+        return record
 
     async def _shaped(self, saved: PipelineRecord) -> PipelineRecord:
         """With the fingerprint to keep; that settings are mixed is saved before anything is written under these."""
@@ -173,7 +188,7 @@ class Tenure:
                 )
                 await self._answer(reader.start_at_tip, "stream")
                 at_tip[shard.shard_id] = reader
-        guarded = now + MARGIN_SECONDS if await self._replica_has_items() else 0.0
+        guarded = now + MARGIN_SECONDS if await self._replica_has_items(is_new=former is None) else 0.0
         record = PipelineRecord(
             stream_arn=stream.arn,
             checkpoints=checkpoints,
@@ -201,9 +216,18 @@ class Tenure:
                 return stream
             await backoff.wait()
 
-    async def _replica_has_items(self) -> bool:
+    async def _replica_has_items(self, *, is_new: bool) -> bool:
         """Whether anything was ever written there: on an empty replica no change can have been applied before."""
         page = await self._answer(lambda: self._adapters.replica.scan(0, 1, None, limit=1), "replica")
+        number = self._settings.sequence_attribute
+        if is_new and number and any(sequence_of(image, number) is not None for _, image in page.items):
+            self._observer.observe(
+                Warned(
+                    "replicated before",
+                    "the control table knows nothing of this pipeline, but the replica holds items that were "
+                    "replicated before: what changed since is not known; a verification with repair mends it",
+                )
+            )
         return bool(page.items) or page.next_key is not None
 
     async def _answer(self, ask: Callable[[], Awaitable[Answer]], target: str) -> Answer:
@@ -222,6 +246,7 @@ class Tenure:
         assert self._lease.lease is not None
         queue = ChangeQueue(settings.queue_max_records, settings.queue_max_bytes)
         progress = Progress(queue.release)
+        watch = ReplicaWatch(adapters.replica, adapters.control, beginning.record.replica_id, clock)
         writing = build_write_path(
             settings=settings,
             adapters=adapters,
@@ -234,6 +259,7 @@ class Tenure:
             settle=progress.settle,
             check_trust=self._lease.check_trust,
             observer=observer,
+            watch=watch,
         )
         self._remember_doubts(writing.doubts, beginning.record)
         readers = Readers(
@@ -270,5 +296,5 @@ class Tenure:
             writing=writing,
             progress=progress,
             checkpoints=checkpoints,
-            replica_watch=ReplicaWatch(adapters.replica, beginning.record.replica_id, clock),
+            replica_watch=watch,
         )

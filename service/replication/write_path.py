@@ -16,6 +16,7 @@ from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
+from service.replication.replica_watch import ReplicaWatch
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
@@ -48,8 +49,12 @@ def build_write_path(
     settle: Settle,
     check_trust: Callable[[], None],
     observer: Observer,
+    watch: ReplicaWatch | None = None,
 ) -> WritePath:
-    """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written."""
+    """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written.
+
+    `watch` knows the replica that was written so far.
+    """
     clock, replica = adapters.clock, adapters.replica
     gate = WriteGate(
         clock, writers=settings.writers, max_per_second=settings.max_writes_per_second, check_trust=check_trust
@@ -62,6 +67,7 @@ def build_write_path(
         max_attempts=settings.max_attempts,
         fitness=ReplicaFitness(replica, source.keys, clock),
         doubts=doubts,
+        watch=watch,
     )
     shape = shape_of(settings, source, adapters, observer)
     if not settings.sequence_attribute:
