@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import currently_in_test_context, note
 
 from service.config import load_settings
 from service.errors import UnavailableError
+from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.report import Report
@@ -211,6 +213,8 @@ class Stage:
         self.breaches: list[AssertionError] = []
         """Checkpoints that passed what had not reached the replica (I2)."""
         self.writes: list[tuple[int, float, float]] = []
+        self.expired: Counter[ItemKey] = Counter()
+        """How often the source's TTL removed an item."""
         self.changed_at = 0.0
         """When the last step began that was no wait, on the loop's clock."""
         if setting.start_at == "snapshot":
@@ -360,7 +364,9 @@ class Stage:
 
     async def _expire(self, key: int) -> None:
         """The source's TTL removes it."""
-        self.world.source.delete({"key": {"S": f"k{key}"}}, is_ttl=True)
+        name = {"key": {"S": f"k{key}"}}
+        if self.world.source.delete(name, is_ttl=True) is not None:
+            self.expired[self.world.source.key(name)] += 1
 
     async def _lose_stream(self, unseen: Sequence[Step]) -> None:
         """It is switched off and on again; nothing tells of what is written meanwhile."""

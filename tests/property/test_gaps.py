@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Rates
-from tests.property.histories import CRASHES, LOSSES, OPERATIONS, RESHARDS, Step, histories, settings_of, slow
+from tests.property.histories import CRASHES, EXPIRIES, LOSSES, OPERATIONS, RESHARDS, Step, histories, settings_of, slow
 from tests.property.stage import Stage
 
 MOST_LOSSES = 4
@@ -70,6 +71,42 @@ def test_whatever_is_lost_is_healed_and_until_then_nothing_is_caught_up(setting,
         await check_healed(stage)
 
     run_virtual(scenario, seed=setting.seed)
+
+
+@slow()
+@given(
+    settings_of(is_late=False, has_faults=False, preset=6),
+    histories(LOSSES, EXPIRIES, CRASHES, OPERATIONS, ("rest",), keys=8, max_size=40),
+    st.sampled_from(RESTLESS[:2]),
+)
+def test_no_heal_takes_anything_from_an_archive_that_nobody_has_removed(setting, history, rates):
+    async def scenario() -> None:
+        plan = FaultPlan(setting.seed, {"replica": rates}, budget=200)
+        stage = Stage(setting, plan=plan, on_gap="snapshot", lease_seconds="5", skip_ttl_deletes="true")
+        await stage.open()
+        for step in few_losses(history):
+            await stage.perform(step)
+        plan.rates = {}
+        await stage.until_caught_up()
+        stage.breaches.clear()
+        await stage.close()
+        await check_healed(stage)
+        lacking = stage.world.replica.items.keys() - stage.world.source.items.keys()
+        stage.judge().check_equal(but=lacking)
+        check_nothing_removed_unasked(stage)
+
+    run_virtual(scenario, seed=setting.seed)
+
+
+def check_nothing_removed_unasked(stage: Stage) -> None:
+    """Nobody took a key's item from the replica more often than somebody removed it at the source."""
+    for key, states in stage.world.replica.history.items():
+        removals = sum(
+            before.image is not None and now.image is None and not now.is_foreign
+            for before, now in itertools.pairwise(states)
+        )
+        gone = sum(state.image is None and state.sequence is not None for state in stage.world.source.history[key])
+        assert removals <= gone - stage.expired[key], f"{key!r} was removed unasked"
 
 
 async def check_healed(stage: Stage) -> None:
