@@ -18,6 +18,10 @@ class FirstLook:
     def is_done(self) -> bool:
         return self._left is not None and not self._left
 
+    @property
+    def has_list(self) -> bool:
+        return self._left is not None
+
     def begin(self, shards: Iterable[Shard]) -> None:
         """The list was seen, and these are read from now on; later lists change nothing."""
         if self._left is None:
@@ -26,7 +30,7 @@ class FirstLook:
                 self.on_done()
 
     def note(self, shard_id: ShardId) -> None:
-        """It gave a page; or it can't be asked now, in a pause or with an error that is waited out."""
+        """It gave a page; or an error that is waited out, and may last."""
         if self._left:
             self._left.discard(shard_id)
             if not self._left:

@@ -95,7 +95,6 @@ class Readers:
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
-        self._is_first_look = True
         for saved in checkpoints.values():
             if saved.is_closed:
                 self.ended_at[saved.shard_id] = clock.now()
@@ -169,13 +168,12 @@ class Readers:
         starting = self._lineage.readable()
         for shard in starting:
             self._start(shard)
-        self.first_look.begin(starting)
         self._finished = {
             shard.shard_id: self._finished.get(shard.shard_id) or self._reader(shard)
             for shard in self.shards.values()
             if shard.shard_id in self.ended_at and shard.shard_id not in self.readers
         }
-        self._is_first_look = False
+        self.first_look.begin(starting)
         return starting
 
     def _check_switched_off(self, stream: StreamDescription) -> None:
@@ -213,7 +211,7 @@ class Readers:
             self._clock,
             poll_seconds=self._poll_seconds,
             limit=self._queue.max_records,
-            known_up_to=self.known_up_to if self._is_first_look else None,
+            known_up_to=self.known_up_to if not self.first_look.has_list else None,
             surely_up_to=self._surely_up_to(shard),
         )
 
@@ -233,7 +231,6 @@ class Readers:
         backoff = Backoff(self._clock)
         while True:
             if not self._may_read.is_set() or self._queue.is_full:
-                self.first_look.note(shard.shard_id)
                 await self._may_read.wait()
                 await self._queue.wait_for_room()
                 reader.tries_since = self._clock.now()
@@ -267,7 +264,8 @@ class Readers:
     async def _hand_over(self, shard: Shard, page: Page) -> None:
         for record in page.unreadable:
             await self._dead_letters.park_unreadable(record)
-        self._progress.admit(shard.shard_id, page.changes)
+        settled = [record.sequence for record in page.unreadable if record.sequence is not None]
+        self._progress.admit(shard.shard_id, page.changes, settled)
         self._observer.observe(PageRead(shard.shard_id, len(page.changes) + len(page.unreadable), page.size))
         if page.changes:
             await self._queue.put(page.changes)
@@ -287,9 +285,13 @@ class Readers:
         self.trouble = str(error)
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
-    def forgotten(self) -> set[ShardId]:
-        """Shards that have left the list after they were settled to their end: nobody will ask for them again."""
-        return self._forgotten
+    def take_forgotten(self) -> set[ShardId]:
+        """Shards that have left the list after they were settled to their end: nobody will ask for them again.
+
+        Each is told once.
+        """
+        taken, self._forgotten = self._forgotten, set()
+        return taken
 
     def pause(self) -> None:
         self._may_read.clear()

@@ -195,10 +195,10 @@ class Replicator:
         self.readers.first_look.on_done = tell
         tell()
 
-    async def pause(self) -> None:
-        """Returns when no write is in flight any more; reading stops too. May be repeated."""
+    async def pause(self) -> bool:
+        """Returns when no write is in flight any more; reading stops too. May be repeated. False: resumed before."""
         self.hold()
-        await self.gate.pause()
+        return await self.gate.pause()
 
     def hold(self) -> None:
         """Nothing new is read or written from now on; what is in flight ends by itself."""
