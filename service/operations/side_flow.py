@@ -21,7 +21,7 @@ from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator, first_of
-from service.replication.write_path import WritePath, build_write_path
+from service.replication.write_path import WritePath, build_write_path, metadata_of
 
 SETTLED_AFTER_SECONDS = 30.0
 """What Lambda does is not seen here: a difference between the tables counts when it has stood for so long."""
@@ -135,7 +135,10 @@ class SidePipeline(Pipeline):
         if held is not None and not is_healing:
             check_replica(held.replica_id, replica)  # no progress is kept here: the claim knows what Lambda wrote to
         await self._retrying(lambda: claim_replica(outside.adapters, outside.source, replica))
-        watch = ReplicaWatch(outside.adapters.replica, outside.adapters.control, replica.table_id or None, self._clock)
+        claims, table = outside.adapters.control, outside.adapters.replica
+        metadata = metadata_of(self.settings, outside.source, self._observer)
+        metadata.note(replica)
+        watch = ReplicaWatch(table, claims, replica.table_id or None, self._clock, metadata.note)
         writing = build_write_path(
             settings=self.settings,
             adapters=outside.adapters,
@@ -145,6 +148,7 @@ class SidePipeline(Pipeline):
             check_trust=self.holder.check_trust,
             observer=self._observer,
             watch=watch,
+            metadata=metadata,
         )
         record = PipelineRecord(outside.source.stream_arn or "")
         if is_healing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.control import Gap
+from service.control import Gap, PipelineRecord
 from service.errors import GapError
 from service.model import Position, SequenceNumber, ShardId
 
@@ -24,11 +24,13 @@ def still_open(gap: Gap) -> GapError:
     return GapError(gap.reason, gap.shard_id, None if gap.after is None else str(gap.after))
 
 
-def progress_gone(table: str) -> GapError:
-    return GapError(
+def without_progress(table: str, now: float) -> PipelineRecord:
+    """Of a pipeline that has begun and whose progress is gone; it is saved, so that no later start takes it for new."""
+    error = GapError(
         f"the pipeline's progress is gone from the control table {table} (it was re-created, or its items deleted): "
         f"where replication had come to is not known, and changes may be lost; {MENDS}"
     )
+    return PipelineRecord(stream_arn="", gaps=(gap_of(error, now),))
 
 
 def stream_gone(arn: str) -> GapError:

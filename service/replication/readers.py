@@ -238,6 +238,7 @@ class Readers:
                 async with self._permits:
                     is_at_end = await self._read_page(shard, reader)
             except RetryableError as error:
+                reader.lose_tip()
                 self._note_retry(error)
                 self.first_look.note(shard.shard_id)
                 await backoff.wait()
@@ -286,15 +287,14 @@ class Readers:
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
     def take_forgotten(self) -> set[ShardId]:
-        """Shards that have left the list after they were settled to their end: nobody will ask for them again.
-
-        Each is told once.
-        """
+        """Shards that left the list after they were settled to their end: nobody asks for them. Each is told once."""
         taken, self._forgotten = self._forgotten, set()
         return taken
 
     def pause(self) -> None:
         self._may_read.clear()
+        for reader in self.readers.values():
+            reader.lose_tip()
 
     def resume(self) -> None:
         self._may_read.set()

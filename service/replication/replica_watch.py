@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from service.errors import GapError, RetryableError
 from service.model import TableDescription
@@ -35,7 +36,16 @@ def check_replica(known: str | None, found: TableDescription) -> None:
 class ReplicaWatch:
     """`watch` runs beside the flow; `make_sure` stands before its requests to the replica."""
 
-    def __init__(self, replica: Table, claims: ClaimStore, known: str | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        replica: Table,
+        claims: ClaimStore,
+        known: str | None,
+        clock: Clock,
+        note: Callable[[TableDescription], None],
+    ) -> None:
+        """`known` is its id; `note` is told of what was found."""
+        self._note = note
         self._replica = replica
         self._claims = claims
         self._known = known
@@ -55,9 +65,10 @@ class ReplicaWatch:
     async def _look(self) -> TableDescription:
         found = await self._replica.describe()
         check_replica(self._known, found)
+        self._note(found)
         return found
 
-    def note(self, error: RetryableError) -> None:
+    def heard(self, error: RetryableError) -> None:
         """A request to the replica was refused: a table that was not there may be another one when it is back."""
         self._was_missing = self._was_missing or error.cause == MISSING
 

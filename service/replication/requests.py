@@ -19,7 +19,7 @@ from service.errors import (
     ThrottledError,
     TransientChangeError,
 )
-from service.model import ItemKey, KeyAttribute
+from service.model import ItemKey, KeyAttribute, TableDescription
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.doubts import Doubts
@@ -37,8 +37,16 @@ TELL_READ_AFTER_SECONDS = 30.0
 class ReplicaFitness:
     """Whether the replica can take any item of the source: a table that can't makes no change a dead letter (E52)."""
 
-    def __init__(self, replica: Table, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        replica: Table,
+        keys: tuple[KeyAttribute, ...],
+        clock: Clock,
+        note: Callable[[TableDescription], None] = lambda found: None,
+    ) -> None:
+        """`note` is told of what was found."""
         self._replica = replica
+        self._note = note
         self._keys = keys
         self._clock = clock
         self._fit_at = float("-inf")
@@ -53,6 +61,7 @@ class ReplicaFitness:
         self._fit_at = float("-inf")
         asked_at = self._clock.monotonic()
         found = await self._replica.describe()
+        self._note(found)
         if found.keys == self._keys:
             self._fit_at = asked_at
             return None
@@ -206,7 +215,7 @@ class Requests:
     def _failed(self, error: RetryableError) -> None:
         is_throttle = isinstance(error, ThrottledError)
         if self._watch is not None:
-            self._watch.note(error)
+            self._watch.heard(error)
         if is_throttle:
             self._gate.throttled()
         if isinstance(error, RefusedError):
@@ -232,7 +241,7 @@ class Requests:
                 answer = await call()
             except RetryableError as error:
                 if target == "replica" and self._watch is not None:
-                    self._watch.note(error)
+                    self._watch.heard(error)
                 is_long = self._clock.monotonic() - began > TELL_READ_AFTER_SECONDS
                 if isinstance(error, RefusedError) or (is_long and not isinstance(error, ThrottledError)):
                     self.refused_reads[target] = str(error)

@@ -22,7 +22,7 @@ from service.replication.checkpoints import Checkpoints
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
 from service.replication.fingerprint import remembered, shape_fingerprint, tell
-from service.replication.gaps import MENDS, gap_of, progress_gone, still_open
+from service.replication.gaps import MENDS, still_open, without_progress
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
@@ -31,7 +31,7 @@ from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
-from service.replication.write_path import build_write_path
+from service.replication.write_path import build_write_path, metadata_of
 from service.telemetry import Observer, Retried, Warned
 
 Answer = TypeVar("Answer")
@@ -69,6 +69,7 @@ class Tenure:
         self._lease = lease
         self._former = former
         self._observer = observer
+        self._metadata = metadata_of(settings, source, observer)
         self.waits_for: str | None = None
         """Why the start takes its time."""
 
@@ -82,10 +83,12 @@ class Tenure:
         lease = self._lease.lease
         assert lease is not None
         replica = await self._answer(self._adapters.replica.describe, "replica")
+        self._metadata.note(replica)
         await self._answer(lambda: claim_replica(self._adapters, self._source, replica), "control")
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
         if saved is None and self._lease.has_vanished:
-            saved = await self._lost()
+            saved = lost = without_progress(self._adapters.schema.table, self._adapters.clock.now())
+            await self._answer(lambda: self._adapters.control.save_progress(lease, lost), "control")
         if saved is None:
             return await self._first_start(StartFrom(self._settings.start_at), snapshot_id, replica)
         if heal:
@@ -101,16 +104,6 @@ class Tenure:
         guarded, distrusted = self._guarded_until(saved)
         saved = await self._shaped(replace(saved, replica_id=saved.replica_id or replica.table_id or None))
         return Beginning(saved, {}, guarded, distrusted, self._behind_since())
-
-    async def _lost(self) -> PipelineRecord:
-        """The progress of a pipeline that has begun is gone: this is kept, so that no later start takes it for new."""
-        lease = self._lease.lease
-        assert lease is not None
-        record = PipelineRecord(
-            stream_arn="", gaps=(gap_of(progress_gone(self._adapters.schema.table), self._adapters.clock.now()),)
-        )
-        await self._answer(lambda: self._adapters.control.save_progress(lease, record), "control")
-        return record
 
     async def _shaped(self, saved: PipelineRecord) -> PipelineRecord:
         """With the fingerprint to keep; that settings are mixed is saved before anything is written under these."""
@@ -246,7 +239,8 @@ class Tenure:
         assert self._lease.lease is not None
         queue = ChangeQueue(settings.queue_max_records, settings.queue_max_bytes)
         progress = Progress(queue.release)
-        watch = ReplicaWatch(adapters.replica, adapters.control, beginning.record.replica_id, clock)
+        known = beginning.record.replica_id
+        watch = ReplicaWatch(adapters.replica, adapters.control, known, clock, self._metadata.note)
         writing = build_write_path(
             settings=settings,
             adapters=adapters,
@@ -260,6 +254,7 @@ class Tenure:
             check_trust=self._lease.check_trust,
             observer=observer,
             watch=watch,
+            metadata=self._metadata,
         )
         self._remember_doubts(writing.doubts, beginning.record)
         readers = Readers(
