@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.control import Gap, LeaseRecord
+from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
@@ -76,6 +77,7 @@ class Pipeline:
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
         self.is_paused = False
+        self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
         self.on_flow_started: list[Callable[[Replicator], None]] = []
@@ -202,7 +204,7 @@ class Pipeline:
     async def _start_anew(self, error: Exception) -> None:
         """Forget the flow and compute it again from what the control table remembers, after a while."""
         self.replicator = None
-        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {error!r:.300}"
+        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {told(error)}"
         self._observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
         with contextlib.suppress(LeaseLostError):
             await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
@@ -258,18 +260,19 @@ class Pipeline:
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
-        is_newer = self.holder.asked_at >= self._pause_decided_at
-        self._apply_pause(record is not None and record.is_paused if is_newer else self.is_paused)
+        is_news = record is not None and self.holder.asked_at >= self._pause_decided_at
+        self._apply_pause(*((record.is_paused, record.paused_since) if record and is_news else (self.is_paused, 0.0)))
 
-    def show_paused(self, is_paused: bool) -> None:
+    def show_paused(self, is_paused: bool, since: float = 0.0) -> None:
         """It was decided here, just now: hold the flow, or let it go on. A flow that starts later is held too."""
         self._pause_decided_at = self._clock.monotonic()
-        self._apply_pause(is_paused)
+        self._apply_pause(is_paused, since)
 
-    def _apply_pause(self, is_paused: bool) -> None:
+    def _apply_pause(self, is_paused: bool, since: float = 0.0) -> None:
         if is_paused != self.is_paused:
             self._observer.observe(Paused(is_paused))
         self.is_paused = is_paused
+        self.paused_since = since or self.paused_since or self._clock.now() if is_paused else None
         if self.replicator is None:
             return
         (self.replicator.hold if is_paused else self.replicator.resume)()
@@ -280,10 +283,8 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        if self.is_paused:
-            self.state = PipelineState.PAUSED
-        else:
-            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        self.state = PipelineState.PAUSED if self.is_paused else at_work
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

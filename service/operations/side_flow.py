@@ -17,7 +17,7 @@ from service.replication.claim import claim_replica
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator, first_of
-from service.replication.write_path import WritePath, build_write_path
+from service.replication.write_path import WritePath, build_write_path, metadata_of
 
 SETTLED_AFTER_SECONDS = 30.0
 """What Lambda does is not seen here: a difference between the tables counts when it has stood for so long."""
@@ -115,6 +115,8 @@ class SidePipeline(Pipeline):
         outside = self.outside
         replica = await self._retrying(outside.adapters.replica.describe)
         await self._retrying(lambda: claim_replica(outside.adapters, outside.source, replica))
+        metadata = metadata_of(self.settings, outside.source, self._observer)
+        metadata.note(replica)
         writing = build_write_path(
             settings=self.settings,
             adapters=outside.adapters,
@@ -123,6 +125,7 @@ class SidePipeline(Pipeline):
             settle=lambda changes: None,
             check_trust=self.holder.check_trust,
             observer=self._observer,
+            metadata=metadata,
         )
         return SideFlow(
             clock=self._clock, lease=self.holder, writing=writing, stream_arn=outside.source.stream_arn or ""
