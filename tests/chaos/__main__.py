@@ -21,6 +21,7 @@ from tests.servers import Server, running
 
 KILLS_EACH = 10
 SECONDS_EACH = 12.0
+LOSSES_EACH = 2
 
 
 def unique_name(word: str) -> str:
@@ -40,7 +41,10 @@ class LongRun:
         for seed in seeds:
             began = time.monotonic()
             try:
-                outcome = await History(self._server, unique_name, seed, seconds=SECONDS_EACH, kills=KILLS_EACH).run()
+                history = History(
+                    self._server, unique_name, seed, seconds=SECONDS_EACH, kills=KILLS_EACH, losses=LOSSES_EACH
+                )
+                outcome = await history.run()
             except Exception:
                 traceback.print_exc()
                 self.failed.append(seed)
@@ -63,6 +67,7 @@ def table(outcomes: list[Outcome]) -> str:
             {f"{role}: {fault}".replace("_", " "): number for (role, fault), number in outcome.injected.items()}
         )
         named.update({f"event: {name}": number for name, number in outcome.events.items()})
+        named.update({f"told by the product: {name}": number for name, number in outcome.noticed.items() if number})
         for name, number in named.items():
             counts[name] += number
             slowest[name] = max(slowest.get(name, 0.0), outcome.catch_up_seconds)

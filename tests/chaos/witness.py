@@ -67,8 +67,12 @@ class Witness:
         self.source: dict[str, SourceKey] = defaultdict(SourceKey)
         self.replica: dict[str, list[Digest]] = defaultdict(list)
         """Each item's states in the order in which the writes took effect."""
-        self.late: dict[str, set[Digest]] = defaultdict(set)
-        """The states that late writes made: an item may have gone back to one of them, in mode auto."""
+        self.former_replicas: list[tuple[dict[str, list[Digest]], dict[str, set[int]]]] = []
+        """`replica` and `late` of tables that were deleted since."""
+        self.newest: dict[str, str] = {}
+        """The sequence number of each key's newest record, as it was shown."""
+        self.late: dict[str, set[int]] = defaultdict(set)
+        """The places in `replica` of the states that late writes made: an item may go back to them, in mode auto."""
         self.overlaps: list[tuple[str, Flight, Flight]] = []
         """Two writes of one key on their way at once."""
         self._flights: dict[str, Flight] = {}
@@ -76,8 +80,9 @@ class Witness:
     def key_of(self, item: dict[str, Any]) -> str:
         return orjson.dumps({name: item[name] for name in self.key_names}, default=_base64).decode()
 
-    def saw_record(self, key: str, image: Any, visible_at: float) -> None:
+    def saw_record(self, key: str, image: Any, visible_at: float, number: str = "") -> None:
         digest = digest_of(image)
+        self.newest[key] = number
         seen = self.source[key]
         present = self._present(key)
         if present == (seen.states[-1] if seen.states else None):
@@ -94,7 +99,7 @@ class Witness:
         self.replica[key].append(digest)
         unapplied = self.source[key].unapplied
         if is_late:
-            self.late[key].add(digest)
+            self.late[key].add(len(self.replica[key]) - 1)
             states = self.source[key].states
             if states and digest != states[-1] and not unapplied:
                 unapplied.append((time.monotonic(), states[-1]))
@@ -103,6 +108,17 @@ class Witness:
                 for _ in range(count):
                     unapplied.popleft()
                 return
+
+    def replica_created_anew(self, noticed_within_seconds: float) -> None:
+        """Another table took its place, and holds nothing; so long, nobody can know."""
+        self.former_replicas.append((dict(self.replica), dict(self.late)))
+        self.replica.clear()
+        self.late.clear()
+        from_then_on = time.monotonic() + noticed_within_seconds
+        for seen in self.source.values():
+            seen.unapplied.clear()
+            if seen.states and seen.states[-1] is not None:
+                seen.unapplied.append((from_then_on, seen.states[-1]))
 
     def _present(self, key: str) -> Digest:
         states = self.replica.get(key)
