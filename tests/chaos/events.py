@@ -38,7 +38,7 @@ FOREIGN = Rates(
 LATE = Rates(late=0.25, reset_after=0.02)
 HIGHER_NUMBER = "9" + "0" * 39
 """Of another stream: higher than any here; 40 digits, as the sequence attribute has."""
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 """So long, an event waits for the product to be where it is to be met."""
 
 
@@ -103,6 +103,8 @@ class Events:
 
     async def happen(self, name: str) -> None:
         """Counted when it happened: an event returns False, or another's name, when it did not meet what it needs."""
+        if name in LOSSES:  # before a first start, there is nothing to lose
+            await self._until_status(lambda status: status["state"] in ("running", "snapshotting"))
         came_of_it = await self._all[name]()
         if came_of_it is not False:
             self.counts[came_of_it if isinstance(came_of_it, str) else name] += 1
@@ -206,6 +208,7 @@ class Events:
     async def _other_numbers(self) -> bool:
         """While nothing runs, some items get numbers that another stream gave, as if its pipeline had written them."""
         night = self._night
+        await self._until(lambda: len(night.proxy.witness.replica) > 5)
         await self._end()
         present = [key for key, states in night.proxy.witness.replica.items() if states and states[-1] is not None]
         chosen = self._dice.sample(sorted(present), len(present) // 3)

@@ -11,6 +11,7 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,11 +53,16 @@ class Outcome:
     samples: int = 0
 
 
+def in_turn(names: Sequence[str], turn: int, number: int) -> list[str]:
+    """So many of them at a time, one time after the other: after a few turns each was there."""
+    return [names[(turn * number + place) % len(names)] for place in range(number)]
+
+
 class History:
     """One night. `seconds` is how long things go wrong; `kills` how many kill -9 there are among them.
 
     Every second seed is of a pipeline that heals by itself, and has `losses` of history; the others have none, and must
-    find none. Seeds in a row take each loss and each clock in turn.
+    find none. Seeds in a row take each clock, each loss and each other event in turn; more of these are drawn.
     """
 
     def __init__(
@@ -65,16 +71,15 @@ class History:
         unique_name: UniqueName,
         seed: int,
         *,
-        seconds: float = 4.0,
-        kills: int = 2,
+        seconds: float = 3.0,
+        kills: int = 1,
         losses: int = 1,
     ) -> None:
         self.dice = random.Random(seed)
         self.outcome = Outcome(seed)
         self._seconds = seconds
         self._kills = kills
-        turn = seed // 2
-        self._losses = [LOSSES[(turn + number) % len(LOSSES)] for number in range(losses)] if seed % 2 else []
+        self._losses = in_turn(LOSSES, seed // 2, losses) if seed % 2 else []
         self._waits_for_doubts = seed % 3 == 0
         self.night = Night(
             server,
@@ -100,7 +105,7 @@ class History:
             async with self.night:
                 await self._run()
         except BaseException as error:
-            error.add_note(f"chaos: seed {self.outcome.seed}; python -m tests.chaos --seed {self.outcome.seed}")
+            error.add_note(f"chaos: seed {self.outcome.seed}")
             error.add_note(f"chaos: {self.night.settings}, {dict(self.outcome.events)}")
             raise
         return self.outcome
@@ -137,8 +142,9 @@ class History:
             self.outcome.noticed[word] += f'"event":"{word}"'.encode() in line
 
     async def _go_wrong(self) -> None:
+        ordinary, number = self.events.ordinary, round(self._seconds / 1.2)
         script = ["kill"] * self._kills + self._losses
-        script += self.dice.choices(self.events.ordinary, k=round(self._seconds / 1.2))
+        script += in_turn(ordinary, self.outcome.seed, number // 2) + self.dice.choices(ordinary, k=(number + 1) // 2)
         self.dice.shuffle(script)
         for name in script:
             await asyncio.sleep(self.dice.expovariate(1 / (self._seconds / len(script))))

@@ -35,6 +35,8 @@ class VirtualShard:
     ending: int | None = None
     ending_shown_at: float = 0.0
     """From when on a description tells that it is closed; its child may be listed before (E18)."""
+    is_end_told: bool = False
+    """A description has told that it is closed."""
     trimmed_through: int = -1
 
     @property

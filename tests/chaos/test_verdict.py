@@ -85,6 +85,14 @@ def test_what_a_late_write_took_back_is_unapplied_until_it_is_mended() -> None:
     assert witness.oldest_unapplied_at() is None
 
 
+def test_a_record_that_the_stream_held_back_is_unapplied_from_when_it_could_be_seen() -> None:
+    witness = seen_by()
+    witness.held_back(["k"])
+    at = witness.oldest_unapplied_at()
+    assert at is not None
+    assert at > 0.0
+
+
 def test_a_replica_that_was_created_anew_begins_again_and_its_former_one_is_judged_too() -> None:
     witness = seen_by(("a", False), ("b", False))
     witness.replica_created_anew(0.0)

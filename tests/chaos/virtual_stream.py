@@ -215,6 +215,7 @@ class VirtualStream:
         numbers = {"StartingSequenceNumber": self._text(shard.starting)}
         if shard.ending is not None and shard.ending_shown_at <= now:
             numbers["EndingSequenceNumber"] = self._text(shard.ending)
+            shard.is_end_told = True
         shown: dict[str, Any] = {"ShardId": shard.shard_id, "SequenceNumberRange": numbers}
         if shard.parent_id is not None:
             shown["ParentShardId"] = shard.parent_id
@@ -283,6 +284,8 @@ class VirtualStream:
         self._empties[shard.shard_id] = 0
         if found and self.empty_before.get(shard.shard_id, 0) > 0:
             self.empty_before[shard.shard_id] -= 1
+            if not shard.is_end_told:  # so many empty pages look like the tip of an open shard, and of no other
+                self._witness.held_back(record.key for record in found)
             kind = "records" if shard.is_open else "records of a closed shard"
             self._note(Role.STREAM, f"empty page before the {kind}")
             return []

@@ -93,6 +93,14 @@ class Witness:
             seen.unapplied.append((visible_at, digest))
         seen.states.append(digest)
 
+    def held_back(self, keys: Iterable[str]) -> None:
+        """The stream holds records of these keys that it has not shown until now, and nobody could know."""
+        now = time.monotonic()
+        for key in set(keys):
+            unapplied = self.source[key].unapplied
+            for place, (visible_at, digest) in enumerate(unapplied):
+                unapplied[place] = (max(visible_at, now), digest)
+
     def took_effect(self, key: str, image: Any, *, is_late: bool = False) -> None:
         """A write of the replica did; what a late one took back is unapplied again."""
         digest = digest_of(image)
@@ -124,20 +132,24 @@ class Witness:
         states = self.replica.get(key)
         return states[-1] if states else None
 
-    def oldest_unapplied_at(self, but: Iterable[str] = ()) -> float | None:
-        """When (monotonic) the stream showed the oldest change that a reader of the replica does not see yet.
+    def oldest_unapplied(self, but: Iterable[str] = ()) -> tuple[float, str] | None:
+        """When (monotonic) the stream showed the oldest change that a reader of the replica does not see yet; its key.
 
         A key whose item is what its newest record says counts as applied, however it came about.
         """
         left_out = set(but)
         return min(
             (
-                seen.unapplied[0][0]
+                (seen.unapplied[0][0], key)
                 for key, seen in self.source.items()
                 if seen.unapplied and key not in left_out and self._present(key) != seen.states[-1]
             ),
             default=None,
         )
+
+    def oldest_unapplied_at(self, but: Iterable[str] = ()) -> float | None:
+        found = self.oldest_unapplied(but)
+        return None if found is None else found[0]
 
     def takes_off(self, keys: Iterable[str], flight: Flight) -> None:
         for key in keys:
