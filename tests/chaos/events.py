@@ -54,14 +54,19 @@ class Events:
         *,
         lease_seconds: float,
         clock: str,
+        vanish: float,
     ) -> None:
-        """`clock` is one of CLOCKS."""
+        """`clock` is one of CLOCKS; `vanish` the chance that a closed shard leaves the list with its last record.
+
+        A shard counts as gone after a minute of lists without it, which a short history does not wait for.
+        """
         self._night = night
         self._process = process
         self._workload = workload
         self._dice = dice
         self._lease_seconds = lease_seconds
         self._clock_seconds = CLOCKS[clock]
+        self._vanish = vanish
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
         self._all: dict[str, Callable[[], Awaitable[object]]] = {
@@ -264,7 +269,8 @@ class Events:
         """All of it, or what came before some record of an open one."""
         is_part = shard.is_open and len(shard.records) > 1 and self._dice.random() < 0.5
         through = self._dice.choice(shard.records[:-1]).number if is_part else None
-        self._night.stream.lineage.trim(shard.shard_id, through)
+        is_kept = self._dice.random() >= self._vanish
+        self._night.stream.lineage.trim(shard.shard_id, through, is_kept=is_kept)
 
     async def _long_stop_without_number(self) -> str | None:
         """It waits at shards that never brought it a record."""

@@ -74,11 +74,13 @@ class History:
         seconds: float = 3.0,
         kills: int = 1,
         losses: int = 1,
+        vanish: float = 0.0,
     ) -> None:
         self.dice = random.Random(seed)
         self.outcome = Outcome(seed)
         self._seconds = seconds
         self._kills = kills
+        self._vanish = vanish
         self._losses = in_turn(LOSSES, seed // 2, losses) if seed % 2 else []
         self._waits_for_doubts = seed % 3 == 0
         self.night = Night(
@@ -124,6 +126,7 @@ class History:
                     workload,
                     self.dice,
                     lease_seconds=LEASE_SECONDS,
+                    vanish=self._vanish,
                     clock=list(CLOCKS)[self.outcome.seed % len(CLOCKS)],
                 )
                 self.outcome.events = self.events.counts
