@@ -108,8 +108,9 @@ class SideFlow(Replicator):
     def hold(self) -> None:
         """A pause is Lambda's; what an operator asks for here is done all the same."""
 
-    async def pause(self) -> None:
+    async def pause(self) -> bool:
         """As `hold`."""
+        return True
 
     def resume(self) -> None:
         """As `hold`."""

@@ -191,9 +191,14 @@ class SnapshotRun:
         return self.job.model_copy(update={**counts, "state": state, "finished_at": finished_at})
 
     async def _save_periodically(self) -> None:
+        saved = ""
         while True:
             await self._adapters.clock.sleep(SAVE_EVERY_SECONDS)
-            await self._save(self.shown())
+            job = self.shown()
+            now = repr((job, self._place.saved()))
+            if now != saved:  # one that waits pays for no saves
+                await self._save(job)
+                saved = now
 
     async def _save(self, job: Snapshot) -> None:
         self.job = job
