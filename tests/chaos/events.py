@@ -79,7 +79,7 @@ class Events:
             "shards left out": self._leave_out,
             "empty pages": self._empty,
             "empty pages on a closed shard": self._empty_closed,
-            "clock moved": self._move_clock,
+            "our clock is set back": self._set_clock_back,
             "wild faults": self._wild,
             "mild faults": self._mild,
             "answers that are not DynamoDB's": self._foreign,
@@ -167,9 +167,17 @@ class Events:
 
     # --- of requests and answers
 
-    async def _move_clock(self) -> None:
-        moved = self._dice.choice([-150.0, -20.0, 20.0, 150.0])
-        self._night.proxy.set_clock(self._clock_seconds + moved)
+    async def _set_clock_back(self) -> str:
+        """Ours; the service's is as much further ahead from then on, and never goes back itself.
+
+        That looks as if so much time had passed at once. No process writes that long without a renewal of its lease,
+        so this one has the time to make one, or to lose it.
+        """
+        seconds = self._dice.choice([20.0, 150.0])
+        self._clock_seconds += seconds
+        self._night.proxy.set_clock(self._clock_seconds)
+        await asyncio.sleep(self._lease_seconds)
+        return f"our clock is set back by {seconds:.0f} s"
 
     async def _wild(self) -> None:
         self._night.proxy.plan.set_all(Rates.wild())
