@@ -10,7 +10,7 @@ async function pollLetters() {
   if (!lettersTold && !$("letters").children.length) return;
   try {
     const page = await read(`/dead-letters?limit=${lettersWanted}`);
-    keep($("letters"), page.items, (letter) => letter.id, makeLetter, () => {});
+    keep($("letters"), page.items, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, () => {});
     $("more-letters").hidden = page.cursor === null || lettersWanted >= MOST_LETTERS;
     showLetterCount(lettersTold);
   } catch (error) {
@@ -18,17 +18,18 @@ async function pollLetters() {
   }
 }
 
-/** `number` is the status document's; a change of it fetches the list. */
+/** `number` is the status document's; a change of it fetches the list. Null: nobody here can tell. */
 function showLetterCount(number) {
   const isNews = number !== lettersTold;
   lettersTold = number;
-  const words = plural(number, "change") + " could not be written";
+  const isUnknown = number === null;
+  const words = isUnknown ? "How many changes could not be written is not known" : plural(number, "change") + " could not be written";
   setText($("letters-text"), `${words}; kept until redriven or discarded`);
   $("letters-panel").hidden = number === 0;
   $("letter-link").hidden = number === 0;
-  setText($("letter-count"), count(number));
-  setIcon($("letter-count-icon"), number ? "warning" : "check");
-  $("letter-count").parentElement.dataset.tone = number ? "careful" : "good";
+  setText($("letter-count"), isUnknown ? "unknown" : count(number));
+  setIcon($("letter-count-icon"), isUnknown ? "ring" : number ? "warning" : "check");
+  $("letter-count").parentElement.dataset.tone = isUnknown ? "calm" : number ? "careful" : "good";
   if (isNews) void pollLetters();
 }
 

@@ -81,6 +81,9 @@ _NOT_DYNAMODBS = (
     "an answer without an error code is not DynamoDB's: look at the endpoint, and at the proxy or firewall before it"
 )
 _CONFLICTS = frozenset({"ReplicatedWriteConflictException", "TransactionConflictException"})
+_CANCELLED = "TransactionCanceledException"
+# botocore, dynamodb 2012-08-10, shape TransactionCanceledException: the codes of cancellation reasons that pass.
+_CANCELLED_BY_OTHERS = ("TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError")
 _INVALID = frozenset({"ValidationException", "SerializationException"})
 _PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
 _CREDENTIALS = "give this process valid AWS credentials"
@@ -133,6 +136,8 @@ def fault(call: Call, code: str, message: str, status: int, item: Image | None =
     if code == "ConditionalCheckFailedException":
         return ConditionFailedError(item)
     text = sentence(call, code or f"HTTP status {status}", message)
+    if code == _CANCELLED:
+        return _cancelled(text, message)
     if code in _THROTTLED or (status == 429 and code not in _REFUSED):
         return ThrottledError(text, code or "429")
     if code in _UNAVAILABLE or status >= 500:
@@ -152,6 +157,15 @@ def fault(call: Call, code: str, message: str, status: int, item: Image | None =
     return _item_fault(call, code, message, status, text) or HaltError(
         f"{text}. dynamirror does not know this error and stops rather than guess; nothing is lost"
     )
+
+
+def _cancelled(text: str, message: str) -> DynamirrorError:
+    """Nothing of the transaction was done; the message lists a reason for each of its writes."""
+    if "ConditionalCheckFailed" in message:
+        return ConditionFailedError(None)
+    if any(reason in message for reason in _CANCELLED_BY_OTHERS):
+        return ThrottledError(text, "TransactionConflict")
+    return HaltError(f"{text}; nothing of it was done")
 
 
 def _has_no_code(code: str, status: int) -> bool:

@@ -13,16 +13,19 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.control import Gap, LeaseRecord
+from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
 from service.operations.ending import Ending
 from service.operations.gaps import Healing, gap_of, record_gap
 from service.operations.job_log import new_job_id
+from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
+from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
 from service.telemetry import GapFound, Halted, Observer, Paused, Retried, Warned
@@ -69,11 +72,12 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
-        self.letters_counted = 0  # dead letters, while no flow runs that knows better
+        self.letter_count = LetterCount(outside.adapters.control, self._clock)
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
         self.is_paused = False
+        self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
         self.on_flow_started: list[Callable[[Replicator], None]] = []
@@ -89,7 +93,7 @@ class Pipeline:
         """
         while not self.ending.is_asked:
             if self.holder.lease is None:
-                former = await self.ending.unless_asked(self.holder.stand_by())
+                former = await self.ending.unless_asked(self.holder.stand_by(), self.letter_count.look_periodically())
                 if self.ending.is_asked and self.holder.lease is None:
                     break
             else:
@@ -132,6 +136,8 @@ class Pipeline:
         replicator = await self._with_lease_kept(self._begin(former))
         if replicator is None:
             return
+        outside, counted = self.outside.adapters, self.letter_count
+        await self._with_lease_kept(count_letters(replicator, outside, counted, self._observer, self._retrying))
         self.gaps = replicator.checkpoints.record.gaps
         self.replicator = replicator
         self._follow_pause(self.holder.record)
@@ -142,7 +148,6 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         if self._healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
-        self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
             settings=self.settings,
             adapters=self.outside.adapters,
@@ -154,9 +159,7 @@ class Pipeline:
         snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
         self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
-        replicator = tenure.build(beginning)
-        replicator.dead_letters.count = self.letters_counted
-        return replicator
+        return tenure.build(beginning)
 
     async def _replicate(self, replicator: Replicator) -> None:
         self._show_running()
@@ -167,7 +170,6 @@ class Pipeline:
                 running.result()
         finally:
             running.cancel()
-            self.letters_counted = replicator.dead_letters.count
             for tell in self.on_flow_ended:
                 tell(replicator)
             self.replicator = None
@@ -202,7 +204,7 @@ class Pipeline:
     async def _start_anew(self, error: Exception) -> None:
         """Forget the flow and compute it again from what the control table remembers, after a while."""
         self.replicator = None
-        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {error!r:.300}"
+        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {told(error)}"
         self._observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
         with contextlib.suppress(LeaseLostError):
             await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
@@ -258,18 +260,19 @@ class Pipeline:
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
-        is_newer = self.holder.asked_at >= self._pause_decided_at
-        self._apply_pause(record is not None and record.is_paused if is_newer else self.is_paused)
+        is_news = record is not None and self.holder.asked_at >= self._pause_decided_at
+        self._apply_pause(*((record.is_paused, record.paused_since) if record and is_news else (self.is_paused, 0.0)))
 
-    def show_paused(self, is_paused: bool) -> None:
+    def show_paused(self, is_paused: bool, since: float = 0.0) -> None:
         """It was decided here, just now: hold the flow, or let it go on. A flow that starts later is held too."""
         self._pause_decided_at = self._clock.monotonic()
-        self._apply_pause(is_paused)
+        self._apply_pause(is_paused, since)
 
-    def _apply_pause(self, is_paused: bool) -> None:
+    def _apply_pause(self, is_paused: bool, since: float = 0.0) -> None:
         if is_paused != self.is_paused:
             self._observer.observe(Paused(is_paused))
         self.is_paused = is_paused
+        self.paused_since = since or self.paused_since or self._clock.now() if is_paused else None
         if self.replicator is None:
             return
         (self.replicator.hold if is_paused else self.replicator.resume)()
@@ -280,10 +283,8 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        if self.is_paused:
-            self.state = PipelineState.PAUSED
-        else:
-            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        self.state = PipelineState.PAUSED if self.is_paused else at_work
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

@@ -237,6 +237,7 @@ class Readers:
                 async with self._permits:
                     is_at_end = await self._read_page(shard, reader)
             except RetryableError as error:
+                reader.lose_tip()
                 self._note_retry(error)
                 await backoff.wait()
                 continue
@@ -261,7 +262,8 @@ class Readers:
     async def _hand_over(self, shard: Shard, page: Page) -> None:
         for record in page.unreadable:
             await self._dead_letters.park_unreadable(record)
-        self._progress.admit(shard.shard_id, page.changes)
+        settled = [record.sequence for record in page.unreadable if record.sequence is not None]
+        self._progress.admit(shard.shard_id, page.changes, settled)
         self._observer.observe(PageRead(shard.shard_id, len(page.changes) + len(page.unreadable), page.size))
         if page.changes:
             await self._queue.put(page.changes)
@@ -281,12 +283,18 @@ class Readers:
         self.trouble = str(error)
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
-    def forgotten(self) -> set[ShardId]:
-        """Shards that have left the list after they were settled to their end: nobody will ask for them again."""
-        return self._forgotten
+    def take_forgotten(self) -> set[ShardId]:
+        """Shards that have left the list after they were settled to their end: nobody will ask for them again.
+
+        Each is told once.
+        """
+        taken, self._forgotten = self._forgotten, set()
+        return taken
 
     def pause(self) -> None:
         self._may_read.clear()
+        for reader in self.readers.values():
+            reader.lose_tip()
 
     def resume(self) -> None:
         self._may_read.set()

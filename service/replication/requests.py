@@ -19,7 +19,7 @@ from service.errors import (
     ThrottledError,
     TransientChangeError,
 )
-from service.model import ItemKey, KeyAttribute
+from service.model import ItemKey, KeyAttribute, TableDescription
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.doubts import Doubts
@@ -36,8 +36,16 @@ TELL_READ_AFTER_SECONDS = 30.0
 class ReplicaFitness:
     """Whether the replica can take any item of the source: a table that can't makes no change a dead letter (E52)."""
 
-    def __init__(self, replica: Table, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        replica: Table,
+        keys: tuple[KeyAttribute, ...],
+        clock: Clock,
+        note: Callable[[TableDescription], None] = lambda found: None,
+    ) -> None:
+        """`note` is told of what was found."""
         self._replica = replica
+        self._note = note
         self._keys = keys
         self._clock = clock
         self._fit_at = float("-inf")
@@ -52,6 +60,7 @@ class ReplicaFitness:
         self._fit_at = float("-inf")
         asked_at = self._clock.monotonic()
         found = await self._replica.describe()
+        self._note(found)
         if found.keys == self._keys:
             self._fit_at = asked_at
             return None
