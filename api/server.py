@@ -111,8 +111,11 @@ class AdminServer:
         finally:
             self._close()
 
-    def stop(self) -> None:
-        """Make `serve` return. May be repeated."""
+    def stop(self, within_seconds: float | None = None) -> None:
+        """Make `serve` return, within its time-out or a shorter time. May be repeated."""
+        patience = self._server.config.timeout_graceful_shutdown
+        if within_seconds is not None and (patience is None or within_seconds < patience):
+            self._server.config.timeout_graceful_shutdown = within_seconds  # type: ignore[assignment]  # any number does
         self._server.should_exit = True
 
     def _close(self) -> None:

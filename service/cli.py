@@ -20,7 +20,7 @@ from service.config import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
 from service.log_setup import configure_log, logger
-from service.signals import StoppedError, run_until_signal
+from service.signals import Signals, StoppedError, run_until_signal
 
 FAILED = 1
 CONFIGURATION = 2
@@ -62,13 +62,15 @@ def run(
     # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
     from service.app import serve
 
+    signals = Signals(settings.shutdown_timeout_seconds, code_if_cut=0)
     work = serve(
         settings,
+        signals=signals,
         is_admin_only=is_admin_only,
         announce=lambda running: logger().info("admin api listens", url=running.url),
     )
     with contextlib.suppress(StoppedError):  # before it had begun
-        run_until_signal(work, "before the service ran")
+        run_until_signal(work, "before the service ran", signals)
 
 
 @app.command()
@@ -91,11 +93,12 @@ def migrate(
     configure_log(settings)
     from service.standalone import pending_migrations, take_migrations
 
+    signals = Signals(settings.shutdown_timeout_seconds)
     if not dry_run:
-        done = run_until_signal(take_migrations(settings), "migrate again: steps may be repeated")
+        done = run_until_signal(take_migrations(settings), "migrate again: steps may be repeated", signals)
         print("\n".join(f"applied {migration}" for migration in done) or "nothing to do")
         return
-    for migration in (found := run_until_signal(pending_migrations(settings), "nothing was changed")):
+    for migration in (found := run_until_signal(pending_migrations(settings), "nothing was changed", signals)):
         print(migration)
         for step in migration.steps:
             print(f"  {step}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ class Engine:
         Raises HaltError when the records are not the source table's, or a person must act.
         """
         self._check_source(records)
-        changes = [self._reader.read(SHARD, msgspec.json.encode(record)) for record in records]
+        changes = [self._reader.read(SHARD, _as_json(record)) for record in records]
         if self._log_records is not None:
             self._log_records(changes)
         batch = Batch(changes)
@@ -94,6 +95,13 @@ class Engine:
                     f"this function replicates {expected}, and got a record of {table}: map it to the stream of "
                     f"{expected}, or set DYNAMIRROR_SOURCE_TABLE"
                 )
+
+
+def _as_json(record: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 can't say, but an escape can
+        return json.dumps(record, separators=(",", ":")).encode()
 
 
 class Batch:

@@ -7,6 +7,7 @@ DYNAMIRROR_LOG_RECORDS asks for. Lines are written at once, in the event loop: t
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -88,7 +89,10 @@ class _StandardErrorLines(logging.Handler):
 
 def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
-    return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # text that is no Unicode, which must not end the replication
+        return json.dumps({**first, **event}, default=str)
 
 
 def _event_loop_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

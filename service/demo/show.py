@@ -88,9 +88,7 @@ class _Show:
     async def run(self, seconds: float | None) -> None:
         """Returns when the service has stopped in order. Raises what the service raises, in a group."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(
-                serve(self._settings, announce=self._announced.set_result, handles_signals=False), name="service"
-            )
+            tasks.create_task(serve(self._settings, announce=self._announced.set_result), name="service")
             running = await self._announced
             emulator_url = str(self._settings.source_endpoint_url)
             with Screen(self._console, self._notes, running.url, emulator_url) as screen:

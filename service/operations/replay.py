@@ -55,10 +55,7 @@ class ReplayRun:
 
     async def run(self) -> Replay:
         """To its end; returns the job as it ended, saved. Raises LeaseLostError, or whatever else ends the flow."""
-        parked = self._counts.parked
         ended = await self._ended()
-        if self._counts.parked > parked:
-            await self._flow.dead_letters.recount()  # one that was a dead letter before was counted again
         await self._flow.requests.read(lambda: self._log.save(ended, self._place.saved()), "control")
         return ended
 

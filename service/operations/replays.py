@@ -12,13 +12,12 @@ from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, Replay
 from service.operations.pipeline import Pipeline
 from service.operations.replay import ReplayRun
+from service.operations.replay_memory import KIND, ReplayMemory
 from service.operations.replay_place import Place
 from service.operations.replay_range import ReplayRange
 from service.ports import Adapters
 from service.replication.replicator import Replicator
 from service.telemetry import JobChanged, Observer
-
-KIND = "replay"
 
 
 class Replays:
@@ -28,6 +27,7 @@ class Replays:
         self._pipeline = pipeline
         self._observer = observer
         self._log = JobLog(KIND, Replay, adapters.control, adapters.clock)
+        self._memory = ReplayMemory(adapters.control)
         self._run: ReplayRun | None = None
         self._is_starting = False
         self.has_looked = asyncio.Event()
@@ -80,8 +80,10 @@ class Replays:
                 from_=from_,
                 dry_run=dry_run,
             )
+            await self._memory.keep(job.id, place)
             await self._log.save(job, place.saved())
             self._start(flow, job, place)
+            await self._memory.forget_before(job.id)
         except RetryableError as error:
             raise UnavailableNowError(f"{error}; try again") from error
         finally:
@@ -119,11 +121,14 @@ class Replays:
             self.has_looked.set()
 
     async def _resume_one(self, flow: Replicator, job: Replay, saved: dict[str, Any]) -> None:
-        place = Place.of(saved)
-        if place.stream_arn == self._pipeline.outside.source.stream_arn:
-            self._start(flow, job, place)
-            return
-        error = f"the stream {place.stream_arn} was switched off or re-created: its history can't be replayed any more"
+        stream_arn = saved["stream_arn"]
+        error = f"the stream {stream_arn} was switched off or re-created: its history can't be replayed any more"
+        if stream_arn == self._pipeline.outside.source.stream_arn:
+            place = await flow.requests.read(lambda: self._memory.place(job.id, saved), "control")
+            if place is not None:
+                self._start(flow, job, place)
+                return
+            error = "its range is not in the control table any more, or was changed there: begin another replay"
         failed = job.model_copy(update={"state": JobState.FAILED, "finished_at": self._log.now(), "error": error})
         await flow.requests.read(lambda: self._log.save(failed, saved), "control")
         self._observe(failed)

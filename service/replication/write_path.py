@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.config import Settings
 from service.model import TableDescription
 from service.ports import Adapters
-from service.records import record_of
+from service.record_text import record_of
 from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts
@@ -80,7 +80,11 @@ def build_write_path(
     )
     copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests, doubts=doubts)
     dead_letters = DeadLetters(
-        store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
+        store=adapters.control,
+        record_of=record_of,
+        requests=requests,
+        clock=clock,
+        observer=observer,
     )
     sink = Sink(
         source=adapters.source,

@@ -6,7 +6,6 @@ import asyncio
 import io
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ from service.cli import main, tell
 from service.config import load_settings
 from service.errors import ConfigurationError, HaltError
 from service.job_bar import JobBar
-from service.signals import StoppedError, run_until_signal
 
 COMMANDS = ("run", "demo", "migrate", "snapshot", "verify", "status", "pause", "resume", "replay", "dead-letters")
 
@@ -206,30 +204,6 @@ def test_no_error_leaves_the_command_with_its_traceback(
     assert shell.run("snapshot") == 1
     (said,) = shell.err.splitlines()
     assert "a-secret" not in said
-
-
-def test_work_that_ends_gives_its_result() -> None:
-    async def work() -> int:
-        return 7
-
-    assert run_until_signal(work(), "unused") == 7
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_work_in_order_and_says_what_that_means(number: signal.Signals) -> None:
-    ended: list[str] = []
-
-    async def work() -> None:
-        try:
-            os.kill(os.getpid(), number)
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0)
-            ended.append("in order")
-
-    with pytest.raises(StoppedError, match="stopped: it goes on"):
-        run_until_signal(work(), "it goes on")
-    assert ended == ["in order"]
 
 
 def test_without_a_terminal_the_progress_of_a_job_is_no_bar() -> None:
