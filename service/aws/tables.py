@@ -108,6 +108,7 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found["ItemCount"],
         table_id=found.get("TableId") or (f"created {made.astimezone(UTC).isoformat()}" if made else ""),
+        status=found["TableStatus"],
         indexes={index["IndexName"]: _keys(index, types) for index in indexes},
     )
 
