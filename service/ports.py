@@ -118,8 +118,11 @@ class LeaseStore(Protocol):
     async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
         """Let the next owner in at once. Raises LeaseLostError if it is another's already."""
 
-    async def set_paused(self, is_paused: bool) -> None:
-        """Durable, by anyone; the owner sees it in its next renewal."""
+    async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
+        """Durable, by anyone; the owner sees it in its next renewal. Returns since when it is paused; 0.0: unknown.
+
+        `now` is kept as the pause's beginning, unless it is paused already.
+        """
 
 
 class ProgressStore(Protocol):
@@ -204,6 +207,9 @@ class ClaimStore(Protocol):
 
         One atomic request: of several pipelines one gets it. The claim on a table with another id is void.
         """
+
+    async def read_claim(self, replica: TableDescription) -> ReplicaClaim | None:
+        """This pipeline's claim on the replica; None when nobody has one, or another pipeline."""
 
 
 class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, FixedStore, ClaimStore, Protocol):

@@ -42,6 +42,8 @@ class LeaseHolder:
         self.lease: Lease | None = None
         self.record: LeaseRecord | None = None
         """As last seen, ours or another's."""
+        self.has_vanished = False
+        """A lease that this process has seen was gone later: the control table was re-created, or cleared by hand."""
         self.asked_at = float("-inf")
         """Monotonic: when `record` was asked for. What was decided since may not be in it."""
         self.failing_since: float | None = None
@@ -60,7 +62,8 @@ class LeaseHolder:
             try:
                 asked_at = self._clock.monotonic()
                 seen = await self._store.read_lease()
-                self.record = seen
+                self.has_vanished = self.has_vanished or (seen is None and self.record is not None)
+                self.record, self.asked_at = seen, asked_at
                 self.failing_since = self.failure = None
                 if seen is None or watched is None or seen.renewals != watched.renewals:
                     watched, watched_since = seen, self._clock.monotonic()
@@ -90,6 +93,7 @@ class LeaseHolder:
         started = self._clock.monotonic()
         record = await self._store.acquire_lease(self.owner, seen, self._lease_seconds, self._clock.now())
         self.record, self.asked_at = record, started
+        self.behind_since = lambda: None  # what a former flow of this process knew is old
         self.lease = Lease(record.owner, record.generation)
         self._trust_from(started)
         self._observer.observe(LeaseAcquired(record.owner, record.generation))
@@ -121,9 +125,24 @@ class LeaseHolder:
             self.failing_since = self._clock.now()
         self._observer.observe(Retried("control", error.cause, isinstance(error, ThrottledError)))
 
+    @property
+    def active(self) -> str | None:
+        """Who holds the lease, as it names itself; None while nobody does, or it was not seen for a lease time."""
+        if self.lease is not None:
+            return self.owner
+        record = self.record
+        if record is None or record.is_released or not record.generation:
+            return None
+        return record.owner if self._clock.monotonic() - self.asked_at <= record.lease_seconds else None
+
+    @property
+    def is_trusted(self) -> bool:
+        """The lease is surely ours at this moment."""
+        return self._clock.monotonic() < self._trusted_until
+
     def check_trust(self) -> None:
         """Raises LeaseLostError unless the lease is surely ours at this moment."""
-        if self._clock.monotonic() >= self._trusted_until:
+        if not self.is_trusted:
             reason = "the lease could not be renewed in time; another process may own the pipeline"
             self._observer.observe(LeaseLost(reason))
             raise LeaseLostError(reason)

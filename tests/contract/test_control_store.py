@@ -193,6 +193,26 @@ async def test_the_owner_sees_a_pause_in_its_next_renewal(store):
     assert not (await store.renew_lease(lease_of(), NOW + 2)).is_paused
 
 
+async def test_a_pause_knows_since_when(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    assert seen.paused_since == 0
+
+    assert await store.set_paused(True, NOW + 1) == NOW + 1
+    assert await store.set_paused(True, NOW + 5) == NOW + 1, "it was paused already"
+    assert (await store.read_lease()).paused_since == NOW + 1
+    assert (await store.renew_lease(lease_of(), NOW + 6)).paused_since == NOW + 1
+    assert (await store.acquire_lease("second", await store.read_lease(), 10, NOW)).paused_since == NOW + 1
+
+    assert await store.set_paused(False, NOW + 7) == 0
+    assert (await store.read_lease()).paused_since == 0
+    assert await store.set_paused(True, NOW + 8) == NOW + 8
+
+
+async def test_a_pause_whose_beginning_nobody_told_gets_one_when_it_is_asked_for_again(store):
+    await store.set_paused(True)
+    assert await store.set_paused(True, NOW + 1) == NOW + 1
+
+
 async def test_a_pause_outlives_its_owner(store):
     seen = await store.acquire_lease("first", None, 10, NOW)
     await store.set_paused(True)
@@ -294,8 +314,8 @@ async def test_shards_come_move_on_close_and_go_between_saves(store):
     assert await store.adopt_progress(lease_of("second", 2)) == PipelineRecord("arn", saved)
 
 
-async def test_another_process_finds_what_thousands_of_shards_were_saved_as(store_for):
-    names = [f"shardId-{number:020d}-abcdef01" for number in range(3000)]
+async def test_another_process_finds_what_many_shards_were_saved_as(store_for):
+    names = [f"shardId-{number:020d}-abcdef01" for number in range(700)]
     position = Position(after=SequenceNumber("4" * 30))
     saved = {ShardId(name): shard(name, position, parent=names[0], is_closed=True) for name in names}
     first, second = store_for("orders"), store_for("orders")
@@ -707,6 +727,9 @@ async def test_a_pipeline_claims_its_replica_as_often_as_it_starts(store_for):
 
     assert await mine.claim_replica(REPLICA, SOURCE, NOW + 5) is None
 
+    assert await mine.read_claim(REPLICA) == replace(CLAIMED, claimed_at=NOW + 5)
+    assert await other.read_claim(REPLICA) is None
+    assert await mine.read_claim(table_of("sales-copy")) is None
     assert await other.claim_replica(REPLICA, OTHER_SOURCE, NOW) == replace(CLAIMED, claimed_at=NOW + 5)
 
 
