@@ -17,6 +17,7 @@ from rich.console import Console
 
 from service import admin_commands, job_commands
 from service.config import load_settings
+from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
 from service.log_setup import configure_log, logger
 from service.signals import Signals, StoppedError, run_until_signal
@@ -115,7 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments, prog_name="dynamirror")
     except KeyboardInterrupt:
         sys.exit(FAILED)
-    except Exception as error:  # the last place: what nobody reacted to becomes a line for a person
+    except SystemExit:
+        raise
+    except BaseException as error:  # the last place: what nobody reacted to becomes a line for a person
         sys.exit(tell(error))
 
 
@@ -125,7 +128,7 @@ def tell(error: BaseException) -> int:
     if isinstance(cause, DynamirrorError):
         lines = str(cause).splitlines() or [type(cause).__name__]
     else:
-        lines = [f"an unexpected error, which is a defect: {cause!r:.300}"]
+        lines = [f"an unexpected error, which is a defect: {told(cause)}"]
     for line in lines:
         print(f"dynamirror: {line}", file=sys.stderr)
     return CONFIGURATION if isinstance(cause, ConfigurationError) else FAILED

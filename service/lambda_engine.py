@@ -25,7 +25,7 @@ from service.records import RecordReader
 from service.replication.change_queue import ChangeQueue
 from service.replication.guard_window import GuardWindow
 from service.replication.replicator import first_of
-from service.replication.write_path import WritePath, build_write_path
+from service.replication.write_path import WritePath, build_write_path, metadata_of
 from service.table_names import table_name
 from service.telemetry import Observer, Warned
 
@@ -47,6 +47,8 @@ class Engine:
         self._outside = outside
         self._observer = observer
         self._log_records = log_records
+        self._metadata = metadata_of(settings, outside.source, observer)
+        self._metadata.note(outside.replica)
         self._reader = RecordReader(outside.source.keys, outside.source.view_type)
 
     async def apply(self, records: Sequence[Mapping[str, Any]], seconds: float) -> SequenceNumber | None:
@@ -67,6 +69,7 @@ class Engine:
             settle=batch.settle,
             check_trust=lambda: None,
             observer=self._observer,
+            metadata=self._metadata,
         )
         await _within(seconds, writing, batch)
         if batch.unsettled:

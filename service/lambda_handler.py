@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from service.config import load_settings
+from service.defects import told
 from service.errors import DynamirrorError, HaltError
 from service.lambda_engine import Engine
 from service.lambda_events import understood
@@ -68,7 +69,8 @@ class Function:
         except TimeoutError as error:
             raise HaltError(
                 "the tables did not answer before the function's time was over: look at the network (a VPC needs an "
-                "endpoint for DynamoDB), or raise the function's time-out"
+                "endpoint for DynamoDB), or raise the function's time-out; a table that is being created needs some "
+                "seconds, and the next invocation finds it"
             ) from error
         self._engine = engine
         return engine
@@ -104,7 +106,9 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     try:
         return _function.invoke(event, left - min(ANSWER_SECONDS, left / 20))
     except DynamirrorError as error:
-        raise RuntimeError(str(error)) from error
+        raise RuntimeError(str(error)) from None
+    except Exception as error:  # Lambda's runtime would log its text, which may hold an item's values
+        raise RuntimeError(f"an unexpected error, which is a defect: {told(error)}") from None
 
 
 def forget() -> None:

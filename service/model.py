@@ -7,7 +7,8 @@ look inside. That keeps every attribute value exact (I6) and the flow fast.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NewType
 
 import msgspec
@@ -208,6 +209,10 @@ class TableDescription:
     """DynamoDB's own estimate, updated about every six hours (API reference, TableDescription)."""
     table_id: str = ""
     """Tells a table from another one that has its name later; empty where a server tells nothing of the kind."""
+    status: str = "ACTIVE"
+    """As DynamoDB names it: `CREATING`, `ACTIVE`, …"""
+    indexes: Mapping[str, tuple[KeyAttribute, ...]] = field(default_factory=dict)
+    """The keys of its secondary indexes, global and local, by the index's name."""
 
     @property
     def key_text(self) -> str:

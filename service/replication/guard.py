@@ -216,11 +216,11 @@ class Guard:
             if await self.writes.replace(change.key, intent.projected, seen):
                 return Outcome.DELETED if intent.projected is None else Outcome.WRITTEN
 
-    async def refresh_beside(self, key: ItemKey) -> Outcome:
+    async def refresh_beside(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
         """`refresh`, with everything guarded meanwhile: it may take long, in a pause or with a slow replica."""
         self._window.hold()
         try:
-            return await self.refresh(key)
+            return await self.refresh(key, deletes=deletes)
         finally:
             self._window.release(self._clock.now())
 
@@ -277,7 +277,7 @@ class Guard:
 
         So it is when a look has shown that the item's number is not older.
         """
-        if not self._shape.sequence_attribute or self._window.distrusts(change):
+        if not self._shape.written.has_numbers or self._window.distrusts(change):
             return None
         if looked is not None:
             number = self._number(looked.replica)
@@ -288,7 +288,7 @@ class Guard:
 
     def _lacks_number(self, change: Change, number: SequenceNumber | None) -> bool:
         """The item's content is right, and its number is missing, or is the one that a former match left."""
-        if not self._shape.sequence_attribute:
+        if not self._shape.written.has_numbers:
             return False
         return number is None or (number < change.sequence and self._window.is_match(change))
 

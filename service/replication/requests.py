@@ -19,11 +19,12 @@ from service.errors import (
     ThrottledError,
     TransientChangeError,
 )
-from service.model import ItemKey, KeyAttribute
+from service.model import ItemKey, KeyAttribute, TableDescription
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.doubts import Doubts
 from service.replication.gate import WriteGate
+from service.replication.replica_watch import ReplicaWatch
 from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
@@ -36,8 +37,16 @@ TELL_READ_AFTER_SECONDS = 30.0
 class ReplicaFitness:
     """Whether the replica can take any item of the source: a table that can't makes no change a dead letter (E52)."""
 
-    def __init__(self, replica: Table, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        replica: Table,
+        keys: tuple[KeyAttribute, ...],
+        clock: Clock,
+        note: Callable[[TableDescription], None] = lambda found: None,
+    ) -> None:
+        """`note` is told of what was found."""
         self._replica = replica
+        self._note = note
         self._keys = keys
         self._clock = clock
         self._fit_at = float("-inf")
@@ -52,6 +61,7 @@ class ReplicaFitness:
         self._fit_at = float("-inf")
         asked_at = self._clock.monotonic()
         found = await self._replica.describe()
+        self._note(found)
         if found.keys == self._keys:
             self._fit_at = asked_at
             return None
@@ -71,8 +81,11 @@ class Requests:
         max_attempts: int,
         fitness: ReplicaFitness,
         doubts: Doubts,
+        watch: ReplicaWatch | None = None,
     ) -> None:
+        """`watch` tells whether the replica is still the table that was written; None: nobody asks."""
         self._clock = clock
+        self._watch = watch
         self._gate = gate
         self._observer = observer
         self._fitness = fitness
@@ -181,6 +194,8 @@ class Requests:
         """Once, through the gate, noting what came of it, and which keys are in doubt after it."""
         await self._gate.enter(items)
         try:
+            if self._watch is not None:
+                await self._watch.make_sure()
             answer = await call()
         except RetryableError as error:
             if isinstance(error, AmbiguousError):
@@ -199,6 +214,8 @@ class Requests:
 
     def _failed(self, error: RetryableError) -> None:
         is_throttle = isinstance(error, ThrottledError)
+        if self._watch is not None:
+            self._watch.heard(error)
         if is_throttle:
             self._gate.throttled()
         if isinstance(error, RefusedError):
@@ -219,8 +236,12 @@ class Requests:
         began = self._clock.monotonic()
         while True:
             try:
+                if target == "replica" and self._watch is not None:
+                    await self._watch.make_sure()
                 answer = await call()
             except RetryableError as error:
+                if target == "replica" and self._watch is not None:
+                    self._watch.heard(error)
                 is_long = self._clock.monotonic() - began > TELL_READ_AFTER_SECONDS
                 if isinstance(error, RefusedError) or (is_long and not isinstance(error, ThrottledError)):
                     self.refused_reads[target] = str(error)

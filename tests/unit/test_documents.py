@@ -17,7 +17,8 @@ import yaml
 
 from api.problems import TYPES
 from service.cli import app
-from service.config import PREFIX, Settings
+from service.config import Settings
+from service.environment import PREFIX
 from service.operations.jobs import JobState
 from service.operations.status import PipelineState, Role, ShardState
 from service.series import ALL, documentation

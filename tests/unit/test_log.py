@@ -288,6 +288,12 @@ def test_text_is_one_line_for_an_event_without_colours_where_nobody_sees_them(lo
     assert "\x1b" not in line
 
 
+def test_text_that_is_no_unicode_is_written_as_its_escape(log: Log) -> None:
+    LogObserver().observe(Warned("odd", "half of a pair: \ud800"))
+    assert log.last()["event"] == "half of a pair: \ud800"
+    assert "\\ud800" in log.text.splitlines()[-1]
+
+
 def test_errors_of_libraries_are_written_in_the_same_form(log: Log) -> None:
     logging.getLogger("uvicorn.error").error("it fell over: %s", "why")
 
@@ -325,6 +331,21 @@ def test_a_foreign_error_shows_its_place_and_never_its_text(log: Log) -> None:
     assert "test_a_foreign_error_shows_its_place_and_never_its_text" in log.last()["where"]
     assert SECRET not in log.text
     assert len(log.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        (f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{SECRET}')>", "never retrieved"),
+        (f"Exception in callback done(<Future exception=ValueError('{SECRET}')>)", "Exception in callback done"),
+        (f"Unclosed <Thing {SECRET}>", "Unclosed"),
+    ],
+)
+def test_what_the_event_loop_says_of_a_forgotten_error_shows_no_text(log: Log, said: str, written: str) -> None:
+    logging.getLogger("asyncio").error(said)
+
+    assert log.last()["event"].endswith(written)
+    assert SECRET not in log.text
 
 
 def test_our_own_errors_say_what_a_person_must_do(log: Log) -> None:
