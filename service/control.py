@@ -6,6 +6,7 @@ These values outlive the process; schemas/README.md describes how each is stored
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.model import ItemKey, Position, SequenceNumber, ShardId, TableDescription
 
@@ -127,6 +128,18 @@ class DeadLetter:
     failed_at: float
     record: bytes = b""
     """The record as JSON with `Keys`, `NewImage`, `OldImage`, `SequenceNumber`; empty in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSlot:
+    """Room for the one unfinished job of a kind in a pipeline."""
+
+    generation: int
+    """Of the lease whose owner may write here."""
+    job_id: str | None = None
+    """None: there is no unfinished job."""
+    document: dict[str, Any] = field(default_factory=dict)
+    """The job's, as JobStore keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

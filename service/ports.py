@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import AppliedMigration, DeadLetter, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -151,7 +151,29 @@ class DeadLetterStore(Protocol):
 
 
 class JobStore(Protocol):
-    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id."""
+    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id.
+
+    A job that is under way lies in its kind's slot: it exists by one conditional write there, goes on there, and ends
+    there. Only the owner of the lease writes the slot, fenced by its generation. Ended jobs are filed by their ids.
+    """
+
+    async def read_slot(self, kind: str) -> JobSlot | None:
+        """Without a lease, for showing. None: no version that knows slots has had such a job in its hands."""
+
+    async def adopt_slot(self, kind: str, generation: int) -> JobSlot:
+        """Fence former owners off, and return what they left. Raises LeaseLostError for a former owner."""
+
+    async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
+        """Put the job into the slot. None: it is there; otherwise the id of the one that is there already.
+
+        That id is the job's own where an earlier answer was lost. Raises LeaseLostError for a former owner.
+        """
+
+    async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        """Replace the slot's document. Raises LeaseLostError if the slot has another owner or another job."""
+
+    async def file_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        """Put the document by its id, then empty the slot; may be repeated. Raises LeaseLostError as `save_job`."""
 
     async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None: ...
 

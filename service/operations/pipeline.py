@@ -79,7 +79,7 @@ class Pipeline:
         self.on_flow_ended: list[Callable[[Replicator], None]] = []
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self._must_stop = asyncio.Event()
-        self._healing = Healing(self._clock, settings.on_gap)
+        self.healing = Healing(self._clock, settings.on_gap)
         self._is_forced = False
 
     async def run(self) -> None:
@@ -113,7 +113,7 @@ class Pipeline:
 
     def _stand_back(self, reason: str) -> None:
         self.holder.lose()
-        self._healing.drop()  # whoever leads next looks for itself
+        self.healing.drop()  # whoever leads next looks for itself
         self.replicator = None
         self.state, self.reason = PipelineState.STANDBY, reason
 
@@ -150,7 +150,7 @@ class Pipeline:
         await self._replicate(replicator)
 
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
-        if self._healing.is_wanted:
+        if self.healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
         self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
@@ -161,9 +161,9 @@ class Pipeline:
             former=former,
             observer=self._observer,
         )
-        snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
-        beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
-        self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
+        snapshot_id = self.healing.snapshot_id or new_job_id(self._clock)
+        beginning = await tenure.begin(heal=self.healing.is_wanted, snapshot_id=snapshot_id)
+        self.healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         replicator = tenure.build(beginning)
         replicator.dead_letters.count = self.letters_counted
         return replicator
@@ -228,7 +228,7 @@ class Pipeline:
             self._observer.observe(Halted(str(error)))
         self.state, self.reason = PipelineState.FAILED, str(error)
         try:
-            await self._with_lease_kept(self._healing.until_due(error, self._give_up_healing))
+            await self._with_lease_kept(self.healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
 
@@ -266,7 +266,7 @@ class Pipeline:
 
     def mend(self, snapshot_id: str | None = None) -> None:
         """Start anew with a snapshot, from the state `failed`; `snapshot_id`: the job that was stored for it."""
-        self._healing.ask(snapshot_id)
+        self.healing.ask(snapshot_id)
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""

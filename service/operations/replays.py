@@ -1,50 +1,29 @@
-"""Starts replays, goes on with one after a restart, and shows them."""
+"""Starts replays, goes on with one after a restart, cancels and shows them."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any, Literal
 
-from service.errors import RetryableError, ShardGoneError
-from service.operations.console import ConflictError, InvalidError, UnavailableNowError
-from service.operations.job_log import JobLog
+from service.control import Lease
+from service.errors import HaltError, PositionError, ShardGoneError
+from service.operations.console import ConflictError, InvalidError
+from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Replay
-from service.operations.pipeline import Pipeline
 from service.operations.replay import ReplayRun
 from service.operations.replay_place import Place
 from service.operations.replay_range import ReplayRange
-from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.telemetry import JobChanged, Observer
 
-KIND = "replay"
+BESIDE_LAMBDA = "Lambda reads this pipeline's stream now, and beside it nothing can be replayed"
 
 
-class Replays:
-    """One replay at a time; its document in the control table says that it runs, and where."""
+class Replays(JobRunner[Replay]):
+    """One replay at a time."""
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
-        self._pipeline = pipeline
-        self._observer = observer
-        self._log = JobLog(KIND, Replay, adapters.control, adapters.clock)
-        self._run: ReplayRun | None = None
-        self._is_starting = False
-        self.has_looked = asyncio.Event()
-        """The running flow knows whether a replay goes on: one that is started before would be a second run."""
-        pipeline.on_flow_started.append(self._go_on)
-
-    async def newest(self) -> list[Replay]:
-        return [self._current(job) for job in await self._log.newest()]
-
-    async def found(self, job_id: str) -> Replay:
-        if self._run is not None and self._run.job.id == job_id:
-            return self._run.shown()  # known here, also while the control table is silent
-        return await self._log.found(job_id)
-
-    def _current(self, job: Replay) -> Replay:
-        """The running job as it is now, rather than as it was last saved."""
-        return self._run.shown() if self._run is not None and self._run.job.id == job.id else job
+    kind = "replay"
+    model = Replay
+    failures = (PositionError, HaltError)
 
     async def start(
         self,
@@ -62,13 +41,8 @@ class Replays:
         """
         if sum(start is not None for start in (sequence_number, from_time, from_)) != 1:
             raise InvalidError("a replay begins at exactly one of `sequence_number`, `from_time` and `from`")
-        await self.has_looked.wait()
-        if self._run is not None:
-            raise ConflictError(f"the replay {self._run.job.id} runs already")
-        if self._is_starting:
-            raise ConflictError("another replay is being started")
-        self._is_starting = True
-        try:
+
+        async def make() -> Unfinished[Replay]:
             place, owner = await self._place(flow, sequence_number, shard_id, from_time)
             job = Replay(
                 id=self._log.new_id(),
@@ -80,12 +54,9 @@ class Replays:
                 from_=from_,
                 dry_run=dry_run,
             )
-            await self._log.save(job, place.saved())
-            self._start(flow, job, place)
-        except RetryableError as error:
-            raise UnavailableNowError(f"{error}; try again") from error
-        finally:
-            self._is_starting = False
+            return job, place.saved()
+
+        job, _ = await self._start(flow, make)
         return job
 
     async def _place(
@@ -103,53 +74,29 @@ class Replays:
             return await found.from_time(from_time.timestamp()), None
         return found.from_horizon(), None
 
-    def _go_on(self, flow: Replicator) -> None:
-        """A new flow: a replay that was under way goes on beside it."""
-        self._run = None
-        self.has_looked.clear()
-        flow.start_early(self._resume(flow), "unfinished replay")
+    async def _taken_up(
+        self, flow: Replicator, lease: Lease, unfinished: Unfinished[Replay] | None
+    ) -> Unfinished[Replay] | None:
+        if unfinished is None:
+            return None
+        stream_arn = Place.of(unfinished[1]).stream_arn
+        if flow.window.is_shared:
+            await self._end_unfinished(unfinished, lease, BESIDE_LAMBDA)
+            return None
+        if stream_arn != self._pipeline.outside.source.stream_arn:
+            gone = f"the stream {stream_arn} was switched off or re-created: its history can't be replayed any more"
+            await self._end_unfinished(unfinished, lease, gone)
+            return None
+        return unfinished
 
-    async def _resume(self, flow: Replicator) -> None:
-        try:
-            unfinished = await flow.requests.read(self._log.unfinished, "control")
-            if unfinished is not None:
-                job, place = unfinished
-                await self._resume_one(flow, job, place)
-        finally:
-            self.has_looked.set()
-
-    async def _resume_one(self, flow: Replicator, job: Replay, saved: dict[str, Any]) -> None:
-        place = Place.of(saved)
-        if place.stream_arn == self._pipeline.outside.source.stream_arn:
-            self._start(flow, job, place)
-            return
-        error = f"the stream {place.stream_arn} was switched off or re-created: its history can't be replayed any more"
-        failed = job.model_copy(update={"state": JobState.FAILED, "finished_at": self._log.now(), "error": error})
-        await flow.requests.read(lambda: self._log.save(failed, saved), "control")
-        self._observe(failed)
-
-    def _start(self, flow: Replicator, job: Replay, place: Place) -> None:
-        run = ReplayRun(
+    def _make_run(self, flow: Replicator, job: Replay, place: dict[str, Any]) -> ReplayRun:
+        return ReplayRun(
             job=job,
-            place=place,
-            log=self._log,
+            place=Place.of(place),
             flow=flow,
             adapters=self._pipeline.outside.adapters,
             settings=self._pipeline.settings,
         )
-        if flow.start_job(self._carry(run), f"replay {job.id}"):
-            self._run = run
-            self._observe(job)
 
-    async def _carry(self, run: ReplayRun) -> None:
-        """A cancelled one is left as it is: a restart goes on with it."""
-        try:
-            ended = await run.run()
-        finally:
-            if self._run is run:
-                self._run = None
-        self._observe(ended)
-
-    def _observe(self, job: Replay) -> None:
-        text = f"{job.records_read} records read, {job.records_applied} applied, {job.records_unchanged} unchanged"
-        self._observer.observe(JobChanged(KIND, job.id, job.state, job.error or text))
+    def _told(self, job: Replay) -> str:
+        return f"{job.records_read} records read, {job.records_applied} applied, {job.records_unchanged} unchanged"
