@@ -12,7 +12,7 @@ from typing import Any
 
 from service.control import Lease
 from service.errors import HaltError
-from service.operations.console import ConflictError
+from service.operations.console import ConflictError, OperationError
 from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Redriving
 from service.operations.pipeline import Pipeline
@@ -50,7 +50,7 @@ class Redrives(JobRunner[Redriving]):
 
     kind = "redrive"
     model = Redriving
-    failures = (HaltError,)
+    failures = (HaltError, OperationError)
 
     def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, work: Work) -> None:
         super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
