@@ -8,13 +8,13 @@ itself, and the API grants no other origin anything.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from api.auth import changes_something
+from service.hosts import is_loopback
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -45,10 +45,5 @@ def is_loopback_host(host: str) -> bool:
     matched = _HOST.fullmatch(host)
     if matched is None:
         return False
-    name = matched[1].lower().strip("[]")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    name = matched[1].lower()
+    return name.endswith(".localhost") or is_loopback(name)

@@ -209,21 +209,21 @@ class DeadLetterEntry(BaseModel):
 
     id: str
     shard_id: str
-    sequence_number: str | None = Field(description="Null if the record could not be read.")
+    sequence_number: str | None = Field(description="Of the newest record; null if it could not be read.")
     event_name: str = Field(examples=["MODIFY"])
     keys: dict[str, Any] | None = Field(description="In DynamoDB JSON; null if the record could not be read.")
     error: str = Field(description="Why it could not be written.")
-    attempts: int
+    attempts: int = Field(description="Tries, of this record and of older ones of its key with the same cause.")
     failed_at: Instant
 
 
 class DeadLetterPage(BaseModel):
-    items: list[DeadLetterEntry] = Field(description="Oldest first.")
+    items: list[DeadLetterEntry] = Field(description="By the sequence number of their first record.")
     cursor: str | None = Field(description="Give it to the next call to go on; null at the end.")
 
 
 class DeadLetterDetail(DeadLetterEntry):
-    record: Any = Field(description="The whole stream record, item values included.")
+    record: Any = Field(description="The whole stream record as it came, item values included.")
 
 
 class Redriven(BaseModel):

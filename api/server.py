@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from api.connections import Connection, bounded
 from api.limits import Limits
 from service.errors import HaltError
+from service.hosts import address, bare
 
 # Waiting connections that the kernel keeps, and the most that one turn of the event loop accepts.
 _BACKLOG = 64
@@ -45,7 +46,7 @@ class AdminServer:
         shutdown_timeout_seconds: float = 5,
     ) -> None:
         """`port` 0 takes any free one. `shutdown_timeout_seconds`: what requests under way get to finish in."""
-        self._host = host
+        self._host = bare(host)
         self._wanted_port = port
         self._sockets: list[socket.socket] = []
         limits = limits or Limits()
@@ -77,8 +78,7 @@ class AdminServer:
     @property
     def url(self) -> str:
         """Where it is reached, from `listen` on."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+        return address(self._host, self.port)
 
     async def listen(self) -> Self:
         """Take the address; clients may connect from now on and are answered once it serves. Raises HaltError."""
@@ -111,8 +111,11 @@ class AdminServer:
         finally:
             self._close()
 
-    def stop(self) -> None:
-        """Make `serve` return. May be repeated."""
+    def stop(self, within_seconds: float | None = None) -> None:
+        """Make `serve` return, within its time-out or a shorter time. May be repeated."""
+        patience = self._server.config.timeout_graceful_shutdown
+        if within_seconds is not None and (patience is None or within_seconds < patience):
+            self._server.config.timeout_graceful_shutdown = within_seconds  # type: ignore[assignment]  # any number does
         self._server.should_exit = True
 
     def _close(self) -> None:

@@ -118,14 +118,20 @@ def _turns(runner: Runner) -> Iterator[Figure]:
             ("auto 5 ms", runner.product("auto, 5 ms", Workload(records=some, write_milliseconds=5))),
             ("hot", runner.product("hot keys", Workload(records=many, is_hot=True))),
             ("hot 5 ms", runner.product("hot keys, 5 ms", Workload(records=many, is_hot=True, write_milliseconds=5))),
-            ("strict", runner.product("strict", Workload(records=few), WRITE_MODE="strict")),
-            (
-                "strict 5 ms",
-                runner.product("strict, 5 ms", Workload(records=few, write_milliseconds=5), WRITE_MODE="strict"),
-            ),
+            *((name, runner.product(name, workload, WRITE_MODE="strict")) for name, workload in _strict(few)),
         ):
             found.setdefault(name, []).append(measured)
     yield from _judged(found)
+
+
+def _strict(records: int) -> tuple[tuple[str, Workload], ...]:
+    """New items; changes of items that are there; and all that happened, to a source that has it behind it."""
+    return (
+        ("strict inserts", Workload(records=records, keys=0)),
+        ("strict inserts 5 ms", Workload(records=records // 2, keys=0, write_milliseconds=5)),
+        ("strict updates", Workload(records=records, table_items=10_000)),
+        ("strict catch-up", Workload(records=records)),
+    )
 
 
 def _judged(found: dict[str, list[Measured]]) -> Iterator[Figure]:
@@ -144,26 +150,32 @@ def _judged(found: dict[str, list[Measured]]) -> Iterator[Figure]:
         return measuring.median([each.cpu_microseconds for each in found[name]])
 
     for name in found:
-        yield Figure(name, "CPU a record", cpu(name), "us", 25.0 if name == "auto" else None, is_ceiling=True)
+        yield Figure(name, "CPU a record", cpu(name), "us", _CPU.get(name), is_ceiling=True)
         yield Figure(name, "rate", rate(name), "records/s", _RATES.get(name))
-    for name in ("auto", "hot", "strict"):
+    for name in ("auto", "hot", *_STRICT):
         spread = [each.cpu_microseconds for each in found[name]]
         yield Figure(name, "rounds differ by", max(spread) / min(spread) * 100 - 100, "%", 15, is_ceiling=True)
     yield Figure("auto", "to the obvious program", cheaper("auto"), "x", 40, decides=True)
     yield Figure("auto", "of the limit's rate", share("auto", "limit"), "x", 0.25, decides=True, floor=0.1)
-    yield Figure("strict", "to the obvious program", cheaper("strict"), "x", 10, decides=True)
-    yield Figure("strict", "of the limit's rate", share("strict", "limit single"), "x")
-    allowed = max(each.rate * each.write_seconds / WRITERS for each in found["strict 5 ms"])
-    yield Figure("strict 5 ms", "of writers / latency", allowed, "x", 0.9, decides=True)
-    for name in ("auto", "hot", "strict"):
+    for name in _STRICT:
+        yield Figure(name, "to the obvious program", cheaper(name), "x", 10, decides=True)
+        yield Figure(name, "of the limit's rate", share(name, "limit single"), "x")
+    allowed = max(each.rate * each.write_seconds / WRITERS for each in found["strict inserts 5 ms"])
+    yield Figure("strict inserts 5 ms", "of writers / latency", allowed, "x", 0.9, decides=True)
+    for name in ("auto", "hot", *_STRICT):
         last = found[name][-1]
         writes = last.requests.get("BatchWriteItem", 0) + last.requests.get("PutItem", 0)
         yield Figure(name, "replica writes a record", writes / last.records, "requests")
         yield Figure(name, "GetRecords a record", last.requests["GetRecords"] / last.records, "requests")
         yield Figure(name, "items written a record", last.items_written / last.records, "items")
+        yield Figure(name, "refused a record", last.requests.get("refused", 0) / last.records, "writes")
+        reads = last.requests.get("getitem", 0) + last.requests.get("batchgetitem", 0)
+        yield Figure(name, "reads of items a record", reads / last.records, "requests")
     yield _violations([each for measured in found.values() for each in measured])
 
 
+_STRICT = ("strict inserts", "strict updates", "strict catch-up")
+_CPU = {"auto": 25.0, "strict inserts": 110.0, "strict catch-up": 110.0}
 _RATES = {"auto 5 ms": 25_000.0, "hot": 100_000.0, "hot 5 ms": 100_000.0}
 
 

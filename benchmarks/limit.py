@@ -120,7 +120,8 @@ def _batched(item: bytes) -> bytes:
 
 
 def _single(item: bytes) -> bytes:
-    body = b'{"TableName":"%b","Item":%b,"ConditionExpression":"#s < :s"}' % (REPLICA.encode(), item)
+    condition = b'"ConditionExpression":"attribute_not_exists(#s)","ExpressionAttributeNames":{"#s":"never"}'
+    body = b'{"TableName":"%b","Item":%b,%b}' % (REPLICA.encode(), item, condition)
     return _HEAD % (b"_20120810.PutItem", len(body), body)
 
 

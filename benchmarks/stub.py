@@ -1,8 +1,9 @@
 """A stand-in for DynamoDB that is never the bottleneck: one process, raw HTTP/1.1, answers made ahead.
 
 It knows the source, its stream and the replica; whatever concerns another table (the control table) it passes on to
-a real emulator. It counts requests by kind and items written, and checks that no key goes back (I1). `Bench.*` targets
-steer it: Go opens the stream, Report tells the counts.
+a real emulator. It judges conditions as DynamoDB does, and its source holds each item's last state from the start, as
+a table does whose stream is caught up with. It counts requests by kind and items written, and checks that no key goes
+back (I1). `Bench.*` targets steer it: Go opens the stream, Report tells the counts.
 
     python -m benchmarks.stub '{"workload": {...}, "behind": "http://127.0.0.1:5000"}'
 """
@@ -12,38 +13,50 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import re
 import selectors
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.replica import Replica
+import msgspec
+
+from benchmarks.replica import Refused, Replica
 from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, STREAM_ARN, Items, Stream, Workload, answer, iterator
+from service.model import KeyAttribute
 
 AWAKE_SECONDS = 0.01
 _KEEP_BYTES = 1_400_000_000
 _HEAD_END = b"\r\n\r\n"
-_KEYS = re.compile(rb'"pk": ?\{"S": ?"user-(\d{7})"\}')
 _EMPTY = answer(b"{}")
 _WRITTEN = answer(b'{"UnprocessedItems":{}}')
 _THROTTLED = answer(
     b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}',
     b"400 Bad Request",
 )
-_FAILED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no","Item":%b}'
+_FAILED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"%b}'
+_OF_REPLICA = b'"%b"' % REPLICA.encode()
+_SINGLE_WRITES = {"putitem": "PutItem", "deleteitem": "DeleteItem"}
+_LIVE_PAGE_ITEMS = 1000
+_DEFAULT_KEYS = (KeyAttribute("pk", "S"),)
 
 
 class Stub:
     """All state of one case. Its methods answer one request each: bytes at once, or later through `reply`."""
 
-    def __init__(self, workload: Workload, behind: str, counts_only: bool) -> None:
+    def __init__(
+        self, workload: Workload, behind: str, counts_only: bool, keys: Sequence[KeyAttribute] = _DEFAULT_KEYS
+    ) -> None:
         self.workload = workload
         self.stream = Stream(workload, time.time())
-        self.replica = Replica(self.stream)
+        self._items = Items(workload.item_bytes)
+        self._versions = dict.fromkeys(range(workload.table_items), 1) | self.stream.last_versions()
+        # For a snapshot the replica is empty; a verification finds everything.
+        stored = [] if counts_only else [self._items.stored_in_replica(key) for key in range(workload.table_items)]
+        self.replica = Replica(keys, self.stream.last_sequences(), stored)
         self.requests: Counter[str] = Counter()
         self._behind = urlsplit(behind)
         self._opened_at: float | None = None
@@ -56,12 +69,7 @@ class Stub:
         self._held: list[Callable[[], None]] = []
         """Scans that came before the stream was opened: they begin with it."""
         self._counts_only = counts_only
-        items = Items(workload.item_bytes)
-        self._tables = {
-            SOURCE: [items.image(key, 1) for key in range(workload.table_items)],
-            # For a snapshot it is empty; a verification finds everything.
-            REPLICA: [] if counts_only else [items.stored_in_replica(key) for key in range(workload.table_items)],
-        }
+        self._tables = {SOURCE: [self._items.image(key, 1) for key in range(workload.table_items)], REPLICA: stored}
         self._scan_pages: dict[tuple[str, int, int, int], bytes] = {}
         if workload.records * workload.item_bytes * 3 < _KEEP_BYTES and not workload.per_second:
             self.stream.keep_pages()
@@ -73,12 +81,12 @@ class Stub:
         if operation == "getrecords":
             self.requests["GetRecords"] += 1
             reply(self._records(body))
-        elif operation == "batchwriteitem":
+        elif operation == "batchwriteitem" and _OF_REPLICA in body[:80]:
             self.requests["BatchWriteItem"] += 1
-            self._write(body, _WRITTEN, reply)
-        elif operation == "putitem" and b'"%b"' % REPLICA.encode() in body[:64]:
-            self.requests["PutItem"] += 1
-            self._put(body, reply)
+            self._write(body, _WRITTEN, reply, self.replica.write_batch)
+        elif operation in _SINGLE_WRITES and _OF_REPLICA in body[:80]:
+            self.requests[_SINGLE_WRITES[operation]] += 1
+            self._write(body, _EMPTY, reply, partial(self.replica.write, is_delete=operation == "deleteitem"))
         else:
             self._rare(target, operation, body, reply)
 
@@ -120,12 +128,21 @@ class Stub:
     def _nothing(line: int, place: int) -> bytes:
         return answer(b'{"NextShardIterator":"%b","Records":[]}' % iterator(line, place))
 
-    def _write(self, body: bytes, done: bytes, reply: Callable[[bytes], None]) -> None:
+    def _write(self, body: bytes, done: bytes, reply: Callable[[bytes], None], write: Callable[[bytes], None]) -> None:
         if self.workload.capacity and not self._has_capacity(body.count(b'"dynamirror_sequence"')):
             self.requests["throttled"] += 1
             reply(_THROTTLED)
             return
-        self.replica.write(body)
+        try:
+            write(body)
+        except Refused as refused:
+            self.requests["refused"] += 1
+            held = b"" if refused.item is None else b',"Item":%b' % refused.item
+            done = answer(_FAILED % held, b"400 Bad Request")
+        self._reply(done, reply)
+
+    def _reply(self, done: bytes, reply: Callable[[bytes], None]) -> None:
+        """At once, or as late as the workload's tables answer."""
         if self._delay:
             asyncio.get_running_loop().call_later(self._delay, self._reply_late, reply, done, time.monotonic())
         else:
@@ -144,12 +161,6 @@ class Stub:
         self._tokens -= items
         return True
 
-    def _put(self, body: bytes, reply: Callable[[bytes], None]) -> None:
-        if b'"ConditionExpression"' in body and (item := self.replica.newer(body)) is not None:
-            reply(answer(_FAILED % item, b"400 Bad Request"))
-        else:
-            self._write(body, _EMPTY, reply)
-
     def _rare(self, target: str, operation: str, body: bytes, reply: Callable[[bytes], None]) -> None:
         asked: dict[str, Any] = json.loads(body or b"{}")
         table = asked.get("TableName") or next(iter(asked.get("RequestItems", {})), None)
@@ -162,15 +173,17 @@ class Stub:
         if table in (SOURCE, REPLICA):
             known |= {
                 "describetable": lambda: answer(json.dumps({"Table": self._described(str(table))}).encode()),
-                "scan": lambda: self._scan(str(table), body, asked),
-                "batchgetitem": lambda: self._batch_get(str(table), body),
-                "getitem": lambda: self._get(str(table), body),
+                "scan": lambda: self._scan(str(table), asked),
+                "batchgetitem": lambda: self._batch_get(str(table), asked),
+                "getitem": lambda: self._get(str(table), asked),
             }
         if operation in known:
             if operation not in ("go", "report"):
                 self.requests[operation] += 1
             if operation == "scan" and self._opened_at is None and asked.get("TotalSegments", 1) > 1:
                 self._held.append(lambda: reply(known[operation]()))
+            elif operation in ("getitem", "batchgetitem"):
+                self._reply(known[operation](), reply)
             else:
                 reply(known[operation]())
             return
@@ -244,6 +257,7 @@ class Stub:
             "TableName": table,
             "TableStatus": "ACTIVE",
             "TableArn": f"arn:aws:dynamodb:us-west-2:123456789012:table/{table}",
+            "TableId": f"of-{table}",
             "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
             "ItemCount": self.workload.table_items,
@@ -253,9 +267,11 @@ class Stub:
             described["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
         return described
 
-    def _scan(self, table: str, body: bytes, asked: dict[str, Any]) -> bytes:
+    def _scan(self, table: str, asked: dict[str, Any]) -> bytes:
         segment, segments = asked.get("Segment", 0), asked.get("TotalSegments", 1)
         items = self._tables[table]
+        if not items and table == REPLICA:
+            return self._scan_live(segment, segments, asked)
         start, end = len(items) * segment // segments, len(items) * (segment + 1) // segments
         if "ExclusiveStartKey" in asked:
             start = int(asked["ExclusiveStartKey"]["pk"]["S"].removeprefix("user-")) + 1
@@ -270,16 +286,30 @@ class Stub:
             )
         return self._scan_pages[name]
 
-    def _batch_get(self, table: str, body: bytes) -> bytes:
-        items = self._tables[table]
-        found = b",".join(items[int(key)] for key in _KEYS.findall(body) if int(key) < len(items))
-        return answer(b'{"Responses":{"%b":[%b]},"UnprocessedKeys":{}}' % (table.encode(), found))
+    def _scan_live(self, segment: int, segments: int, asked: dict[str, Any]) -> bytes:
+        after = asked.get("ExclusiveStartKey")
+        key = None if after is None else self.replica.key_of(msgspec.json.encode(after))
+        found, following = self.replica.page(segment, segments, key, asked.get("Limit", _LIVE_PAGE_ITEMS))
+        more = b"" if following is None else b',"LastEvaluatedKey":%b' % following
+        return answer(
+            b'{"Count":%d,"Items":[%b],"ScannedCount":%d%b}' % (len(found), b",".join(found), len(found), more)
+        )
 
-    def _get(self, table: str, body: bytes) -> bytes:
-        items, asked = self._tables[table], _KEYS.search(body)
-        assert asked is not None
-        key = int(asked[1])
-        return answer(b'{"Item":%b}' % items[key]) if key < len(items) else _EMPTY
+    def _batch_get(self, table: str, asked: dict[str, Any]) -> bytes:
+        given = next(iter(asked["RequestItems"].values()))
+        items = filter(None, (self._item(table, key) for key in given["Keys"]))
+        return answer(b'{"Responses":{"%b":[%b]},"UnprocessedKeys":{}}' % (table.encode(), b",".join(items)))
+
+    def _get(self, table: str, asked: dict[str, Any]) -> bytes:
+        item = self._item(table, asked["Key"])
+        return _EMPTY if item is None else answer(b'{"Item":%b}' % item)
+
+    def _item(self, table: str, key: dict[str, Any]) -> bytes | None:
+        """What a table holds now: the source, the last state that the stream brings of the item."""
+        if table == REPLICA:
+            return self.replica.get(self.replica.key_of(msgspec.json.encode(key)))
+        number = int(key["pk"]["S"].removeprefix("user-"))
+        return self._items.image(number, self._versions[number]) if number in self._versions else None
 
     async def _pass_on(self, target: str, body: bytes, reply: Callable[[bytes], None]) -> None:
         reader, writer = await asyncio.open_connection(self._behind.hostname, self._behind.port)
@@ -359,9 +389,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(whole)
 
 
-async def serve(workload: Workload, behind: str, counts_only: bool) -> None:
+async def serve(workload: Workload, behind: str, counts_only: bool, keys: Sequence[KeyAttribute]) -> None:
     """Prints the port, then serves until it is ended."""
-    stub = Stub(workload, behind, counts_only)
+    stub = Stub(workload, behind, counts_only, keys)
     gc.freeze()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -371,4 +401,6 @@ async def serve(workload: Workload, behind: str, counts_only: bool) -> None:
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Awake())) as runner:
-        runner.run(serve(Workload(**given["workload"]), given["behind"], given.get("counts_only", False)))
+        key_attributes = [KeyAttribute(name, kind) for name, kind in given.get("keys", [("pk", "S")])]
+        workload_given = Workload(**given["workload"])
+        runner.run(serve(workload_given, given["behind"], given.get("counts_only", False), key_attributes))

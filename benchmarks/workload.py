@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
+
+from service.model import ItemKey
 
 SOURCE, REPLICA, CONTROL = "bench-source", "bench-replica", "bench-control"
 STREAM_ARN = f"arn:aws:dynamodb:us-west-2:123456789012:table/{SOURCE}/stream/2026-01-01T00:00:00.000"
@@ -24,6 +27,7 @@ class Workload:
 
     records: int = 20_000
     keys: int = 10_000
+    """Chosen from at random; 0: each record is a new item."""
     is_hot: bool = False
     item_bytes: int = 1024
     lines: int = 4
@@ -34,7 +38,7 @@ class Workload:
     per_second: float = 0.0
     """The source's own writes a second; 0: everything is in the stream from the start."""
     table_items: int = 0
-    """Items that both tables hold, for scans."""
+    """Items that both tables hold from the start: for scans, and for records that change them."""
 
 
 class Items:
@@ -74,7 +78,7 @@ class Line:
         self._ends = ends
         self._before: list[int] = []
         """How many records of the same key come before each."""
-        counts: dict[int, int] = {}
+        counts = dict.fromkeys(range(workload.table_items), 1)
         for key in keys:
             self._before.append(counts.get(key, 0))
             counts[key] = self._before[-1] + 1
@@ -105,9 +109,10 @@ class Stream:
         self._created_at = created_at
         chooser = random.Random(20_260_101)
         keys: list[list[int]] = [[] for _ in range(workload.lines)]
+        new = itertools.count()
         for _ in range(workload.records):
             is_hot = workload.is_hot and chooser.random() < HOT_SHARE
-            key = chooser.randrange(HOT_KEYS if is_hot else workload.keys)
+            key = chooser.randrange(HOT_KEYS if is_hot else workload.keys) if workload.keys else next(new)
             keys[key % workload.lines].append(key)
         self.lines = [Line(number, found, workload) for number, found in enumerate(keys)]
         one, image = len(self.record(self.lines[0], 0, created_at)) if keys[0] else 0, len(self._items.image(0, 1))
@@ -154,13 +159,17 @@ class Stream:
                 self._kept[line.number, start] = self.page(line, start, end)
                 start = end
 
-    def last_sequences(self) -> dict[bytes, bytes]:
+    def last_sequences(self) -> dict[ItemKey, bytes]:
         """Each key's last sequence number, as the replica's items carry it."""
         return {
-            self._items.key(key): b"%040d" % line.sequence(place)
+            ItemKey(b'{"pk":{"S":"%b"}}' % self._items.key(key)): b"%040d" % line.sequence(place)
             for line in self.lines
             for place, key in enumerate(line.keys)
         }
+
+    def last_versions(self) -> dict[int, int]:
+        """The version in which the source holds each of the stream's keys."""
+        return {key: line.version(place) for line in self.lines for place, key in enumerate(line.keys)}
 
 
 def iterator(line: int, place: int) -> bytes:

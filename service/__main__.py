@@ -21,7 +21,9 @@ def main() -> None:
         signal.signal(signal.SIGINT, _end)  # for the others Ctrl-C stays what it is to Python: KeyboardInterrupt
 
     from service.cli import main as command
+    from service.defects import hide_texts
 
+    hide_texts()
     command()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -11,9 +9,10 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from dotenv import dotenv_values
 
-from service.errors import DynamirrorError
+from service.config import sendable
+from service.errors import ConfigurationError, DynamirrorError
+from service.hosts import address, is_loopback, reached
 
 Document = dict[str, Any]
 
@@ -21,8 +20,6 @@ Document = dict[str, Any]
 _TIMEOUT = httpx.Timeout(75, connect=5)
 _UNHURRIED = httpx.Timeout(75, connect=5, read=None)
 JOB_LISTS = {"replay": "/replays", "snapshot": "/snapshots", "verification": "/verifications"}
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-_ENV_FILE = ".env"
 
 
 class AdminError(DynamirrorError):
@@ -33,24 +30,21 @@ class AdminError(DynamirrorError):
         self.status = status
 
 
-def environment() -> Mapping[str, str]:
-    """The environment over `.env`, as the service reads it."""
-    given = {**dotenv_values(_ENV_FILE), **os.environ}
-    return {name: value for name, value in given.items() if value}
-
-
 def default_url(given: Mapping[str, str]) -> str:
     """Where a service with these settings is reached from this machine."""
-    host = given.get("DYNAMIRROR_ADMIN_HOST", "127.0.0.1")
-    host = _ANY_ADDRESS.get(host, host)
-    port = given.get("DYNAMIRROR_ADMIN_PORT", "8080")
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host = reached(given.get("DYNAMIRROR_ADMIN_HOST", "127.0.0.1"))
+    return address(host, given.get("DYNAMIRROR_ADMIN_PORT", "8080").strip())
 
 
 def default_token(given: Mapping[str, str]) -> str | None:
-    """The admin token, or the read token where there is no other."""
-    tokens = (given.get(name, "").strip() for name in ("DYNAMIRROR_ADMIN_TOKEN", "DYNAMIRROR_READ_TOKEN"))
-    return next((token for token in tokens if token), None)
+    """The admin token, or the read token where there is no other. Raises ConfigurationError."""
+    name = next((name for name in ("DYNAMIRROR_ADMIN_TOKEN", "DYNAMIRROR_READ_TOKEN") if name in given), None)
+    if name is None:
+        return None
+    try:
+        return sendable(given[name])
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
 
 
 class UrlError(AdminError):
@@ -75,7 +69,7 @@ class AdminClient:
             headers=headers,
             timeout=_TIMEOUT,
             transport=transport,
-            trust_env=not _is_loopback(parsed.host),
+            trust_env=not is_loopback(parsed.host),
         )
 
     def __enter__(self) -> Self:
@@ -172,7 +166,7 @@ class AdminClient:
         except httpx.TimeoutException as error:
             raise AdminError(f"{self._url} does not answer in time; try again, or look at its log.") from error
         except httpx.HTTPError as error:
-            raise AdminError(f"{self._url} can't be asked: {type(error).__name__}: {error}") from error
+            raise AdminError(f"{self._url} can't be asked: {type(error).__name__}") from error
         return self._understood(response)
 
     def _understood(self, response: httpx.Response) -> Document:
@@ -193,12 +187,3 @@ class AdminClient:
             )
         text = str(document.get("detail") or f"{self._url} answers HTTP {response.status_code}.")
         raise AdminError(text, response.status_code)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

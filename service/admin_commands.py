@@ -21,8 +21,9 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from service.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url, environment
+from service.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url
 from service.admin_tables import dead_letter_table, job_table, pairs, printable, status_tables, text
+from service.config import known_settings
 
 Url = Annotated[
     str | None,
@@ -204,8 +205,8 @@ def discard(context: typer.Context, ids: LetterIds = None, url: Url = None, as_j
 
 @contextmanager
 def asking(url: str | None) -> Iterator[AdminClient]:
-    """A client; what it raises becomes one line on standard error and exit code 1."""
-    given = environment()
+    """A client; what it raises becomes one line on standard error and exit code 1. Raises ConfigurationError."""
+    given = known_settings()
     try:
         with AdminClient(url or default_url(given), default_token(given)) as client:
             yield client

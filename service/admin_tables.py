@@ -79,8 +79,9 @@ def _overview(status: Document) -> Table:
     table.add_row("rates", text(f"{number(read)} records/s read, {number(applied)} records/s applied"))
     totals = status.get("totals", {}).items()
     table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
-    letters = status.get("dead_letters", 0)
-    table.add_row("dead letters", text(number(letters), _BAD if letters else ""))
+    letters = status.get("dead_letters")
+    told = text("unknown", _WORRY) if letters is None else text(number(letters), _BAD if letters else "")
+    table.add_row("dead letters", told)
     table.add_row("verified", _verification(status.get("last_verification")))
     table.add_row("version", text(f"{status.get('version')}, since {status.get('started_at')}"))
     return table

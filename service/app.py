@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -33,6 +32,7 @@ from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Clock
+from service.signals import Signals
 from service.telemetry import Observers
 from service.world import at_start, new_owner, open_mappings, open_world
 
@@ -52,10 +52,10 @@ async def serve(
     settings: Settings,
     *,
     announce: Callable[[Running], None] = lambda running: None,
-    handles_signals: bool = True,
+    signals: Signals | None = None,
     is_admin_only: bool = False,
 ) -> None:
-    """Replicate and serve the admin API until stopped by SIGTERM, SIGINT or `Running.stop`.
+    """Replicate and serve the admin API until stopped by one of `signals` or by `Running.stop`.
 
     `announce` is called once the API listens. `is_admin_only`: Lambda replicates. Raises ConfigurationError, HaltError.
     """
@@ -98,7 +98,7 @@ async def serve(
             observe=metrics.request_seen,
         )
         server = await AdminServer(app, host=settings.admin_host, port=settings.admin_port).listen()
-        with _signals(pipeline.stop if handles_signals else None):
+        with signals.answered_with(pipeline.stop) if signals else nullcontext():
             announce(Running(server.url, console, pipeline.stop))
             gc.collect()
             gc.freeze()  # what is there now stays: walking it with each collection costs up to 2 µs a record
@@ -112,7 +112,7 @@ async def _run_both(pipeline: Pipeline, server: AdminServer) -> None:
         try:
             await pipeline.run()
         finally:
-            server.stop()
+            server.stop(pipeline.ending.seconds_left)
         await asyncio.wait([serving])
 
 
@@ -139,19 +139,3 @@ async def running(work: Coroutine[None, None, None], name: str) -> AsyncIterator
         yield
     finally:
         task.cancel()
-
-
-@contextmanager
-def _signals(stop: Callable[[], None] | None) -> Iterator[None]:
-    """SIGTERM and SIGINT stop in order; a second one at once."""
-    if stop is None:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from service import admin_commands, job_commands
 from service.config import load_settings
+from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
 from service.log_setup import configure_log, logger
-from service.signals import StoppedError, run_until_signal
+from service.signals import Signals, StoppedError, run_until_signal
 
 FAILED = 1
 CONFIGURATION = 2
@@ -61,13 +62,15 @@ def run(
     # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
     from service.app import serve
 
+    signals = Signals(settings.shutdown_timeout_seconds, code_if_cut=0)
     work = serve(
         settings,
+        signals=signals,
         is_admin_only=is_admin_only,
         announce=lambda running: logger().info("admin api listens", url=running.url),
     )
     with contextlib.suppress(StoppedError):  # before it had begun
-        run_until_signal(work, "before the service ran")
+        run_until_signal(work, "before the service ran", signals)
 
 
 @app.command()
@@ -90,11 +93,12 @@ def migrate(
     configure_log(settings)
     from service.standalone import pending_migrations, take_migrations
 
+    signals = Signals(settings.shutdown_timeout_seconds)
     if not dry_run:
-        done = run_until_signal(take_migrations(settings), "migrate again: steps may be repeated")
+        done = run_until_signal(take_migrations(settings), "migrate again: steps may be repeated", signals)
         print("\n".join(f"applied {migration}" for migration in done) or "nothing to do")
         return
-    for migration in (found := run_until_signal(pending_migrations(settings), "nothing was changed")):
+    for migration in (found := run_until_signal(pending_migrations(settings), "nothing was changed", signals)):
         print(migration)
         for step in migration.steps:
             print(f"  {step}")
@@ -112,7 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments, prog_name="dynamirror")
     except KeyboardInterrupt:
         sys.exit(FAILED)
-    except Exception as error:  # the last place: what nobody reacted to becomes a line for a person
+    except SystemExit:
+        raise
+    except BaseException as error:  # the last place: what nobody reacted to becomes a line for a person
         sys.exit(tell(error))
 
 
@@ -122,7 +128,7 @@ def tell(error: BaseException) -> int:
     if isinstance(cause, DynamirrorError):
         lines = str(cause).splitlines() or [type(cause).__name__]
     else:
-        lines = [f"an unexpected error, which is a defect: {cause!r:.300}"]
+        lines = [f"an unexpected error, which is a defect: {told(cause)}"]
     for line in lines:
         print(f"dynamirror: {line}", file=sys.stderr)
     return CONFIGURATION if isinstance(cause, ConfigurationError) else FAILED

@@ -5,24 +5,19 @@ Every problem is reported at once, in one ConfigurationError. The names, default
 
 from __future__ import annotations
 
-import difflib
 import enum
-import ipaddress
-import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.environment import PREFIX, given_settings, unknown_names
 from service.errors import ConfigurationError
+from service.hosts import bare, is_loopback
 from service.table_names import is_table, table_name, table_region
 from service.transform import load_transform
-
-PREFIX = "DYNAMIRROR_"
-ENV_FILE = ".env"
 
 _PIPELINE_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,255}")
 
@@ -52,6 +47,10 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _blank_is_empty(value: object) -> object:
+    return "" if _blank_is_none(value) is None else value
+
+
 def _names(value: object) -> object:
     if isinstance(value, str):
         return tuple(name.strip() for name in value.split(",") if name.strip())
@@ -76,13 +75,18 @@ def _role(value: str | None) -> str | None:
     return value
 
 
-def _token(value: object) -> object:
-    """What surrounds it would not come back in a header: a token from a file ends with its line."""
-    if not isinstance(value, str):
-        return value
-    if not re.fullmatch(r"[!-~]+", value.strip()):
+def sendable(token: str) -> str:
+    """Without what surrounds it, which would not come back in a header: a token from a file ends with its line.
+
+    Raises ValueError for what no header can carry.
+    """
+    if not re.fullmatch(r"[!-~]+", token.strip()):
         raise ValueError("expected visible ASCII characters without spaces, as a header can carry them")
-    return value.strip()
+    return token.strip()
+
+
+def _token(value: object) -> object:
+    return sendable(value) if isinstance(value, str) else value
 
 
 def _upper(value: object) -> object:
@@ -100,7 +104,8 @@ RoleArn = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(
 Secret = Annotated[SecretStr | None, BeforeValidator(_token), BeforeValidator(_blank_is_none)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 # botocore, dynamodb 2012-08-10: shape AttributeName (at most 65,535 characters); empty turns the attribute off.
-AttributeName = Annotated[str, Field(max_length=65535)]
+AttributeName = Annotated[str, BeforeValidator(_blank_is_empty), Field(max_length=65535)]
+Host = Annotated[str, AfterValidator(bare)]
 
 
 class Settings(BaseSettings):
@@ -139,7 +144,7 @@ class Settings(BaseSettings):
     skip_ttl_deletes: bool = False
     transform: OptionalText = None
     verify_items_per_second: float = Field(default=0, ge=0)
-    admin_host: str = "127.0.0.1"
+    admin_host: Host = "127.0.0.1"
     admin_port: int = Field(default=8080, ge=0, le=65535)
     admin_token: Secret = None
     read_token: Secret = None
@@ -213,13 +218,18 @@ class Settings(BaseSettings):
         return frozenset(name for name in (self.stamp_attribute, self.sequence_attribute) if name)
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+KNOWN_NAMES = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
+
+
+def known_settings(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What is given, by its full name, its values unlooked at: for who asks a service rather than being one.
+
+    Raises ConfigurationError for a name that is no setting, and for a `.env` that can't be read.
+    """
+    given = given_settings(environment)
+    if problems := unknown_names(given, KNOWN_NAMES):
+        raise ConfigurationError("\n".join(problems))
+    return given
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -227,12 +237,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
 
     With `environment` given, only that is read, and no `.env`.
     """
-    if environment is None:
-        given: dict[str, str | None] = {**dotenv_values(ENV_FILE), **os.environ}
-    else:
-        given = dict(environment)
-    given = {name.upper(): value for name, value in given.items() if name.upper().startswith(PREFIX)}
-    problems = _unknown_names(given)
+    given = given_settings(environment)
+    problems = unknown_names(given, KNOWN_NAMES)
     values: dict[str, Any] = {
         name: given[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in given
     }
@@ -260,15 +266,6 @@ def _problems_behind(error: ValidationError, values: Mapping[str, Any]) -> list[
     except ValidationError as second:
         return _problems_of(second)
     return []
-
-
-def _unknown_names(given: Mapping[str, str | None]) -> list[str]:
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    problems = []
-    for name in sorted(given.keys() - known):
-        close = difflib.get_close_matches(name, known, n=1)
-        problems.append(f"{name}: unknown setting" + (f" (did you mean {close[0]}?)" if close else ""))
-    return problems
 
 
 def _problems_of(error: ValidationError) -> list[str]:

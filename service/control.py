@@ -114,11 +114,21 @@ class ReplicaClaim:
     """When the pipeline claimed it last, which is when it started, in seconds since the epoch."""
 
 
+SNAPSHOT = "SNAPSHOT"
+"""The event name of a letter whose item came from a scan, and from no record of the stream."""
+
+
+SURELY_BEFORE_SECONDS = 120.0
+"""By so much more a record must be older than a scan to be older than what the scan saw: creation times are rounded
+down by up to a minute, and a page is as old as its request. What is newer than that is in the stream still."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A change that could not be written, with all that a redrive needs."""
+    """A change that could not be written, with all that a redrive needs: the newest of its key with its cause."""
 
     id: str
+    """Made for the first change of its identity, and kept: its number sorts it."""
     shard_id: ShardId
     sequence: SequenceNumber | None
     event_name: str
@@ -127,7 +137,29 @@ class DeadLetter:
     attempts: int
     failed_at: float
     record: bytes = b""
-    """The record as JSON with `Keys`, `NewImage`, `OldImage`, `SequenceNumber`; empty in lists."""
+    """The stream record as it came, JSON; empty in lists."""
+    identity: str = ""
+    """One cause of one key, or one record that names no key: there is one letter of it. Empty: a former version's."""
+    created_at: float = 0.0
+    """When the change was made at the source (seconds since the epoch), as far as that is known."""
+    state: str = ""
+    """A digest of the item that it brings; empty where it brings none."""
+    version: str = ""
+    """Another one with each record that is put into the letter: what is done to a letter is done to what was seen."""
+
+    def replaces(self, kept: DeadLetter) -> bool:
+        """Whether its record takes the kept one's place: none that is older, nor a scan's of the same state."""
+        is_scan, was_scan = self.event_name == SNAPSHOT, kept.event_name == SNAPSHOT
+        if is_scan != was_scan:
+            record, scan = (kept, self) if is_scan else (self, kept)
+            is_old = record.created_at + SURELY_BEFORE_SECONDS < scan.created_at
+            return is_scan == (is_old and record.state != scan.state)
+        return (self.created_at, self.sequence or 0) >= (kept.created_at, kept.sequence or 0)
+
+    @property
+    def comes_again(self) -> bool:
+        """Its record has no sequence number: no checkpoint can pass it while it is the last of its shard."""
+        return self.sequence is None and self.event_name != SNAPSHOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ output. It needs no token and no curl, and reads two settings alone: every few s
 from __future__ import annotations
 
 import http.client
-import ipaddress
-import os
 import sys
 from collections.abc import Mapping
 
-from dotenv import dotenv_values
+from service.environment import given_settings
+from service.errors import ConfigurationError
+from service.hosts import reached
 
 SECONDS = 4.0
 """Less than the platforms give it."""
@@ -20,24 +20,24 @@ _PREFIX = "DYNAMIRROR_ADMIN_"
 
 
 def main(arguments: list[str]) -> int:
-    # The same places in the same order as service.config, which takes ten times as long to load.
-    given = {name.upper(): value or "" for name, value in {**dotenv_values(".env"), **os.environ}.items()}
-    is_well, said = ask(address(given), arguments[0] if arguments else "/readyz")
+    # Not service.config, which takes ten times as long to load.
+    try:
+        place = address(given_settings())
+    except ConfigurationError as error:
+        print(error)
+        return 1
+    is_well, said = ask(place, arguments[0] if arguments else "/readyz")
     print(said)
     return 0 if is_well else 1
 
 
 def address(settings: Mapping[str, str]) -> tuple[str, int]:
-    """Where the admin API can be reached from within: a wildcard listens on loopback too."""
-    host = settings.get(f"{_PREFIX}HOST", "127.0.0.1")
+    """Where the admin API can be reached from within. Raises ConfigurationError."""
+    port = settings.get(f"{_PREFIX}PORT", "8080")
     try:
-        listening = ipaddress.ip_address(host)
+        return reached(settings.get(f"{_PREFIX}HOST", "127.0.0.1")), int(port)
     except ValueError:
-        pass  # a name
-    else:
-        if listening.is_unspecified:
-            host = "127.0.0.1" if listening.version == 4 else "::1"
-    return host, int(settings.get(f"{_PREFIX}PORT", "8080"))
+        raise ConfigurationError(f"{_PREFIX}PORT: expected a number") from None
 
 
 def ask(place: tuple[str, int], path: str) -> tuple[bool, str]:

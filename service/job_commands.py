@@ -18,7 +18,7 @@ from service.errors import HaltError
 from service.job_bar import JobBar
 from service.log_setup import configure_log
 from service.operations.jobs import Job, JobState, Snapshot, Verification
-from service.signals import run_until_signal
+from service.signals import Signals, run_until_signal
 
 AJob = TypeVar("AJob", bound=Job)
 
@@ -64,7 +64,11 @@ def snapshot(url: Url = None) -> None:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
             from service.standalone import take_snapshot
 
-            job = run_until_signal(take_snapshot(settings, show), "the snapshot goes on when you start it again")
+            job = run_until_signal(
+                take_snapshot(settings, show),
+                "the snapshot goes on when you start it again",
+                Signals(settings.shutdown_timeout_seconds),
+            )
     print(f"{job.items_scanned} items scanned, {job.items_written} written")
 
 
@@ -106,7 +110,7 @@ def verify(
             from service.standalone import take_verification
 
             work = take_verification(settings, show, repair=repair, sample=sample, settle_seconds=settle_seconds)
-            job = run_until_signal(work, "nothing was compared to the end")
+            job = run_until_signal(work, "nothing was compared to the end", Signals(settings.shutdown_timeout_seconds))
     print(job.model_dump_json(by_alias=True)) if as_json else _print(job)
     if job.missing + job.extra + job.different > job.repaired:
         raise typer.Exit(DIFFERENCES_LEFT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from service.records import RecordReader
 from service.replication.change_queue import ChangeQueue
 from service.replication.guard_window import GuardWindow
 from service.replication.replicator import first_of
-from service.replication.write_path import WritePath, build_write_path
+from service.replication.write_path import WritePath, build_write_path, metadata_of
 from service.table_names import table_name
 from service.telemetry import Observer, Warned
 
@@ -46,6 +47,8 @@ class Engine:
         self._outside = outside
         self._observer = observer
         self._log_records = log_records
+        self._metadata = metadata_of(settings, outside.source, observer)
+        self._metadata.note(outside.replica)
         self._reader = RecordReader(outside.source.keys, outside.source.view_type)
 
     async def apply(self, records: Sequence[Mapping[str, Any]], seconds: float) -> SequenceNumber | None:
@@ -54,7 +57,7 @@ class Engine:
         Raises HaltError when the records are not the source table's, or a person must act.
         """
         self._check_source(records)
-        changes = [self._reader.read(SHARD, msgspec.json.encode(record)) for record in records]
+        changes = [self._reader.read(SHARD, _as_json(record)) for record in records]
         if self._log_records is not None:
             self._log_records(changes)
         batch = Batch(changes)
@@ -66,6 +69,7 @@ class Engine:
             settle=batch.settle,
             check_trust=lambda: None,
             observer=self._observer,
+            metadata=self._metadata,
         )
         await _within(seconds, writing, batch)
         if batch.unsettled:
@@ -91,6 +95,13 @@ class Engine:
                     f"this function replicates {expected}, and got a record of {table}: map it to the stream of "
                     f"{expected}, or set DYNAMIRROR_SOURCE_TABLE"
                 )
+
+
+def _as_json(record: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 can't say, but an escape can
+        return json.dumps(record, separators=(",", ":")).encode()
 
 
 class Batch:

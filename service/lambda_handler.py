@@ -7,13 +7,14 @@ What is kept between invocations lives here: one event loop, the connections, th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from service.config import load_settings
+from service.defects import told
 from service.errors import DynamirrorError, HaltError
 from service.lambda_engine import Engine
+from service.lambda_events import understood
 from service.log import LogObserver
 from service.log_records import record_log
 from service.log_setup import configure_log
@@ -43,15 +44,17 @@ class Function:
         return self._loop.run_until_complete(self._answer(event, self._loop.time() + seconds))
 
     async def _answer(self, event: object, deadline: float) -> dict[str, Any]:
-        records = event.get("Records") if isinstance(event, Mapping) else None
-        if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
-            raise HaltError('this function takes events of a DynamoDB stream: {"Records": […]}')
-        if not records:
+        invocation = understood(event)
+        if not invocation.records:
             return {"batchItemFailures": []}
         if self._clock is not None:
             self._clock.forget()  # between two invocations the process is frozen, its steady clock with it
         engine = self._engine or await self._start(deadline)
-        lowest = await engine.apply(records, deadline - self._loop.time())
+        lowest = await engine.apply(invocation.records, deadline - self._loop.time())
+        if lowest is not None and not invocation.comes_again:
+            raise HaltError(
+                f"not all of this failed batch was settled, from {lowest} on: invoke it again; the log says why"
+            )
         return {"batchItemFailures": [] if lowest is None else [{"itemIdentifier": str(lowest)}]}
 
     async def _start(self, deadline: float) -> Engine:
@@ -102,7 +105,9 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     try:
         return _function.invoke(event, left - min(ANSWER_SECONDS, left / 20))
     except DynamirrorError as error:
-        raise RuntimeError(str(error)) from error
+        raise RuntimeError(str(error)) from None
+    except Exception as error:  # Lambda's runtime would log its text, which may hold an item's values
+        raise RuntimeError(f"an unexpected error, which is a defect: {told(error)}") from None
 
 
 def forget() -> None:

@@ -14,7 +14,7 @@ from service.config import LogFormat, Settings
 from service.log_setup import log_format_of, unfiltered_logger
 from service.model import Change, Page, Position, ShardId, StreamDescription, Unreadable
 from service.ports import Streams
-from service.records import record_of
+from service.record_text import record_of
 
 RecordLog = Callable[[Iterable[Change | Unreadable]], None]
 

@@ -7,7 +7,9 @@ DYNAMIRROR_LOG_RECORDS asks for. Lines are written at once, in the event loop: t
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
 import traceback
 from typing import TextIO
@@ -51,7 +53,7 @@ def _adopt_standard_library(level: int, before: list[Processor], renderer: Proce
     lines = _StandardErrorLines()
     lines.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *before],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, _event_loop_line, *before],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -87,7 +89,17 @@ class _StandardErrorLines(logging.Handler):
 
 def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
-    return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # text that is no Unicode, which must not end the replication
+        return json.dumps({**first, **event}, default=str)
+
+
+def _event_loop_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What asyncio says of an error that nobody took, without the arguments and the texts that follow."""
+    if event.get("logger") == "asyncio":
+        event["event"] = re.split(r"[<(\n]", str(event["event"]), maxsplit=1)[0].strip()
+    return event
 
 
 def _failure(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -7,7 +7,8 @@ look inside. That keeps every attribute value exact (I6) and the flow fast.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NewType
 
 import msgspec
@@ -96,6 +97,26 @@ class Effect(enum.Enum):
     """The record has no image (KEYS_ONLY, OLD_IMAGE): the source's present item decides between put and delete."""
 
 
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """What a stream record says besides its change, so that a dead letter can show it as it came."""
+
+    event_id: str | None
+    event_version: str | None
+    event_source: str | None
+    aws_region: str | None
+    event_source_arn: str | None
+    view_type: str | None
+    size_bytes: int | None
+    created: float | str | None
+    """ApproximateCreationDateTime as it was spelled."""
+    keys: bytes | None = None
+    """`Keys`, where they are not spelled as the change's key is."""
+    identity: bytes | None = None
+    """`userIdentity`, JSON."""
+    record: bytes | None = None
+    """The whole record, where it says what nobody here knows."""
+
+
 class Change(msgspec.Struct, frozen=True, gc=False):
     """One stream record. `image` is there exactly for a PUT; `size` is what it counts against the queue, in bytes."""
 
@@ -111,6 +132,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     event_name: str = ""
     is_ttl_delete: bool = False
     old_image: Image | None = None
+    origin: Origin | None = None
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
@@ -187,6 +209,8 @@ class TableDescription:
     """DynamoDB's own estimate, updated about every six hours (API reference, TableDescription)."""
     table_id: str = ""
     """Tells a table from another one that has its name later; empty where a server tells nothing of the kind."""
+    indexes: Mapping[str, tuple[KeyAttribute, ...]] = field(default_factory=dict)
+    """The keys of its secondary indexes, global and local, by the index's name."""
 
     @property
     def key_text(self) -> str:

@@ -129,25 +129,45 @@ class ProgressStore(Protocol):
         """Fence former owners off, and return what they saved last; None on a pipeline's first start."""
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
-        """Replace what was saved. Raises LeaseLostError if a later owner has adopted it."""
+        """Replace what was saved, wholly or not at all; it costs what changed since the last save.
+
+        Raises LeaseLostError if a later owner has adopted it. A request that takes effect late never counts after a
+        newer one.
+        """
 
     async def read_progress(self) -> PipelineRecord | None:
         """Without a lease, for showing only."""
 
 
 class DeadLetterStore(Protocol):
-    async def put_dead_letter(self, letter: DeadLetter) -> None:
-        """Stored whole, or not at all; again under the same id replaces it."""
+    """One letter for one identity. Its count changes with the letters, in the same request, so that it is exact."""
+
+    async def put_dead_letters(self, letters: Sequence[DeadLetter]) -> list[str | None]:
+        """Each stored whole, or none at all; the ids that they are kept under. At most 25, of different identities.
+
+        Where there is a letter of that identity, its tries add up under its id, and it takes the record if that is not
+        older. None: the record comes again, and was discarded. May be repeated: a letter's `version` counts once.
+        """
 
     async def list_dead_letters(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
-        """Oldest first, without their records. Raises ValueError for a cursor that is none."""
+        """By their ids, without their records. Raises ValueError for a cursor that is none."""
 
     async def get_dead_letter(self, letter_id: str) -> DeadLetter | None: ...
 
-    async def delete_dead_letter(self, letter_id: str) -> bool:
-        """False if there was none."""
+    async def note_dead_letter(self, letter: DeadLetter) -> bool:
+        """Keep its `attempts`, `error` and `failed_at`; False where it is gone or has another version."""
 
-    async def count_dead_letters(self) -> int: ...
+    async def delete_dead_letter(self, letter_id: str, now: float, version: str | None = None) -> bool:
+        """False if there was none, or one of another version. What comes again is known to be settled from `now` on."""
+
+    async def count_dead_letters(self) -> int | None:
+        """None while letters of a former version are not counted. One small read, however many there are."""
+
+    async def adopt_dead_letters(self, identities: Mapping[str, str]) -> None:
+        """Count letters of a former version, by their ids, at most 25; again is nothing."""
+
+    async def finish_adopting(self) -> None:
+        """All letters are counted from now on."""
 
 
 class JobStore(Protocol):
@@ -183,6 +203,19 @@ class JobStore(Protocol):
         """Newest first: ids sort by the time of their making."""
 
 
+class FixedStore(Protocol):
+    """What a job is made of and never changes, of any size."""
+
+    async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
+        """May be repeated with the same content. A crash can leave a part of it, which is as none."""
+
+    async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
+        """Whole, or None."""
+
+    async def forget_fixed_before(self, kind: str, job_id: str) -> None:
+        """What jobs of the kind with smaller ids have stored. May be repeated."""
+
+
 class ClaimStore(Protocol):
     """Which pipeline a replica belongs to."""
 
@@ -195,7 +228,7 @@ class ClaimStore(Protocol):
         """
 
 
-class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, ClaimStore, Protocol):
+class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, FixedStore, ClaimStore, Protocol):
     """The control table, for one pipeline."""
 
 

@@ -6,9 +6,10 @@ be understood never spoils the others of its page (E33).
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -18,28 +19,34 @@ from service.model import (
     Effect,
     Image,
     KeyAttribute,
+    Origin,
     Page,
     SequenceNumber,
     ShardId,
     Unreadable,
     ViewType,
 )
+from service.record_text import TTL_PRINCIPAL
 
 # Field names and event names: botocore, dynamodbstreams 2012-08-10, shapes Record, StreamRecord, OperationType.
 _IS_REMOVAL = {"INSERT": False, "MODIFY": False, "REMOVE": True}
 _CARRIES_ITEM: dict[str | None, bool] = {view_type.value: view_type.carries_item for view_type in ViewType}
-# What userIdentity says of a delete by Time to Live (API reference, Record).
-_TTL_PRINCIPAL = "dynamodb.amazonaws.com"
+
 _LARGEST_SECONDS = 1e11  # above, a time can only be in milliseconds: the year 5138 in seconds, 1973 in milliseconds
 
 
 class _StreamRecord(msgspec.Struct, gc=False):
-    ApproximateCreationDateTime: float | str | None = None
+    ApproximateCreationDateTime: int | float | str | None = None
     Keys: msgspec.Raw = msgspec.Raw()
     NewImage: msgspec.Raw = msgspec.Raw()
     OldImage: msgspec.Raw = msgspec.Raw()
     SequenceNumber: str = ""
+    SizeBytes: int | None = None
     StreamViewType: str | None = None
+
+
+class _KnownStreamRecord(_StreamRecord, gc=False, forbid_unknown_fields=True):
+    """Says nothing that is not named above: a change and its origin are all of it."""
 
 
 class _Identity(msgspec.Struct):
@@ -52,12 +59,21 @@ class _Identity(msgspec.Struct):
 
 class _Record(msgspec.Struct, gc=False):
     dynamodb: _StreamRecord
-    eventName: str = ""  # noqa: N815  the service's spelling
-    userIdentity: _Identity | None = None  # noqa: N815  the service's spelling
+    eventID: str | None = None  # noqa: N815  the service's spelling
+    eventName: str = ""  # noqa: N815
+    eventVersion: str | None = None  # noqa: N815
+    eventSource: str | None = None  # noqa: N815
+    awsRegion: str | None = None  # noqa: N815
+    userIdentity: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    eventSourceARN: str | None = None  # noqa: N815  in Lambda's events only
+
+
+class _KnownRecord(_Record, gc=False, forbid_unknown_fields=True):
+    dynamodb: _KnownStreamRecord
 
 
 class _Page(msgspec.Struct, gc=False):
-    Records: list[_Record]
+    Records: list[_KnownRecord]
     NextShardIterator: str | None = None
 
 
@@ -68,7 +84,9 @@ class _RawPage(msgspec.Struct):
 
 _PAGE = msgspec.json.Decoder(_Page)
 _RAW_PAGE = msgspec.json.Decoder(_RawPage)
+_KNOWN_RECORD = msgspec.json.Decoder(_KnownRecord)
 _RECORD = msgspec.json.Decoder(_Record)
+_IDENTITY = msgspec.json.Decoder(_Identity | None)
 
 
 class RecordReader:
@@ -86,40 +104,49 @@ class RecordReader:
         try:
             page = _PAGE.decode(body)
         except msgspec.ValidationError:
-            return self._page_with_oddities(shard_id, body)
+            return self._page_of(shard_id, _RAW_PAGE.decode(body), len(body))
+        except msgspec.DecodeError:
+            return self._page_of(shard_id, _lenient_page(body), len(body))
         changes: list[Change] = []
-        unreadable: list[Unreadable] = []
+        unreadable: list[tuple[int, Unreadable]] = []
         for index, record in enumerate(page.Records):
             try:
                 changes.append(self._change(shard_id, record))
             except ValueError as error:
                 raw = bytes(_RAW_PAGE.decode(body).Records[index])
-                unreadable.append(self._unreadable(shard_id, raw, error))
-        return Page(changes, unreadable, page.NextShardIterator, len(body))
+                unreadable.append((len(changes), self._unreadable(shard_id, raw, error)))
+        return Page(changes, _in_order(changes, unreadable), page.NextShardIterator, len(body))
 
     def read(self, shard_id: ShardId, record: bytes) -> Change | Unreadable:
         """One record as JSON: of a Lambda event, or of a dead letter (`record_of`)."""
         try:
-            return self._change(shard_id, _RECORD.decode(record))
+            try:
+                return self._change(shard_id, _KNOWN_RECORD.decode(record))
+            except msgspec.ValidationError:
+                return self._change(shard_id, _RECORD.decode(record), record)
         except ValueError as error:
             return self._unreadable(shard_id, record, error)
 
-    def _page_with_oddities(self, shard_id: ShardId, body: bytes) -> Page:
-        page = _RAW_PAGE.decode(body)
+    def _page_of(self, shard_id: ShardId, page: _RawPage, size: int) -> Page:
+        """One record after the other, each by itself."""
         changes: list[Change] = []
-        unreadable: list[Unreadable] = []
+        unreadable: list[tuple[int, Unreadable]] = []
         for raw in page.Records:
             found = self.read(shard_id, bytes(raw))
             if isinstance(found, Change):
                 changes.append(found)
             else:
-                unreadable.append(found)
-        return Page(changes, unreadable, page.NextShardIterator, len(body))
+                unreadable.append((len(changes), found))
+        return Page(changes, _in_order(changes, unreadable), page.NextShardIterator, size)
 
-    def _change(self, shard_id: ShardId, record: _Record) -> Change:
-        """Raises ValueError, with what is wrong, for a record that can't be understood."""
-        stream, name, identity = record.dynamodb, record.eventName, record.userIdentity
-        key, new, old = self._key_of(stream.Keys), bytes(stream.NewImage), bytes(stream.OldImage)
+    def _change(self, shard_id: ShardId, record: _Record, whole: bytes | None = None) -> Change:
+        """Raises ValueError, with what is wrong, for a record that can't be understood.
+
+        `whole` is kept with the change: the record says more than is known here.
+        """
+        stream, name, identity = record.dynamodb, record.eventName, bytes(record.userIdentity)
+        keys, new, old = bytes(stream.Keys), bytes(stream.NewImage), bytes(stream.OldImage)
+        key = self._key_of(keys)
         is_removal = _IS_REMOVAL.get(name)
         if is_removal is None:
             raise ValueError(f"unknown eventName {name[:40]!r}")
@@ -139,68 +166,76 @@ class RecordReader:
             key,
             Image(new) if new else None,
             created if type(created) is float and created < _LARGEST_SECONDS else _seconds(created),
-            len(key) + len(new) + len(old),
+            len(key) + len(new) + len(old) + (len(whole) if whole else 0),
             name,
-            identity is not None and _is_ttl(identity),
+            bool(identity) and _is_ttl(_IDENTITY.decode(identity)),
             Image(old) if old else None,
+            Origin(
+                record.eventID,
+                record.eventVersion,
+                record.eventSource,
+                record.awsRegion,
+                record.eventSourceARN,
+                stream.StreamViewType,
+                stream.SizeBytes,
+                created,
+                None if keys == key else keys,
+                identity or None,
+                whole,
+            ),
         )
 
     def _unreadable(self, shard_id: ShardId, record: bytes, error: ValueError) -> Unreadable:
         """Whatever can still be told about a record, each part by itself."""
-        name, number, key = "", None, None
-        try:
-            outer = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-            name = str(_decoded(outer.get("eventName"), ""))[:40]
-            inner = msgspec.json.decode(outer["dynamodb"], type=dict[str, msgspec.Raw])
-            number = SequenceNumber.parse(str(_decoded(inner.get("SequenceNumber"), "")))
-        except (ValueError, KeyError):
-            inner = {} if number is None else inner
-        if "Keys" in inner:
-            try:
-                key = self._key_of(inner["Keys"])
-            except ValueError:
-                key = None
-        return Unreadable(shard_id, number, name, record, str(error)[:300], key)
+        name, number, key, told = "", None, None, str(error)[:300]
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            outer = json.loads(record)  # which takes half of a surrogate pair, too
+            if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+                told = "it holds text that is no Unicode, such as half of a surrogate pair"
+            name = str(outer.get("eventName", ""))[:40]
+            inner = outer["dynamodb"]
+            with contextlib.suppress(ValueError):
+                number = SequenceNumber.parse(str(inner.get("SequenceNumber", "")))
+            key = self._key_of(json.dumps(inner["Keys"]).encode())
+        return Unreadable(shard_id, number, name, record, told, key)
 
 
-def record_of(change: Change) -> bytes:
-    """The change as a stream record in JSON, for a dead letter; `RecordReader.read` makes the same change of it."""
-    stream: dict[str, Any] = {
-        "ApproximateCreationDateTime": change.created_at,
-        "Keys": msgspec.Raw(change.key),
-        "SequenceNumber": str(change.sequence),
-        "StreamViewType": _view_type_of(change),
-    }
-    if change.image is not None:
-        stream["NewImage"] = msgspec.Raw(change.image)
-    if change.old_image is not None:
-        stream["OldImage"] = msgspec.Raw(change.old_image)
-    record: dict[str, Any] = {"eventName": change.event_name, "eventSource": "aws:dynamodb", "dynamodb": stream}
-    if change.is_ttl_delete:
-        record["userIdentity"] = {"type": "Service", "principalId": _TTL_PRINCIPAL}
-    return msgspec.json.encode(record)
+def _lenient_page(body: bytes) -> _RawPage:
+    """A page with text that is no Unicode, which spoils its own record only. Raises ValueError if it is no JSON."""
+    page = json.loads(body)
+    if not isinstance(page, dict):
+        raise ValueError("a page that is no object")  # noqa: TRY004  as any other body that is no page
+    records = [msgspec.Raw(json.dumps(record, separators=(",", ":")).encode()) for record in page["Records"]]
+    return _RawPage(records, page.get("NextShardIterator"))
 
 
-def _view_type_of(change: Change) -> ViewType:
-    """A view type with which the change's effect reads back as it is."""
-    if change.effect is Effect.LOOK_UP:
-        return ViewType.KEYS_ONLY if change.old_image is None else ViewType.OLD_IMAGE
-    return ViewType.NEW_IMAGE if change.old_image is None else ViewType.NEW_AND_OLD_IMAGES
+def _in_order(changes: list[Change], unreadable: list[tuple[int, Unreadable]]) -> list[Unreadable]:
+    """Each with its place among the changes. A number that is not between its neighbours' is none: it is damaged, too,
+    and a checkpoint that took it for its place would pass what follows.
+    """
+    known, before = [], 0
+    for place, record in unreadable:
+        before = max(before, changes[place - 1].sequence if place else 0)
+        number = record.sequence
+        if number is not None and before < number and (place == len(changes) or number < changes[place].sequence):
+            before = number
+        else:
+            record = msgspec.structs.replace(record, sequence=None)
+        known.append(record)
+    return known
 
 
-def _is_ttl(identity: _Identity) -> bool:
+def _is_ttl(identity: _Identity | None) -> bool:
+    if identity is None:
+        return False
     kind, principal = identity.Type or identity.type, identity.PrincipalId or identity.principalId
-    return kind == "Service" and principal == _TTL_PRINCIPAL
-
-
-def _decoded(raw: msgspec.Raw | None, default: str) -> Any:
-    return default if raw is None else msgspec.json.decode(raw)
+    return kind == "Service" and principal == TTL_PRINCIPAL
 
 
 def _seconds(created: float | str | None) -> float:
     """Seconds since the epoch; 0.0 for a time that is missing or no time: the guard takes such a change as old."""
-    if isinstance(created, float):
-        return created / 1000 if created > _LARGEST_SECONDS else created
+    if isinstance(created, float | int):
+        return created / 1000 if created > _LARGEST_SECONDS else float(created)
     if created is None:
         return 0.0
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,7 @@ def load_transform(reference: str) -> Transform:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # the user's code: whatever it raises, there is no transform
-        raise ConfigurationError(f"the module {module_name!r} can't be imported: {error}") from error
+        raise ConfigurationError(f"the module {module_name!r} can't be imported: {_told(error)}") from error
     _source(module)
     if not hasattr(module, function_name):
         raise ConfigurationError(f"the module {module_name!r} has no {function_name!r}")
@@ -36,6 +37,16 @@ def load_transform(reference: str) -> Transform:
     if not callable(transform):
         raise ConfigurationError(f"{reference!r} is not a function")
     return transform
+
+
+def _told(error: Exception) -> str:
+    """Of the user's own errors not the text, which may quote anything, but where to look."""
+    if isinstance(error, ImportError):
+        return str(error)
+    if isinstance(error, SyntaxError):
+        return f"{error.msg} at {error.filename}:{error.lineno}"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {place.filename}:{place.lineno}"
 
 
 def transform_source(reference: str) -> bytes:

@@ -10,7 +10,7 @@ async function pollLetters() {
   if (!lettersTold && !$("letters").children.length) return;
   try {
     const page = await read(`/dead-letters?limit=${lettersWanted}`);
-    keep($("letters"), page.items, (letter) => letter.id, makeLetter, () => {});
+    keep($("letters"), page.items, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, () => {});
     $("more-letters").hidden = page.cursor === null || lettersWanted >= MOST_LETTERS;
     showLetterCount(lettersTold);
   } catch (error) {
@@ -22,13 +22,14 @@ async function pollLetters() {
 function showLetterCount(number) {
   const isNews = number !== lettersTold;
   lettersTold = number;
-  const words = plural(number, "change") + " could not be written";
+  const isUnknown = number === null;
+  const words = isUnknown ? "changes that could not be written are being counted" : plural(number, "change") + " could not be written";
   setText($("letters-text"), `${words}; kept until redriven or discarded`);
   $("letters-panel").hidden = number === 0;
   $("letter-link").hidden = number === 0;
-  setText($("letter-count"), count(number));
-  setIcon($("letter-count-icon"), number ? "warning" : "check");
-  $("letter-count").parentElement.dataset.tone = number ? "careful" : "good";
+  setText($("letter-count"), isUnknown ? "unknown" : count(number));
+  setIcon($("letter-count-icon"), number === 0 ? "check" : "warning");
+  $("letter-count").parentElement.dataset.tone = number === 0 ? "good" : "careful";
   if (isNews) void pollLetters();
 }
 

@@ -37,7 +37,10 @@ def build(console: Console, metrics: Callable[[], bytes]) -> APIRouter:
 
     @router.post("/pause", response_model=Status)
     async def pause(body: Annotated[Nothing | None, Body()] = None) -> Response:
-        """Stop the writes. Answers when none is in flight any more; kept through restarts; may be repeated."""
+        """Stop the writes. Answers when none is in flight any more; kept through restarts; may be repeated.
+
+        409, at once, when somebody resumes before that.
+        """
         return rendered(await console.pause())
 
     @router.post("/resume", response_model=Status)

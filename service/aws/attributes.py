@@ -64,6 +64,11 @@ def flag_of(attributes: Attributes, name: str) -> bool:
     return name in attributes and attributes[name]["BOOL"] is True
 
 
+def _told(error: Exception) -> str:
+    """Which attribute is missing; of an attribute that can't be read not what it holds."""
+    return f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__
+
+
 @contextmanager
 def understood(pipeline: str, item: str) -> Iterator[None]:
     """Turn what decoding an item raises into a HaltError that says which item a person has to look at."""
@@ -72,5 +77,5 @@ def understood(pipeline: str, item: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError) as error:
         raise HaltError(
             f"the control table's item {item!r} of pipeline {pipeline!r} can't be understood "
-            f"({type(error).__name__}: {error}); schemas/README.md describes what it must hold"
+            f"({_told(error)}); schemas/README.md describes what it must hold"
         ) from error

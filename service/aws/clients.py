@@ -27,7 +27,8 @@ from service.aws.sessions import open_session
 from service.aws.signing import Signer
 from service.aws.signing_time import keep_time
 from service.aws.wire import STREAMS, TABLES, Wire
-from service.config import PREFIX, Settings
+from service.config import Settings
+from service.environment import PREFIX
 from service.errors import ConfigurationError
 from service.table_names import table_region
 

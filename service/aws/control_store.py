@@ -5,19 +5,22 @@ It lies beside the replica. A process that crashes in any call here leaves each 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from service.aws.claim_items import ClaimItems
 from service.aws.control_table import ControlTable
 from service.aws.dead_letter_items import DeadLetterItems
+from service.aws.fixed_items import FixedItems
 from service.aws.job_items import JobItems
 from service.aws.lease_items import LeaseItems
 from service.aws.progress_item import ProgressItem
 
 
-class DynamoControlStore(LeaseItems, ProgressItem, DeadLetterItems, JobItems, ClaimItems):
+class DynamoControlStore(LeaseItems, ProgressItem, DeadLetterItems, JobItems, FixedItems, ClaimItems):
     """Implements service.ports.ControlStore on a `dynamodb` client of aioboto3, which stays its maker's to close."""
 
     def __init__(self, client: Any, table: str, pipeline: str) -> None:
         """`table` is a name or an ARN."""
         self._table = ControlTable(client, table, pipeline)
+        self._saving = asyncio.Lock()

@@ -7,16 +7,18 @@ except ItemDiffersError, whose meaning only the caller knows.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from service.aws.attributes import Attributes, Value, text
-from service.aws.calls import call
-from service.aws.error_codes import ConditionFailedError
+from service.aws.calls import ask, call
+from service.aws.error_codes import Call, ConditionFailedError
 
 Answer = TypeVar("Answer")
+Write = dict[str, Any]
+"""One of the writes of a transaction."""
 
 
 class ItemDiffersError(Exception):
@@ -49,9 +51,12 @@ class ControlTable:
         *,
         only_if: str | None = None,
         values: Mapping[str, Value] | None = None,
+        asks_former: bool = True,
     ) -> Attributes | None:
-        """Replace the item and return what was there. Raises ItemDiffersError."""
-        request: dict[str, Any] = {"Item": {**self._key(item), **attributes}, "ReturnValues": "ALL_OLD"}
+        """Replace the item and return what was there, if that is asked for. Raises ItemDiffersError."""
+        request: dict[str, Any] = {"Item": {**self._key(item), **attributes}}
+        if asks_former:
+            request["ReturnValues"] = "ALL_OLD"
         return await self._call("put_item", _member("Attributes"), **request, **_conditional(only_if, values))
 
     async def update(
@@ -78,6 +83,33 @@ class ControlTable:
         """Delete the item and return what was there. Raises ItemDiffersError."""
         request = {"Key": self._key(item), "ReturnValues": "ALL_OLD"}
         return await self._call("delete_item", _member("Attributes"), **request, **_conditional(only_if, values))
+
+    def put_of(
+        self, item: str, attributes: Attributes, only_if: str | None = None, values: Mapping[str, Value] | None = None
+    ) -> Write:
+        """A part of `transact`."""
+        return self._part("Put", {"Item": {**self._key(item), **attributes}}, only_if, values)
+
+    def update_of(self, item: str, change: str, values: Mapping[str, Value], only_if: str | None = None) -> Write:
+        """A part of `transact`."""
+        return self._part("Update", {"Key": self._key(item), "UpdateExpression": change}, only_if, values)
+
+    def delete_of(self, item: str, only_if: str | None = None, values: Mapping[str, Value] | None = None) -> Write:
+        """A part of `transact`."""
+        return self._part("Delete", {"Key": self._key(item)}, only_if, values)
+
+    def _part(self, kind: str, what: dict[str, Any], only_if: str | None, values: Mapping[str, Value] | None) -> Write:
+        conditional = _conditional(only_if, values, also_names_in=what.get("UpdateExpression", ""))
+        conditional.pop("ReturnValuesOnConditionCheckFailure", None)
+        return {kind: {"TableName": self.name, **what, **conditional}}
+
+    async def transact(self, writes: Sequence[Write]) -> None:
+        """All of these, or none; at most 100. Raises ItemDiffersError, which does not tell of which."""
+        about = Call("TransactWriteItems", f"the control table {self.name}")
+        try:
+            await ask(self._client, "transact_write_items", about, lambda answer: None, TransactItems=list(writes))
+        except ConditionFailedError as failed:
+            raise ItemDiffersError({}) from failed
 
     async def query(
         self,
@@ -115,24 +147,6 @@ class ControlTable:
                 return
             request["ExclusiveStartKey"] = start
 
-    async def count(self, prefix: str) -> int:
-        """How many items have a name that begins with the prefix."""
-        condition = "#pipeline = :pipeline AND begins_with(#item, :prefix)"
-        request: dict[str, Any] = {
-            "ConsistentRead": True,
-            "Select": "COUNT",
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": _names_in(condition),
-            "ExpressionAttributeValues": {":pipeline": text(self.pipeline), ":prefix": text(prefix)},
-        }
-        counted: int = 0
-        while True:
-            more, start = await self._call("query", _count, **request)
-            counted += more
-            if not start:
-                return counted
-            request["ExclusiveStartKey"] = start
-
     def _key(self, item: str) -> dict[str, Value]:
         return {"pipeline": text(self.pipeline), "item": text(item)}
 
@@ -160,10 +174,6 @@ def _page(answer: Mapping[str, Any]) -> tuple[list[Attributes], Attributes | Non
     if answer["Count"] != len(items):
         raise ValueError("the page has not as many items as it says")
     return items, answer.get("LastEvaluatedKey")
-
-
-def _count(answer: Mapping[str, Any]) -> tuple[int, Attributes | None]:
-    return int(answer["Count"]), answer.get("LastEvaluatedKey")
 
 
 def _conditional(only_if: str | None, values: Mapping[str, Value] | None, also_names_in: str = "") -> dict[str, Any]:

@@ -1,43 +1,44 @@
-"""The items `dead-letter#ID`, and their parts: changes that could not be written, kept until redriven or discarded.
+"""The items `dead-letter#ID`, and what belongs to them: changes that could not be written, kept until redriven or
+discarded.
 
-A stream record may carry two images of 400 KB, more than an item holds, so it is compressed, and split where it is
-still large. The parts are written before the item that names them and removed after it: a letter is whole or absent
-at every moment (I2, I7). A crash in between leaves parts that nothing names; they cost their storage, nothing else.
+`dead-letter-of#IDENTITY` names the one letter of an identity, and `dead-letter-count` tells how many letters there are.
+All three change in one transaction, so that none is ever ahead of the others. A large record's parts are written before
+the item that names them and removed after it: a letter is whole or absent at every moment (I2, I7). A crash in between
+leaves parts that nothing names; they cost their storage, nothing else.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import secrets
-import zlib
+import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
-from service.aws.attributes import (
-    Attributes,
-    Value,
-    float_of,
-    integer_of,
-    number,
-    optional_text_of,
-    text,
-    text_of,
-    understood,
+from service.aws.attributes import Attributes, flag, flag_of, float_of, integer_of, number, text, text_of, understood
+from service.aws.control_table import ControlTable, ItemDiffersError, Write
+from service.aws.dead_letter_form import (
+    LETTER,
+    LISTED,
+    attributes_of,
+    cursor_after,
+    decompressed,
+    id_behind,
+    letter_of,
+    parts_of,
+    record_of,
 )
-from service.aws.control_table import ControlTable
 from service.control import DeadLetter
-from service.errors import HaltError
-from service.model import ItemKey, SequenceNumber, ShardId
+from service.errors import HaltError, UnavailableError
 
-LETTER = "dead-letter#"
-PART = "dead-letter-part#"
-PART_BYTES = 300_000
-"""Well below the 400 KB of an item (Developer Guide, "Service quotas")."""
-INLINE_BYTES = 32_000
-"""Lists and counts are billed for whole items and paged by 1 MB of them (API reference, Query), so that the items
-that they read stay small; a larger record lies in parts only."""
-MAX_ERROR_CHARACTERS = 10_000
-_LISTED = ("item", "shard_id", "sequence", "event_name", "key", "error", "attempts", "failed_at")
+PLACE = "dead-letter-of#"
+SETTLED = "dead-letter-settled#"
+COUNT = "dead-letter-count"
+SETTLED_SECONDS = 48 * 3600.0
+"""So long, a record that comes again is known to be discarded: twice as long as the stream keeps it."""
+TRIES = 8
+"""How often a write is computed anew because others changed the same letters meanwhile."""
+_ABSENT = "attribute_not_exists(#item)"
+_UNCHANGED = "#version = :seen_version AND #attempts = :seen_attempts"
 
 
 class DeadLetterItems:
@@ -45,30 +46,103 @@ class DeadLetterItems:
 
     _table: ControlTable
 
-    async def put_dead_letter(self, letter: DeadLetter) -> None:
-        compressed = zlib.compress(letter.record)
-        if len(compressed) <= INLINE_BYTES:
-            record: dict[str, Value] = {"record": {"B": compressed}}
-        else:
-            parts = [compressed[start : start + PART_BYTES] for start in range(0, len(compressed), PART_BYTES)]
-            # A name of its own for each writing: removing an older letter of this id never touches these parts.
-            writing = secrets.token_hex(8)
-            for number_of_part, part in enumerate(parts, 1):
-                await self._table.put(_part(letter.id, writing, number_of_part), {"record_part": {"B": part}})
-            record = {"parts": number(len(parts)), "writing": text(writing)}
-        replaced = await self._table.put(LETTER + letter.id, _attributes(letter) | record)
-        if replaced is not None and replaced.get("writing") != record.get("writing"):
-            await self._delete_parts(letter.id, replaced)
+    async def put_dead_letters(self, letters: Sequence[DeadLetter]) -> list[str | None]:
+        ids: dict[str, str | None] = {}
+        for _ in range(TRIES):
+            left = [letter for letter in letters if letter.identity not in ids]
+            if not left:
+                return [ids[letter.identity] for letter in letters]
+            heads = await asyncio.gather(*[self._head_of(letter) for letter in left])
+            born = [letter for letter, head in zip(left, heads, strict=True) if head is None]
+            kept = [(letter, head) for letter, head in zip(left, heads, strict=True) if head is not None]
+            ids.update(dict.fromkeys(await self._settled(born)))
+            ids.update(await self._store_new([letter for letter in born if letter.identity not in ids]))
+            ids.update(dict(pair for pair in await asyncio.gather(*[self._try_again(*each) for each in kept]) if pair))
+        raise self._contended()
+
+    async def _head_of(self, letter: DeadLetter) -> Attributes | None:
+        """The letter of this identity, if there is one."""
+        place = await self._table.get(PLACE + letter.identity)
+        if place is None:
+            return None
+        head = await self._table.get(LETTER + text_of(place, "letter"))
+        if head is None:  # a hand has deleted it
+            gone = {":letter": place["letter"]}
+            forget = self._table.delete_of(PLACE + letter.identity, "#letter = :letter", gone)
+            await self._transact([forget, self._counted(-1)])
+        return head
+
+    async def _settled(self, letters: Sequence[DeadLetter]) -> list[str]:
+        """The identities of those whose record was discarded before, and came again."""
+        found = []
+        for letter in letters:
+            if letter.comes_again:
+                settled = await self._table.get(SETTLED + letter.identity)
+                if settled is not None and letter.failed_at - float_of(settled, "settled_at") < SETTLED_SECONDS:
+                    found.append(letter.identity)
+        return found
+
+    async def _store_new(self, letters: Sequence[DeadLetter]) -> dict[str, str | None]:
+        """All or none, by their identities."""
+        if not letters:
+            return {}
+        writes: list[Write] = []
+        for letter in letters:
+            attributes = await self._head(letter)
+            writes.append(self._table.put_of(LETTER + letter.id, attributes, _ABSENT))
+            writes.append(self._table.put_of(PLACE + letter.identity, {"letter": text(letter.id)}, _ABSENT))
+        is_done = await self._transact([*writes, self._counted(len(letters))])
+        return {letter.identity: letter.id for letter in letters} if is_done else {}
+
+    async def _head(self, letter: DeadLetter) -> Attributes:
+        """What the letter's item holds; the parts that it names are stored."""
+        record, parts = record_of(letter)
+        for name, content in parts.items():
+            await self._table.put(name, {"record_part": {"B": content}})
+        return {**attributes_of(letter), **record, "last_try": text(letter.version)}
+
+    async def _try_again(self, letter: DeadLetter, head: Attributes) -> tuple[str, str] | None:
+        """Add a try to a letter that is kept; None if somebody else has changed it meanwhile."""
+        with understood(self._table.pipeline, head["item"]["S"]):
+            kept = letter_of(head["item"]["S"], head, b"")
+        if head.get("last_try") == text(letter.version):
+            return letter.identity, kept.id  # the answer to it was lost
+        newer = replace(letter, id=kept.id, attempts=kept.attempts + letter.attempts)
+        seen = {":seen_version": text(kept.version), ":seen_attempts": number(kept.attempts)}
+        try:
+            if letter.replaces(kept):
+                attributes = await self._head(newer)
+                await self._table.put(LETTER + kept.id, attributes, only_if=_UNCHANGED, values=seen)
+                await self._delete_parts(kept.id, head)
+            else:
+                tried = {":last_try": text(letter.version), **_told(newer), **seen}
+                change = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at, #last_try = :last_try"
+                await self._table.update(LETTER + kept.id, change, tried, only_if=_UNCHANGED)
+        except ItemDiffersError:
+            return None
+        return letter.identity, kept.id
+
+    async def note_dead_letter(self, letter: DeadLetter) -> bool:
+        condition = (
+            "#version = :version" if letter.version else "attribute_exists(#item) AND attribute_not_exists(#version)"
+        )
+        values = {**_told(letter), **({":version": text(letter.version)} if letter.version else {})}
+        change = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at"
+        try:
+            await self._table.update(LETTER + letter.id, change, values, only_if=condition)
+        except ItemDiffersError:
+            return False
+        return True
 
     async def list_dead_letters(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
-        after = None if cursor is None else LETTER + _id_behind(cursor)
+        after = None if cursor is None else LETTER + id_behind(cursor)
         found: list[DeadLetter] = []
         # One more than asked for tells whether there is anything behind.
-        items = self._table.query(LETTER, after=after, limit=limit + 1, attributes=_LISTED)
+        items = self._table.query(LETTER, after=after, limit=limit + 1, attributes=LISTED)
         async with aclosing(items):
             async for attributes in items:
                 if len(found) == limit:
-                    return found, _cursor_after(found[-1].id)
+                    return found, cursor_after(found[-1].id)
                 found.append(self._letter(attributes["item"]["S"], attributes, b""))
         return found, None
 
@@ -87,22 +161,98 @@ class DeadLetterItems:
                 )
         return None
 
-    async def delete_dead_letter(self, letter_id: str) -> bool:
-        deleted = await self._table.delete(LETTER + letter_id)
-        if deleted is None:
+    async def delete_dead_letter(self, letter_id: str, now: float, version: str | None = None) -> bool:
+        for _ in range(TRIES):
+            head = await self._table.get(LETTER + letter_id)
+            if head is None or (version is not None and text_of(head, "version", "") != version):
+                return False
+            if await self._transact(self._deletion(letter_id, head, now)):
+                await self._delete_parts(letter_id, head)
+                if "sequence" not in head:
+                    await self._forget_settled(now)
+                return True
+        raise self._contended()
+
+    def _deletion(self, letter_id: str, head: Attributes, now: float) -> list[Write]:
+        table, identity = self._table, text_of(head, "identity", "")
+        if not identity:  # of a former version, and not counted yet
+            return [table.delete_of(LETTER + letter_id, "attribute_exists(#item) AND attribute_not_exists(#identity)")]
+        with understood(table.pipeline, LETTER + letter_id):
+            letter = letter_of(LETTER + letter_id, head, b"")
+        writes = [
+            table.delete_of(LETTER + letter_id, "#version = :version", {":version": head["version"]}),
+            self._counted(-1),
+        ]
+        if not flag_of(head, "is_spare"):
+            writes.append(table.delete_of(PLACE + identity, "#letter = :letter", {":letter": text(letter_id)}))
+        if letter.comes_again:
+            writes.append(table.put_of(SETTLED + identity, {"settled_at": number(now)}))
+        return writes
+
+    async def _forget_settled(self, now: float) -> None:
+        settled = self._table.query(SETTLED)
+        async with aclosing(settled):
+            async for found in settled:
+                if now - float_of(found, "settled_at", 0.0) > SETTLED_SECONDS:
+                    await self._table.delete(found["item"]["S"])
+
+    async def count_dead_letters(self) -> int | None:
+        found = await self._table.get(COUNT)
+        if found is None or not flag_of(found, "is_complete"):
+            return None
+        with understood(self._table.pipeline, COUNT):
+            return integer_of(found, "count")
+
+    async def adopt_dead_letters(self, identities: Mapping[str, str]) -> None:
+        if not await self._adopt(identities):
+            for letter_id, identity in identities.items():  # one of them is gone, counted, or has lost its place
+                for _ in range(TRIES):
+                    head = await self._table.get(LETTER + letter_id)
+                    if head is None or "identity" in head or await self._adopt({letter_id: identity}):
+                        break
+                else:
+                    raise self._contended()
+
+    async def _adopt(self, identities: Mapping[str, str]) -> bool:
+        table, writes, placed = self._table, [], set()
+        for letter_id, identity in identities.items():
+            is_spare = identity in placed or await table.get(PLACE + identity) is not None
+            placed.add(identity)
+            values = {":identity": text(identity), ":version": text(letter_id), ":spare": flag(is_spare)}
+            change = "SET #identity = :identity, #version = :version, #is_spare = :spare"
+            condition = "attribute_exists(#item) AND attribute_not_exists(#identity)"
+            writes.append(table.update_of(LETTER + letter_id, change, values, condition))
+            if not is_spare:
+                writes.append(table.put_of(PLACE + identity, {"letter": text(letter_id)}, _ABSENT))
+        return await self._transact([*writes, self._counted(len(identities))])
+
+    async def finish_adopting(self) -> None:
+        await self._table.update(
+            COUNT, "SET #is_complete = :true ADD #count :none", {":true": flag(True), ":none": number(0)}
+        )
+
+    def _counted(self, change: int) -> Write:
+        return self._table.update_of(COUNT, "ADD #count :change", {":change": number(change)})
+
+    async def _transact(self, writes: Sequence[Write]) -> bool:
+        """False, and nothing is done, where somebody else has changed one of the items meanwhile."""
+        try:
+            await self._table.transact(writes)
+        except ItemDiffersError:
             return False
-        await self._delete_parts(letter_id, deleted)
         return True
 
-    async def count_dead_letters(self) -> int:
-        return await self._table.count(LETTER)
+    def _contended(self) -> UnavailableError:
+        return UnavailableError(
+            f"dead letters of {self._table.pipeline!r} are changed by others all the time", "Conflict"
+        )
 
     async def _record(self, letter_id: str, head: Attributes) -> bytes | None:
         """The record, decompressed; None when a part is missing."""
         with understood(self._table.pipeline, LETTER + letter_id):
             if "writing" not in head:
-                return _decompressed(head["record"]["B"])
-            parts = _parts(letter_id, head)
+                return decompressed(head["record"]["B"])
+            parts = parts_of(letter_id, head)
         contents = []
         for part in parts:
             found = await self._table.get(part)
@@ -110,70 +260,20 @@ class DeadLetterItems:
                 return None
             contents.append(found["record_part"]["B"])
         with understood(self._table.pipeline, LETTER + letter_id):
-            return _decompressed(b"".join(contents))
+            return decompressed(b"".join(contents))
 
     async def _delete_parts(self, letter_id: str, head: Attributes) -> None:
-        for part in _parts(letter_id, head):
+        for part in parts_of(letter_id, head):
             await self._table.delete(part)
 
     def _letter(self, item: str, head: Attributes, record: bytes) -> DeadLetter:
         with understood(self._table.pipeline, item):
-            sequence, key = optional_text_of(head, "sequence"), optional_text_of(head, "key")
-            return DeadLetter(
-                id=item.removeprefix(LETTER),
-                shard_id=ShardId(text_of(head, "shard_id")),
-                sequence=None if sequence is None else SequenceNumber.parse(sequence),
-                event_name=text_of(head, "event_name"),
-                key=None if key is None else ItemKey(key.encode()),
-                error=text_of(head, "error"),
-                attempts=integer_of(head, "attempts"),
-                failed_at=float_of(head, "failed_at"),
-                record=record,
-            )
+            return letter_of(item, head, record)
 
 
-def _attributes(letter: DeadLetter) -> dict[str, Value]:
-    attributes: dict[str, Value] = {
-        "shard_id": text(letter.shard_id),
-        "event_name": text(letter.event_name),
-        "error": text(letter.error[:MAX_ERROR_CHARACTERS]),
-        "attempts": number(letter.attempts),
-        "failed_at": number(letter.failed_at),
+def _told(letter: DeadLetter) -> dict[str, Attributes]:
+    return {
+        ":attempts": number(letter.attempts),
+        ":error": attributes_of(letter)["error"],
+        ":failed_at": number(letter.failed_at),
     }
-    if letter.sequence is not None:
-        attributes["sequence"] = text(str(letter.sequence))
-    if letter.key is not None:
-        attributes["key"] = text(letter.key.decode())
-    return attributes
-
-
-def _decompressed(content: bytes) -> bytes:
-    try:
-        return zlib.decompress(content)
-    except zlib.error as error:
-        raise ValueError(f"its record is damaged: {error}") from error
-
-
-def _parts(letter_id: str, head: Attributes) -> list[str]:
-    if "writing" not in head:
-        return []
-    writing, parts = text_of(head, "writing"), integer_of(head, "parts")
-    return [_part(letter_id, writing, number_of_part) for number_of_part in range(1, parts + 1)]
-
-
-def _part(letter_id: str, writing: str, number_of_part: int) -> str:
-    return f"{PART}{letter_id}#{writing}#{number_of_part}"
-
-
-def _cursor_after(letter_id: str) -> str:
-    return base64.urlsafe_b64encode((LETTER + letter_id).encode()).decode()
-
-
-def _id_behind(cursor: str) -> str:
-    try:
-        item = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError) as error:
-        raise ValueError(f"not a cursor of a list of dead letters: {cursor[:60]!r}") from error
-    if not item.startswith(LETTER):
-        raise ValueError(f"not a cursor of a list of dead letters: {cursor[:60]!r}")
-    return item.removeprefix(LETTER)

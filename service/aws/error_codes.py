@@ -66,24 +66,39 @@ class ConditionFailedError(DynamirrorError):
 # botocore: the errors that dynamodb 2012-08-10 and dynamodbstreams 2012-08-10 list for the calls used here, and what
 # retries/standard.py takes for throttling (_THROTTLED_ERROR_CODES).
 _THROTTLED = frozenset({
-    "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete",
+    "BandwidthLimitExceeded", "KMSThrottlingException", "LimitExceededException", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
     "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
     "TransactionInProgressException",
 })  # fmt: skip
+# With these of the common errors of the API reference, too: a request that was cut on its way.
 _UNAVAILABLE = frozenset({
-    "InternalFailure", "InternalServerError", "InternalServerErrorException", "RequestTimeout",
-    "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException",
+    "InternalFailure", "InternalServerError", "InternalServerErrorException", "MalformedHttpRequestException",
+    "RequestAbortedException", "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
+    "ServiceUnavailableException",
 })  # fmt: skip
-# DynamoDB gives each of its own errors a code: a 400 without one was cut or replaced on its way. The SDK's parser has
-# the status for a code then.
-_NO_CODE = frozenset({"", "400"})
+_NOT_DYNAMODBS = (
+    "an answer without an error code is not DynamoDB's: look at the endpoint, and at the proxy or firewall before it"
+)
 _CONFLICTS = frozenset({"ReplicatedWriteConflictException", "TransactionConflictException"})
+_CANCELLED = "TransactionCanceledException"
+# botocore, dynamodb 2012-08-10, shape TransactionCanceledException: the codes of cancellation reasons that pass.
+_CANCELLED_BY_OTHERS = ("TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError")
 _INVALID = frozenset({"ValidationException", "SerializationException"})
 _PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
 _CREDENTIALS = "give this process valid AWS credentials"
 _SIGNATURE = "check the secret access key, the session token and this machine's clock"
 _MISSING = "create it, or correct its name, its region and the account of the credentials"
+# No error of DynamoDB's model is about a table's key. What is seen of it: AccessDeniedException "KMS key access denied
+# error: …" (aws/aws-cdk, issue 18616), and other services' names (botocore, kinesis and lambda: KMSDisabledException,
+# KMSInvalidStateException, KMSAccessDeniedException, KMSNotFoundException, KMSOptInRequired, KMSThrottlingException).
+# A table's status is INACCESSIBLE_ENCRYPTION_CREDENTIALS then (dynamodb 2012-08-10, TableStatus).
+_KEY_CODE = re.compile(r"KMS|EncryptionCredentials", re.IGNORECASE)
+_KEY_DENIED = re.compile(r"\bKMS\b")
+_KEY = (
+    "make the table's KMS key usable again: enable it, cancel its deletion, allow its use to DynamoDB and to the "
+    "credentials in use; it goes on by itself then"
+)
 # The common errors of the API reference, as DynamoDB and STS spell them; each with what mends it.
 _REFUSED = {
     "AccessDenied": _PERMISSION,
@@ -107,6 +122,8 @@ _REFUSED = {
     "ResourceNotFoundException": _MISSING,
     "TableNotFoundException": _MISSING,
 }
+# The common errors of the API reference.
+_NOT_THERE = frozenset({"InvalidAction", "UnknownOperationException"})
 _POSITIONS: dict[str, type[PositionError]] = {
     "ExpiredIteratorException": IteratorExpiredError,
     "ResourceNotFoundException": ShardGoneError,
@@ -119,19 +136,55 @@ def fault(call: Call, code: str, message: str, status: int, item: Image | None =
     if code == "ConditionalCheckFailedException":
         return ConditionFailedError(item)
     text = sentence(call, code or f"HTTP status {status}", message)
+    if code == _CANCELLED:
+        return _cancelled(text, message)
     if code in _THROTTLED or (status == 429 and code not in _REFUSED):
         return ThrottledError(text, code or "429")
-    if code in _UNAVAILABLE or status >= 500 or (status == 400 and code in _NO_CODE):
+    if code in _UNAVAILABLE or status >= 500:
         return lost(call, text, code or str(status))
+    if _has_no_code(code, status):
+        return lost(call, f"{text}; {_NOT_DYNAMODBS}", str(status))
     if call.operation in _STREAM_READS:
         position = _position_fault(call, code, message, text)
         if position is not None:
             return position
+    if _KEY_CODE.search(code) or (code in _REFUSED and _KEY_DENIED.search(message)):
+        return RefusedError(f"{text}; {_KEY}", code)
     if code in _REFUSED:
         return RefusedError(f"{text}; {_REFUSED[code].format(operation=call.operation)}", code)
+    if code in _NOT_THERE:
+        return HaltError(f"{text}; {_wrong_endpoint(call)}")
     return _item_fault(call, code, message, status, text) or HaltError(
         f"{text}. dynamirror does not know this error and stops rather than guess; nothing is lost"
     )
+
+
+def _cancelled(text: str, message: str) -> DynamirrorError:
+    """Nothing of the transaction was done; the message lists a reason for each of its writes."""
+    if "ConditionalCheckFailed" in message:
+        return ConditionFailedError(None)
+    if any(reason in message for reason in _CANCELLED_BY_OTHERS):
+        return ThrottledError(text, "TransactionConflict")
+    return HaltError(f"{text}; nothing of it was done")
+
+
+def _has_no_code(code: str, status: int) -> bool:
+    """DynamoDB gives each of its own errors a code: an answer without one was cut, or made on its way by another.
+
+    The SDK's parser has the status for a code then. 413 is about the size of what was sent, whoever says it.
+    """
+    return code in ("", str(status)) and 400 <= status < 500 and status != 413
+
+
+def _wrong_endpoint(call: Call) -> str:
+    """What serves the address does not serve the operation."""
+    if call.operation in _STREAM_READS:
+        return (
+            "its endpoint does not serve DynamoDB Streams: set DYNAMIRROR_STREAMS_ENDPOINT_URL to one that does "
+            "(DYNAMIRROR_SOURCE_ENDPOINT_URL counts without it)"
+        )
+    side = "SOURCE" if "the source table" in call.resource else "REPLICA"
+    return f"its endpoint does not serve DynamoDB's tables: correct DYNAMIRROR_{side}_ENDPOINT_URL"
 
 
 def lost(call: Call, text: str, cause: str) -> UnavailableError | AmbiguousError:

@@ -74,6 +74,8 @@ SDK_ERRORS = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError, TimeoutEr
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 """What reading an answer raises that is none of the service's, in the SDK's parsers and credentials as here."""
 _NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError)
+# What the providers of the SDK's chain ask of other services (botocore, credentials.py and tokens.py).
+_CREDENTIAL_CALLS = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "CreateToken", "GetRoleCredentials"})
 _CREDENTIALS_FAIL = (
     sdk.CredentialRetrievalError,
     sdk.MetadataRetrievalError,
@@ -128,12 +130,15 @@ def _unanswered(call: Call, error: Exception) -> DynamirrorError:
 def _answered(call: Call, error: sdk.ClientError) -> DynamirrorError:
     told = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if error.operation_name == "AssumeRole" != call.operation:  # to sign the call, a role had to be assumed first
+    if error.operation_name in _CREDENTIAL_CALLS and call.operation != "AssumeRole":  # to sign the call
         call = Call("AssumeRole", f"the role for {call.resource}")
     fault_ = fault(call, told.get("Code", ""), told.get("Message", ""), status)
-    if isinstance(fault_, RefusedError) and call.operation == "AssumeRole":
-        return RefusedError(str(fault_).replace("dynamodb:AssumeRole", "sts:AssumeRole"), fault_.cause)
-    return fault_
+    if call.operation != "AssumeRole" or not isinstance(fault_, RefusedError | HaltError):
+        return fault_
+    text = str(fault_).replace("dynamodb:AssumeRole", "sts:AssumeRole")
+    if isinstance(fault_, HaltError):  # whatever STS finds wrong, a person mends it elsewhere, and the next try sees it
+        text = sentence(call, told.get("Code", ""), told.get("Message", "")) + "; renew this process's AWS credentials"
+    return RefusedError(text, told.get("Code", "") or "AssumeRole")
 
 
 def _never_left(error: Exception) -> bool:

@@ -15,7 +15,8 @@ from service.aws.answers import watch
 from service.aws.calls import ask
 from service.aws.error_codes import Call
 from service.aws.sessions import open_session
-from service.config import PREFIX, Settings
+from service.config import Settings
+from service.environment import PREFIX
 from service.errors import ConfigurationError
 from service.ports import SourceMapping
 from service.table_names import table_region

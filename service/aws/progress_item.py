@@ -1,10 +1,17 @@
-"""The item `progress`: all that a pipeline remembers of its place in the stream.
+"""The item `progress`, and its parts: all that a pipeline remembers of its place in the stream.
 
-It is one item, so that saving hundreds of shards is one write that happens wholly or not at all; its limit is the
-400 KB of an item (Developer Guide, "Service quotas"), some thousands of shards.
+service.aws.shard_log says what lies where. A save writes new parts first, then `progress` on the condition of the
+lease's generation and of its number, which grows: what a former owner, or a former request, still sends is turned
+away, and what it wrote into parts counts for nothing. Parts that do not count any more are deleted after it. A crash
+between leaves such parts, which the next owner deletes.
 """
 
 from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any
 
 from service.aws.attributes import (
     Attributes,
@@ -20,80 +27,220 @@ from service.aws.attributes import (
     text_of,
     understood,
 )
+from service.aws.checkpoint_attributes import (
+    checkpoint_of,
+    doubt_attributes,
+    gap_attributes,
+    gap_of,
+    keys_in_doubt_of,
+)
 from service.aws.control_table import ControlTable, ItemDiffersError
 from service.aws.item_size import item_size
-from service.control import Checkpoint, Gap, KeysInDoubt, Lease, PipelineRecord
-from service.errors import HaltError, LeaseLostError
-from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt
+from service.aws.shard_log import Entries, Entry, ShardLog
+from service.control import Lease, PipelineRecord
+from service.errors import HaltError, LeaseLostError, RetryableError
+from service.model import ShardId
 
 PROGRESS = "progress"
+PART = "progress-part#"
 MAX_BYTES = 380_000
-"""Some room below the 400 KB, which the service may count a little differently."""
+"""Some room below the 400 KB of an item (Developer Guide, "Service quotas"), which the service may count a little
+differently."""
+NAMES_BYTES = 5_000
+"""Room for the names of new parts."""
+DELETES_A_SAVE = 1
+MAX_GARBAGE = 16
+"""A deletion costs what the item has (Developer Guide, "DynamoDB write capacity"), so one save does not do them all."""
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """What the owner of the lease knows of its items: nobody else changes them."""
+
+    generation: int
+    saves: int
+    log: ShardLog
+    garbage: list[str] = field(default_factory=list)
+    """Parts that no `progress` can name any more once the next save has succeeded."""
 
 
 class ProgressItem:
     """Implements service.ports.ProgressStore."""
 
     _table: ControlTable
+    _saving: asyncio.Lock
+    """Saves come from several tasks, one at a time."""
+    _tenure: _Tenure | None = None
 
     async def adopt_progress(self, lease: Lease) -> PipelineRecord | None:
-        try:
-            found = await self._table.update(
-                PROGRESS,
-                "SET #generation = :mine",
-                {":mine": number(lease.generation)},
-                only_if="attribute_not_exists(#generation) OR #generation <= :mine",
-            )
-        except ItemDiffersError as failed:
-            raise self._fenced_off(lease, failed) from failed
-        return self._pipeline_record(found)
+        async with self._saving:
+            found = await self._fence(lease)
+            tenure = self._tenure
+            if tenure is None or not tenure.log.parts.keys() >= set(_part_names(found)):
+                parts, garbage = await self._read_parts(found)
+                tenure = _Tenure(0, 0, ShardLog({}, {}), garbage)
+            else:
+                parts = {name: tenure.log.parts[name] for name in _part_names(found)}
+                tenure.garbage += tenure.log.parts.keys() - parts.keys()
+            log = ShardLog(parts, _shards(self._table.pipeline, PROGRESS, found))
+            self._tenure = _Tenure(lease.generation, integer_of(found, "saves"), log, tenure.garbage)
+            return self._pipeline_record(found, log)
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
-        attributes = {"generation": number(lease.generation), "owner": text(lease.owner), **_attributes(record)}
-        size = item_size(attributes)
-        if size > MAX_BYTES:
-            raise HaltError(
-                f"the progress of pipeline {self._table.pipeline!r} takes {size} bytes for "
-                f"{len(record.checkpoints)} shards, more than an item of the control table holds ({MAX_BYTES}): "
-                "nothing was saved, and the last progress stands; dynamirror can't replicate a stream of so many shards"
-            )
-        try:
-            await self._table.put(
-                PROGRESS, attributes, only_if="#generation = :mine", values={":mine": number(lease.generation)}
-            )
-        except ItemDiffersError as failed:
-            raise self._fenced_off(lease, failed) from failed
+        async with self._saving:
+            tenure = self._tenure
+            if tenure is None or tenure.generation != lease.generation:
+                raise LeaseLostError(
+                    f"the progress of pipeline {self._table.pipeline!r} was not adopted for generation "
+                    f"{lease.generation} of its lease"
+                )
+            tenure.saves += 1
+            head: dict[str, Value] = _attributes(record) | {
+                "generation": number(lease.generation),
+                "owner": text(lease.owner),
+                "saves": number(tenure.saves),
+            }
+            size = item_size(head)
+            if size + NAMES_BYTES > MAX_BYTES:
+                raise self._too_large(size)
+            tenure.log.note(record.checkpoints, tenure.saves)
+            await self._fold(tenure, MAX_BYTES - NAMES_BYTES - size)
+            head["parts"] = {"L": [text(name) for name in tenure.log.parts]}
+            head["shards"] = _document(tenure.log.recent)
+            await self._put(tenure, lease, head)
+            await self._delete_garbage(tenure)
 
     async def read_progress(self) -> PipelineRecord | None:
         found = await self._table.get(PROGRESS)
-        return None if found is None else self._pipeline_record(found)
+        while found is not None:
+            try:
+                parts, _ = await self._read_parts(found)
+            except HaltError:  # or its owner has saved meanwhile, and given parts up
+                before, found = found, await self._table.get(PROGRESS)
+                if found is None or found.get("saves") == before.get("saves"):
+                    raise
+                continue
+            return self._pipeline_record(found, ShardLog(parts, _shards(self._table.pipeline, PROGRESS, found)))
+        return None
 
-    def _pipeline_record(self, found: Attributes) -> PipelineRecord | None:
+    async def _fence(self, lease: Lease) -> Attributes:
+        """From now on only this lease's saves count, and of them only those that are begun from now on."""
+        while True:
+            seen = await self._table.get(PROGRESS) or {}
+            if integer_of(seen, "generation", 0) > lease.generation:
+                raise self._fenced_off(lease, seen)
+            values: dict[str, Value] = {
+                ":mine": number(lease.generation),
+                ":next": number(integer_of(seen, "saves", 0) + 1),
+            }
+            only_if = "attribute_not_exists(#saves)"
+            if "saves" in seen:
+                values[":seen"], only_if = seen["saves"], "#saves = :seen"
+            with contextlib.suppress(ItemDiffersError):  # somebody saves or adopts just now
+                return await self._table.update(
+                    PROGRESS,
+                    "SET #generation = :mine, #saves = :next",
+                    values,
+                    only_if=f"(attribute_not_exists(#generation) OR #generation <= :mine) AND {only_if}",
+                )
+
+    async def _fold(self, tenure: _Tenure, room: int) -> None:
+        """Move shards from `progress` to parts, where that is due."""
+        fold = tenure.log.fold(tenure.saves, room)
+        if fold is None:
+            return
+        for name, entries in fold.parts.items():
+            tenure.garbage.append(name)  # until it counts
+            await self._table.put(PART + name, {"shards": _document(entries)}, asks_former=False)
+        tenure.log.apply(fold)
+        tenure.garbage = [name for name in (*tenure.garbage, *fold.given_up) if name not in fold.parts]
+
+    async def _put(self, tenure: _Tenure, lease: Lease, attributes: Attributes) -> None:
+        values = {":mine": number(lease.generation), ":saves": number(tenure.saves)}
+        try:
+            await self._table.put(
+                PROGRESS,
+                attributes,
+                only_if="#generation = :mine AND #saves < :saves",
+                values=values,
+                asks_former=False,
+            )
+        except ItemDiffersError as failed:
+            self._tenure = None
+            raise self._fenced_off(lease, failed.found) from failed
+
+    async def _delete_garbage(self, tenure: _Tenure) -> None:
+        """Some of it; what can't be deleted now is deleted after a later save."""
+        with contextlib.suppress(RetryableError):
+            for name in tenure.garbage[: max(DELETES_A_SAVE, len(tenure.garbage) - MAX_GARBAGE)]:
+                await self._table.delete(PART + name)
+                tenure.garbage.remove(name)
+
+    async def _read_parts(self, found: Attributes) -> tuple[dict[str, Entries], list[str]]:
+        """The parts that `progress` names, in its order, and the names of those that it does not name."""
+        read = {
+            item["item"]["S"].removeprefix(PART): _shards(self._table.pipeline, item["item"]["S"], item)
+            async for item in self._table.query(PART)
+        }
+        names = _part_names(found)
+        missing = [name for name in names if name not in read]
+        if missing:
+            raise HaltError(
+                f"the progress of pipeline {self._table.pipeline!r} lacks its part {PART}{missing[0]}: put it back "
+                "as it was, or begin anew as schemas/README.md tells"
+            )
+        return {name: read[name] for name in names}, [name for name in read if name not in names]
+
+    def _pipeline_record(self, found: Attributes, log: ShardLog) -> PipelineRecord | None:
         if "stream_arn" not in found:
             return None  # adopted by an owner that has saved nothing yet
         with understood(self._table.pipeline, PROGRESS):
             return PipelineRecord(
                 stream_arn=text_of(found, "stream_arn"),
-                checkpoints={
-                    ShardId(shard_id): _checkpoint(ShardId(shard_id), shard["M"])
-                    for shard_id, shard in found["shards"]["M"].items()
-                },
+                checkpoints=log.checkpoints(),
                 guarded_until=float_of(found, "guarded_until", 0.0),
-                gaps=tuple(_gap(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else (),
+                gaps=tuple(gap_of(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else (),
                 needs_snapshot=flag_of(found, "needs_snapshot"),
-                in_doubt=_keys_in_doubt(found["in_doubt"]["M"]) if "in_doubt" in found else None,
+                in_doubt=keys_in_doubt_of(found["in_doubt"]["M"]) if "in_doubt" in found else None,
                 snapshot_id=optional_text_of(found, "snapshot_id"),
                 replica_id=optional_text_of(found, "replica_id"),
                 shape_fingerprint=optional_text_of(found, "shape_fingerprint"),
             )
 
-    def _fenced_off(self, lease: Lease, failed: ItemDiffersError) -> LeaseLostError:
-        generation = integer_of(failed.found, "generation", 0)
+    def _too_large(self, size: int) -> HaltError:
+        return HaltError(
+            f"the progress of pipeline {self._table.pipeline!r} takes {size} bytes beside its shards, more than an "
+            f"item of the control table has room for ({MAX_BYTES}): nothing was saved, and the last progress stands; "
+            "POST /snapshot mends its gaps, which are what can grow so far"
+        )
+
+    def _fenced_off(self, lease: Lease, found: Attributes) -> LeaseLostError:
+        generation = integer_of(found, "generation", 0)
         other = f"generation {generation}" if generation else "another generation"
         return LeaseLostError(
             f"the progress of pipeline {self._table.pipeline!r} belongs to {other} of its lease, "
             f"this process has generation {lease.generation}"
         )
+
+
+def _document(entries: Entries) -> dict[str, Any]:
+    return document({shard_id: entry.value for shard_id, entry in entries.items()})
+
+
+def _part_names(found: Attributes) -> list[str]:
+    return [name["S"] for name in found["parts"]["L"]] if "parts" in found else []
+
+
+def _shards(pipeline: str, item: str, found: Attributes) -> Entries:
+    """What an item says of shards; `progress` says nothing before the first save."""
+    with understood(pipeline, item):
+        shards = found["shards"]["M"] if item != PROGRESS or "stream_arn" in found else {}
+        return {
+            ShardId(shard_id): Entry.stored(
+                ShardId(shard_id), None if "NULL" in value else checkpoint_of(ShardId(shard_id), value["M"]), value
+            )
+            for shard_id, value in shards.items()
+        }
 
 
 def _attributes(record: PipelineRecord) -> dict[str, Value]:
@@ -107,76 +254,8 @@ def _attributes(record: PipelineRecord) -> dict[str, Value]:
         "stream_arn": text(record.stream_arn),
         "guarded_until": number(record.guarded_until),
         "needs_snapshot": flag(record.needs_snapshot),
-        "gaps": {"L": [_gap_attributes(gap) for gap in record.gaps]},
-        "shards": document({shard_id: _shard_attributes(found) for shard_id, found in record.checkpoints.items()}),
+        "gaps": {"L": [gap_attributes(gap) for gap in record.gaps]},
     }
     if record.in_doubt is not None:
-        attributes["in_doubt"] = document(
-            {
-                "keys": {"L": [{"B": key} for key in record.in_doubt.keys]},
-                "until": number(record.in_doubt.until),
-                "left_out": number(record.in_doubt.left_out),
-            }
-        )
+        attributes["in_doubt"] = doubt_attributes(record.in_doubt)
     return attributes
-
-
-def _keys_in_doubt(saved: Attributes) -> KeysInDoubt:
-    return KeysInDoubt(
-        keys=tuple(ItemKey(bytes(key["B"])) for key in saved["keys"]["L"]),
-        until=float_of(saved, "until"),
-        left_out=integer_of(saved, "left_out", 0),
-    )
-
-
-def _shard_attributes(checkpoint: Checkpoint) -> Value:
-    position = checkpoint.position
-    attributes = {
-        "start": text(position.start.value),
-        "since": number(position.since),
-        "closed": flag(checkpoint.is_closed),
-    }
-    if checkpoint.read_up_to:
-        attributes["read_up_to"] = number(checkpoint.read_up_to)
-    if checkpoint.listed_at:
-        attributes["listed_at"] = number(checkpoint.listed_at)
-    if position.after is not None:
-        attributes["checkpoint"] = text(str(position.after))
-    if checkpoint.parent_id is not None:
-        attributes["parent"] = text(checkpoint.parent_id)
-    return document(attributes)
-
-
-def _checkpoint(shard_id: ShardId, shard: Attributes) -> Checkpoint:
-    written, parent = optional_text_of(shard, "checkpoint"), optional_text_of(shard, "parent")
-    return Checkpoint(
-        shard_id=shard_id,
-        position=Position(
-            after=None if written is None else SequenceNumber.parse(written),
-            start=StartAt(text_of(shard, "start", StartAt.TRIM_HORIZON.value)),
-            since=float_of(shard, "since", 0.0),
-        ),
-        parent_id=None if parent is None else ShardId(parent),
-        is_closed=flag_of(shard, "closed"),
-        read_up_to=float_of(shard, "read_up_to", 0.0),
-        listed_at=float_of(shard, "listed_at", 0.0),
-    )
-
-
-def _gap_attributes(gap: Gap) -> Value:
-    attributes = {"detected_at": number(gap.detected_at), "reason": text(gap.reason)}
-    if gap.shard_id is not None:
-        attributes["shard_id"] = text(gap.shard_id)
-    if gap.after is not None:
-        attributes["after"] = text(str(gap.after))
-    return document(attributes)
-
-
-def _gap(gap: Attributes) -> Gap:
-    shard_id, after = optional_text_of(gap, "shard_id"), optional_text_of(gap, "after")
-    return Gap(
-        shard_id=None if shard_id is None else ShardId(shard_id),
-        after=None if after is None else SequenceNumber.parse(after),
-        detected_at=float_of(gap, "detected_at"),
-        reason=text_of(gap, "reason"),
-    )

@@ -94,7 +94,7 @@ async def describe_table(client: Any, table: str, role: str) -> TableDescription
 def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
     found: Mapping[str, Any] = answer["Table"]
     types = {item["AttributeName"]: item["AttributeType"] for item in found["AttributeDefinitions"]}
-    schema = sorted(found["KeySchema"], key=lambda item: str(item["KeyType"]))  # HASH comes before RANGE
+    indexes = [*found.get("GlobalSecondaryIndexes", ()), *found.get("LocalSecondaryIndexes", ())]
     stream = found.get("StreamSpecification") or {}
     made = found.get("CreationDateTime")  # stands in for a TableId (botocore, dynamodb 2012-08-10, TableDescription)
     is_streaming = bool(stream.get("StreamEnabled"))
@@ -102,12 +102,18 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
         name=found["TableName"],
         arn=found["TableArn"],
         region=region,
-        keys=tuple(KeyAttribute(item["AttributeName"], types[item["AttributeName"]]) for item in schema),
+        keys=_keys(found, types),
         stream_arn=found["LatestStreamArn"] if is_streaming else None,
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found["ItemCount"],
         table_id=found.get("TableId") or (f"created {made.isoformat()}" if made else ""),
+        indexes={index["IndexName"]: _keys(index, types) for index in indexes},
     )
+
+
+def _keys(described: Mapping[str, Any], types: Mapping[str, str]) -> tuple[KeyAttribute, ...]:
+    schema = sorted(described["KeySchema"], key=lambda item: str(item["KeyType"]))  # HASH comes before RANGE
+    return tuple(KeyAttribute(item["AttributeName"], types[item["AttributeName"]]) for item in schema)
 
 
 class DynamoTable:

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from service.app import Running, serve
-from service.config import PREFIX, Settings, load_settings
+from service.config import Settings, load_settings
 from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emulator, use_dummy_credentials
 from service.demo.scene import Scene, look
 from service.demo.screen import Screen
 from service.demo.writer import Writer
+from service.environment import PREFIX
 from service.log_setup import configure_log
 
 HONOURED = ("ADMIN_PORT", "LOG_FORMAT", "LOG_LEVEL", "LOG_RECORDS")
@@ -87,9 +88,7 @@ class _Show:
     async def run(self, seconds: float | None) -> None:
         """Returns when the service has stopped in order. Raises what the service raises, in a group."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(
-                serve(self._settings, announce=self._announced.set_result, handles_signals=False), name="service"
-            )
+            tasks.create_task(serve(self._settings, announce=self._announced.set_result), name="service")
             running = await self._announced
             emulator_url = str(self._settings.source_endpoint_url)
             with Screen(self._console, self._notes, running.url, emulator_url) as screen:

@@ -30,14 +30,13 @@ class AdminOnlyConsole:
         """The lag is null: Lambda's metric IteratorAge knows it."""
         pipeline, mapping = self._pipeline, self._mapping
         is_active = pipeline.holder.lease is not None
-        flow = pipeline.replicator
         known = self._report.status()
         return known.model_copy(
             update={
                 "state": self._state(),
                 "reason": pipeline.reason or mapping.problem,
                 "role": Role.ACTIVE if is_active else Role.STANDBY,
-                "dead_letters": flow.dead_letters.count if flow else 0,
+                "dead_letters": pipeline.letter_count.value,
                 "warnings": [*known.warnings, *mapping.warnings()],
             }
         )

@@ -278,15 +278,16 @@ class JobRunner(Generic[AJob]):
         return self._log.ended(run.shown(), JobState.CANCELLED)
 
     async def _save_periodically(self, run: Run[AJob], lease: Lease) -> None:
-        last: Unfinished[AJob] | None = None
+        last = ""
         while True:
             await self._clock.sleep(SAVE_EVERY_SECONDS)
-            saved = run.saved()
-            if saved == last:
+            job, place = run.saved()
+            now = repr((job, place))  # the place itself changes meanwhile
+            if now == last:
                 continue
             with contextlib.suppress(RetryableError):  # the next save has it
-                await self._log.save(*saved, lease.generation)
-                last = saved
+                await self._log.save(job, place, lease.generation)
+                last = now
 
     def _observe(self, job: AJob) -> None:
         self._observer.observe(JobChanged(self.kind, job.id, job.state, job.error or self._told(job)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -38,7 +40,7 @@ class Letters:
         """Letters that are being redriven."""
 
     async def page(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        """Oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
+        """By their ids, oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
         letters, following = await self._listed(limit, cursor)
         return [_entry(letter) for letter in letters], following
 
@@ -51,12 +53,9 @@ class Letters:
         """Give the change up for good. Raises NotFoundError, ConflictError, UnavailableNowError."""
         if letter_id in self._under_way:
             raise ConflictError(f"the dead letter {letter_id} is being redriven: look again when that is done")
-        if not await _answered(lambda: self._control.delete_dead_letter(letter_id)):
+        if not await _answered(lambda: self._control.delete_dead_letter(letter_id, self._clock.now())):
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
-        if flow is not None:
-            flow.dead_letters.count -= 1
-        else:
-            self._pipeline.letters_counted = max(0, self._pipeline.letters_counted - 1)
+        await self._pipeline.letter_count.refresh()
 
     async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
         """Write these letters, or all, again: `{"redriven", "superseded", "failed"}`. May be repeated.
@@ -87,10 +86,11 @@ class Letters:
             for start in range(0, len(chosen), LETTERS_AT_ONCE):
                 yield chosen[start : start + LETTERS_AT_ONCE]
             return
-        cursor: str | None = None
+        cursor, began_at = None, self._clock.now()
         while True:
             letters, cursor = await self._listed(LETTERS_AT_ONCE, cursor)
-            yield [letter.id for letter in letters]
+            # What failed since it began is left out: it would not come to an end while the replica refuses everything.
+            yield [letter.id for letter in letters if letter.failed_at <= began_at]
             if cursor is None:
                 return
 
@@ -112,7 +112,10 @@ class Letters:
             return error
 
     async def _redrive_one(self, flow: Replicator, redrive: Redrive, letter: DeadLetter, counts: Counter[str]) -> None:
-        """A crash between the write and the letter's end is harmless: the next redrive finds it superseded."""
+        """A crash between the write and the letter's end is harmless: the next redrive finds it superseded.
+
+        A letter that got a newer record meanwhile stays.
+        """
         try:
             outcome = await redrive.write(letter)
         except ChangeError as error:
@@ -120,13 +123,15 @@ class Letters:
             await self._keep(flow, letter, error)
             return
         counts[REDRIVEN if outcome.took_effect else SUPERSEDED] += 1
-        if await flow.requests.read(lambda: self._control.delete_dead_letter(letter.id), "control"):
-            flow.dead_letters.count -= 1
+        await flow.requests.read(
+            lambda: self._control.delete_dead_letter(letter.id, self._clock.now(), letter.version), "control"
+        )
+        await self._pipeline.letter_count.refresh()
 
     async def _keep(self, flow: Replicator, letter: DeadLetter, error: ChangeError) -> None:
         attempts = flow.requests.max_attempts if isinstance(error, TransientChangeError) else 1
         refused = replace(letter, attempts=letter.attempts + attempts, error=str(error), failed_at=self._clock.now())
-        await flow.requests.read(lambda: self._control.put_dead_letter(refused), "control")
+        await flow.requests.read(lambda: self._control.note_dead_letter(refused), "control")
 
     async def _listed(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
         try:
@@ -168,5 +173,18 @@ def _shown(text: bytes) -> Any:
     """As JSON; what is none, and can't be anything's fault but its writer's, as the text that it is."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.MsgspecError:
+    except ValueError:
+        with contextlib.suppress(ValueError):
+            return _escaped(json.loads(text))  # it holds text that is no Unicode
         return text.decode(errors="replace")
+
+
+def _escaped(value: Any) -> Any:
+    """Half of a surrogate pair as its escape: no answer could carry it."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [_escaped(each) for each in value]
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(each) for name, each in value.items()}
+    return value

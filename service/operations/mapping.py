@@ -27,6 +27,7 @@ class PipelineMapping:
         self._stream_arn = stream_arn
         self._clock = clock
         self.seen: SourceMapping | None = None
+        self._is_wanted_on: bool | None = None
         self.problem: str | None = "the event source mapping has not been looked at yet"
 
     @property
@@ -83,21 +84,38 @@ class PipelineMapping:
         return self.seen is not None and self.seen.state == state
 
     async def switch(self, *, is_on: bool) -> None:
-        """Returns when the mapping is as asked. Raises ConflictError, UnavailableNowError."""
+        """Returns when the mapping is as asked. Raises ConflictError, UnavailableNowError.
+
+        Whoever waits for the other state gets a ConflictError at once: it will not come.
+        """
+        self._is_wanted_on = is_on
         await self.look_once()
+        wanted = "Enabled" if is_on else "Disabled"
+        is_asked = False
+        give_up_at = self._clock.monotonic() + SWITCH_SECONDS
+        while self._clock.monotonic() < give_up_at:
+            if self._is_wanted_on is not is_on:
+                raise ConflictError(
+                    f"the mapping was asked to be {'off' if is_on else 'on'} meanwhile; look at its state"
+                )
+            is_asked = is_asked or await self._ask(is_on=is_on)
+            if is_asked:
+                await self.look_once()
+                if self._is(wanted):
+                    return
+            await self._clock.sleep(SWITCH_POLL_SECONDS)
+        raise UnavailableNowError(f"the mapping is not {wanted} after {SWITCH_SECONDS:.0f} s; look at its state")
+
+    async def _ask(self, *, is_on: bool) -> bool:
+        """False while it is on its way to another state, and takes no order (Lambda: ResourceInUseException)."""
         if self.seen is None:
             raise ConflictError(self.problem or "there is no mapping")
-        wanted = "Enabled" if is_on else "Disabled"
         try:
             await self._mappings.switch(self.seen.id, is_on=is_on)
         except RetryableError as error:
+            if error.cause == "ResourceInUseException":
+                return False
             raise UnavailableNowError(f"{error}; try again") from error
         except DynamirrorError as error:
             raise ConflictError(str(error)) from error
-        give_up_at = self._clock.monotonic() + SWITCH_SECONDS
-        while self._clock.monotonic() < give_up_at:
-            await self.look_once()
-            if self._is(wanted):
-                return
-            await self._clock.sleep(SWITCH_POLL_SECONDS)
-        raise UnavailableNowError(f"the mapping is not {wanted} after {SWITCH_SECONDS:.0f} s; look at its state")
+        return True

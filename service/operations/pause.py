@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from service.control import LeaseRecord
 from service.errors import RetryableError
-from service.operations.console import UnavailableNowError
+from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.pipeline import Pipeline
 from service.ports import Adapters
 
@@ -15,23 +17,35 @@ class Pause:
     def __init__(self, pipeline: Pipeline, adapters: Adapters) -> None:
         self._pipeline = pipeline
         self._adapters = adapters
+        self._deciding = asyncio.Lock()
 
     async def pause(self) -> None:
-        """Returns when no write is in flight any more, here or in the process that replicates. May be repeated."""
-        await self._set(is_paused=True)
-        if self._pipeline.holder.lease is None:
+        """Returns when no write is in flight any more, here or in the process that replicates. May be repeated.
+
+        Raises ConflictError as soon as somebody resumes: to say that it is paused would be wrong by then.
+        """
+        if not await self._decided(is_paused=True):
             await self._until_the_owner_knows()
             return
-        self._pipeline.show_paused(True)
         flow = self._pipeline.replicator
-        if flow is not None:
-            await flow.pause()
+        if flow is not None and not await flow.pause():
+            raise _resumed()
 
     async def resume(self) -> None:
-        """May be repeated."""
-        await self._set(is_paused=False)
-        if self._pipeline.holder.lease is not None:
-            self._pipeline.show_paused(False)
+        """May be repeated. A pause that still waits ends, refused."""
+        await self._decided(is_paused=False)
+
+    async def _decided(self, *, is_paused: bool) -> bool:
+        """In the control table and then here, one after the other, so that both end as was asked last.
+
+        True if this process is the one that follows it.
+        """
+        async with self._deciding:
+            await self._set(is_paused=is_paused)
+            is_ours = self._pipeline.holder.lease is not None
+            if is_ours:
+                self._pipeline.show_paused(is_paused)
+            return is_ours
 
     async def _set(self, *, is_paused: bool) -> None:
         try:
@@ -49,6 +63,8 @@ class Pause:
         deadline = clock.monotonic() + 2 * (first.lease_seconds if first else 0.0)
         while clock.monotonic() < deadline:
             seen = await self._lease()
+            if seen is not None and not seen.is_paused:
+                raise _resumed()
             if seen is None or first is None or seen.is_released or seen.generation != first.generation:
                 return
             if seen.renewals >= first.renewals + 3:
@@ -63,3 +79,10 @@ class Pause:
             raise UnavailableNowError(
                 f"the pause is set; whether the active process has stopped already can't be told: {error}; try again"
             ) from error
+
+
+def _resumed() -> ConflictError:
+    return ConflictError(
+        "the pipeline was resumed while this pause waited for the writes in flight: it is not paused; pause it again, "
+        "if it has to be"
+    )

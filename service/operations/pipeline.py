@@ -13,15 +13,19 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.control import Gap, LeaseRecord
+from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
+from service.operations.ending import Ending
 from service.operations.gaps import Healing, gap_of, record_gap
 from service.operations.job_log import new_job_id
+from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
+from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
 from service.telemetry import GapFound, Halted, Observer, Paused, Retried, Warned
@@ -68,7 +72,7 @@ class Pipeline:
         self.holder.on_waiting = self._show_standby
         self.replicator: Replicator | None = None
         """The running flow; None while this process does not replicate."""
-        self.letters_counted = 0  # dead letters, while no flow runs that knows better
+        self.letter_count = LetterCount(outside.adapters.control, self._clock)
         self.state = PipelineState.STARTING
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
@@ -78,19 +82,18 @@ class Pipeline:
         self.on_flow_started: list[Callable[[Replicator], None]] = []
         self.on_flow_ended: list[Callable[[Replicator], None]] = []
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
-        self._must_stop = asyncio.Event()
+        self.ending = Ending(settings.shutdown_timeout_seconds)
         self.healing = Healing(self._clock, settings.on_gap)
-        self._is_forced = False
 
     async def run(self) -> None:
         """Until `stop`; on return nothing is under way, everything settled is saved, and the lease is released.
 
         Raises SchemaError, the lease released too, when only another version may go on.
         """
-        while not self._must_stop.is_set():
+        while not self.ending.is_asked:
             if self.holder.lease is None:
-                former = await self._unless_stopped(self.holder.stand_by())
-                if self._must_stop.is_set() and self.holder.lease is None:
+                former = await self.ending.unless_asked(self.holder.stand_by(), self.letter_count.look_periodically())
+                if self.ending.is_asked and self.holder.lease is None:
                     break
             else:
                 former = self.holder.record
@@ -107,6 +110,9 @@ class Pipeline:
                 await self._start_anew(error)
         await self._release(is_clean=False)
         self.state = PipelineState.STOPPING
+        if self.ending.cut:
+            told = f"the stop was cut short after {self.ending.timeout_seconds:g} s: {', '.join(self.ending.cut)}"
+            self._observer.observe(Warned("stop", f"{told}; nothing is lost, and the next start repeats some work"))
 
     def _show_standby(self) -> None:
         self.state = PipelineState.STANDBY
@@ -117,22 +123,9 @@ class Pipeline:
         self.replicator = None
         self.state, self.reason = PipelineState.STANDBY, reason
 
-    async def _unless_stopped(self, waiting: Awaitable[Answer], *beside: Awaitable[None]) -> Answer | None:
-        """Its result; None when `stop` comes first. What goes on beside it ends it by raising, else with it."""
-        work, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(self._must_stop.wait())
-        others = [asyncio.ensure_future(other) for other in beside]
-        try:
-            await asyncio.wait((work, *others, stop), return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return await work
-            return next((other.result() for other in others if other.done()), None)
-        finally:
-            for task in (work, *others, stop):
-                task.cancel()
-
     async def _with_lease_kept(self, work: Awaitable[Answer]) -> Answer | None:
-        """As `_unless_stopped`. Raises LeaseLostError."""
-        return await self._unless_stopped(work, self.holder.keep())
+        """As `Ending.unless_asked`. Raises LeaseLostError."""
+        return await self.ending.unless_asked(work, self.holder.keep())
 
     async def _lead(self, former: LeaseRecord | None) -> None:
         """Replicate until stopped. Raises LeaseLostError, SchemaError, HaltError, GapError."""
@@ -142,6 +135,8 @@ class Pipeline:
         replicator = await self._with_lease_kept(self._begin(former))
         if replicator is None:
             return
+        outside, counted = self.outside.adapters, self.letter_count
+        await self._with_lease_kept(count_letters(replicator, outside, counted, self._observer, self._retrying))
         self.gaps = replicator.checkpoints.record.gaps
         self.replicator = replicator
         self._follow_pause(self.holder.record)
@@ -152,7 +147,6 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         if self.healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
-        self.letters_counted = await self._retrying(self.outside.adapters.control.count_dead_letters)
         tenure = Tenure(
             settings=self.settings,
             adapters=self.outside.adapters,
@@ -164,19 +158,17 @@ class Pipeline:
         snapshot_id = self.healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self.healing.is_wanted, snapshot_id=snapshot_id)
         self.healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
-        replicator = tenure.build(beginning)
-        replicator.dead_letters.count = self.letters_counted
-        return replicator
+        return tenure.build(beginning)
 
     async def _replicate(self, replicator: Replicator) -> None:
         self._show_running()
         running = asyncio.ensure_future(replicator.replicate())
         try:
             await self._until_over(replicator, running)
-            await running
+            if running.done() and not running.cancelled():
+                running.result()
         finally:
             running.cancel()
-            self.letters_counted = replicator.dead_letters.count
             for tell in self.on_flow_ended:
                 tell(replicator)
             self.replicator = None
@@ -184,19 +176,16 @@ class Pipeline:
 
     async def _until_over(self, replicator: Replicator, running: asyncio.Future[None]) -> None:
         """Until the flow ends by itself, or, once `stop` was called, is drained or out of time."""
-        stop = asyncio.ensure_future(self._must_stop.wait())
-        try:
-            await asyncio.wait((running, stop), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
+        await self.ending.unless_asked(asyncio.wait([running]))
         if running.done():
             return
         self.state = PipelineState.STOPPING
         replicator.drain()
-        patience = 0 if self.is_paused or self._is_forced else self.settings.shutdown_timeout_seconds
-        await asyncio.wait([running], timeout=patience)
+        if not self.is_paused:
+            await self.ending.applied(running)
         if not running.done():
             replicator.give_up()
+            await self.ending.saved(running)
 
     async def _retrying(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
         """A step outside of the flow, made again until it is answered."""
@@ -214,7 +203,7 @@ class Pipeline:
     async def _start_anew(self, error: Exception) -> None:
         """Forget the flow and compute it again from what the control table remembers, after a while."""
         self.replicator = None
-        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {error!r:.300}"
+        self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {told(error)}"
         self._observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
         with contextlib.suppress(LeaseLostError):
             await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
@@ -253,15 +242,15 @@ class Pipeline:
         if self.holder.lease is None:
             return
         try:
-            await self.holder.release(is_clean=is_clean)
-        except (RetryableError, LeaseLostError):
+            async with self.ending.in_time("the lease is not released and runs out by itself"):
+                await self.holder.release(is_clean=is_clean)
+        except (RetryableError, LeaseLostError, TimeoutError):
             self.holder.lose()  # it runs out by itself
 
     def stop(self) -> None:
-        """End in order; a second call ends at once, leaving what is not settled behind the checkpoint."""
-        self._is_forced = self._must_stop.is_set()
-        self._must_stop.set()
-        if self._is_forced and self.replicator is not None:
+        """End in order, in time; a second call ends at once, leaving what is not settled behind the checkpoint."""
+        self.ending.ask()
+        if self.ending.is_hurried and self.replicator is not None:
             self.replicator.give_up()
 
     def mend(self, snapshot_id: str | None = None) -> None:
@@ -285,15 +274,15 @@ class Pipeline:
         if self.replicator is None:
             return
         (self.replicator.hold if is_paused else self.replicator.resume)()
+        if is_paused and self.ending.is_asked:
+            self.replicator.give_up()  # a drain that waits for what may not be written now
         self._show_running()
 
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        if self.is_paused:
-            self.state = PipelineState.PAUSED
-        else:
-            self.state = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        self.state = PipelineState.PAUSED if self.is_paused else at_work
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

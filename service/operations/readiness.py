@@ -22,6 +22,8 @@ class Vital:
     refused_age: float | None
     """Since when no request to the replica has succeeded although some were made."""
     refusal: str | None
+    failure: str | None = None
+    """What the last of them was told."""
     trouble: str | None = None
     """What the stream's last failed request was told."""
 
@@ -42,10 +44,16 @@ def not_ready_reason(
         if starting_age > PATIENCE_SECONDS:
             return reason or f"{state.value}, and not replicating"
         return reason or "starting"
+    return stalled_reason(vital)
+
+
+def stalled_reason(vital: Vital) -> str | None:
+    """Why a running flow makes no progress; None while it does, or has for a moment not."""
     if vital.refusal is not None:
         return f"the replica refuses all writes: {vital.refusal}"
     if _is_late(vital.refused_age):
-        return f"no write to the replica has succeeded for {vital.refused_age:.0f} s"
+        why = f": {vital.failure}" if vital.failure else ""
+        return f"no write to the replica has succeeded for {vital.refused_age:.0f} s{why}"
     if _is_late(vital.oldest_read_age):
         why = f": {vital.trouble}" if vital.trouble else ""
         return f"the shard {vital.oldest_read_shard} was not read successfully for {vital.oldest_read_age:.0f} s{why}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from service.control import DeadLetter
+from service.control import SNAPSHOT, DeadLetter
 from service.errors import ChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.operations.pipeline import Outside
 from service.records import RecordReader
-from service.replication.dead_letters import SNAPSHOT
 from service.replication.guard import Outcome, same_or_none
 from service.replication.replicator import Replicator
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from service.config import Settings
 from service.control import Checkpoint
-from service.errors import PositionError
 from service.model import Page, ShardId
 from service.operations.jobs import Replay
 from service.operations.replay_page import Counts, PageReplay
@@ -43,21 +42,12 @@ class ReplayRun:
 
     async def run(self) -> None:
         """To its end. Raises PositionError, HaltError, LeaseLostError, or whatever else ends the flow."""
-        parked = self._counts.parked
         try:
             await self._until_live_has_passed()
             async with asyncio.TaskGroup() as shards:
                 self._begin_readable(shards)
         except BaseExceptionGroup as errors:
-            error = first_of(errors)
-            if isinstance(error, PositionError):
-                await self._recount(parked)
-            raise error from errors
-        await self._recount(parked)
-
-    async def _recount(self, parked_before: int) -> None:
-        if self._counts.parked > parked_before:
-            await self._flow.dead_letters.recount()  # one that was a dead letter before was counted again
+            raise first_of(errors) from errors
 
     def shown(self) -> Replay:
         counts = {

@@ -1,4 +1,8 @@
-"""Which part of each shard a replay reads again, and how far it has come. JSON both ways: it outlives a crash."""
+"""Which part of each shard a replay reads again, and how far it has come. JSON both ways: it outlives a crash.
+
+The range never changes, and is saved once, in `fixed`; how far it has come is short, however many shards there are:
+they are replayed about in the order of the range, so that those that are done are a few runs of numbers.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +31,22 @@ class Stretch:
     """Everything up to here is replayed."""
     is_done: bool = False
 
-    def saved(self) -> list[Any]:
-        """As short as it gets: a table can have a thousand shards, and a document has room for 400 KB."""
-        if self.is_done:
-            return [self.shard_id, self.parent_id]
-        return [self.shard_id, self.parent_id, _text(self.first), _text(self.end), self.until, _text(self.after)]
+    def fixed(self) -> list[Any]:
+        return [self.shard_id, self.parent_id, _text(self.first), _text(self.end), self.until]
 
     @classmethod
-    def of(cls, saved: Sequence[Any]) -> Stretch:
+    def of(cls, fixed: Sequence[Any]) -> Stretch:
+        shard_id, parent_id, first, end, until = fixed
+        return cls(shard_id, parent_id, _number(first), _number(end), until)
+
+    @classmethod
+    def of_former_version(cls, saved: Sequence[Any]) -> Stretch:
+        """As it was saved when range and progress were one list; a stretch that was done had its ids alone."""
         if len(saved) == 2:
             return cls(saved[0], saved[1], is_done=True)
-        shard_id, parent_id, first, end, until, after = saved
-        return cls(shard_id, parent_id, _number(first), _number(end), until, _number(after))
+        stretch = cls.of(saved[:5])
+        stretch.after = _number(saved[5])
+        return stretch
 
     def is_inside(self, sequence: SequenceNumber | None) -> bool:
         """In the range and not replayed yet, as far as the number tells."""
@@ -76,18 +84,41 @@ class Place:
     def __init__(self, stream_arn: str, stretches: Iterable[Stretch], from_time: float | None = None) -> None:
         self.stream_arn = stream_arn
         self.from_time = from_time
-        self.stretches = {stretch.shard_id: stretch for stretch in stretches}
+        self.stretches = _parents_first({stretch.shard_id: stretch for stretch in stretches})
 
     @classmethod
-    def of(cls, saved: Mapping[str, Any]) -> Place:
-        return cls(saved["stream_arn"], map(Stretch.of, saved["shards"]), saved["from_time"])
+    def of(cls, saved: Mapping[str, Any], fixed: Iterable[Sequence[Any]]) -> Place:
+        """Raises LookupError, TypeError or ValueError when the one does not belong to the other."""
+        place = cls(saved["stream_arn"], map(Stretch.of, fixed), saved["from_time"])
+        stretches = list(place.stretches.values())
+        for first, last in saved["done"]:
+            for index in range(first, last + 1):
+                stretches[index].is_done = True
+        for index, after in saved["after"]:
+            stretches[index].after = _number(after)
+        return place
+
+    @classmethod
+    def of_former_version(cls, saved: Mapping[str, Any]) -> Place:
+        return cls(saved["stream_arn"], map(Stretch.of_former_version, saved["shards"]), saved["from_time"])
+
+    def fixed(self) -> list[list[Any]]:
+        """The range, in its order."""
+        return [stretch.fixed() for stretch in self.stretches.values()]
 
     def saved(self) -> dict[str, Any]:
-        return {
-            "stream_arn": self.stream_arn,
-            "from_time": self.from_time,
-            "shards": [stretch.saved() for stretch in self.stretches.values()],
-        }
+        """How far it has come: shards by their numbers in the range."""
+        done: list[list[int]] = []
+        after: list[list[Any]] = []
+        for index, stretch in enumerate(self.stretches.values()):
+            if stretch.is_done:
+                if done and done[-1][1] == index - 1:
+                    done[-1][1] = index
+                else:
+                    done.append([index, index])
+            elif stretch.after is not None:
+                after.append([index, _text(stretch.after)])
+        return {"stream_arn": self.stream_arn, "from_time": self.from_time, "done": done, "after": after}
 
     def readable(self) -> list[Stretch]:
         """Those that may be read now: a parent is replayed to its end before its children (I1)."""
@@ -103,6 +134,18 @@ class Place:
         if self.from_time is not None:
             return self.from_time <= now - RETENTION_SECONDS
         return any(stretch.first is not None for stretch in self.stretches.values())
+
+
+def _parents_first(stretches: dict[ShardId, Stretch]) -> dict[ShardId, Stretch]:
+    """Each generation in the order of its parents, as they are replayed; again is the same."""
+    children: dict[ShardId | None, list[Stretch]] = {}
+    for stretch in stretches.values():
+        parent = stretch.parent_id if stretch.parent_id in stretches else None
+        children.setdefault(parent, []).append(stretch)
+    ordered = children.get(None, [])
+    for stretch in ordered:  # it grows meanwhile
+        ordered += children.get(stretch.shard_id, [])
+    return {stretch.shard_id: stretch for stretch in ordered}
 
 
 def _made_before(change: Change) -> float:

@@ -10,20 +10,31 @@ from service.errors import HaltError, PositionError, ShardGoneError
 from service.operations.console import ConflictError, InvalidError
 from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Replay
+from service.operations.pipeline import Pipeline
 from service.operations.replay import ReplayRun
+from service.operations.replay_memory import KIND, ReplayMemory
 from service.operations.replay_place import Place
 from service.operations.replay_range import ReplayRange
+from service.ports import Adapters
 from service.replication.replicator import Replicator
+from service.telemetry import Observer
 
 BESIDE_LAMBDA = "Lambda reads this pipeline's stream now, and beside it nothing can be replayed"
+RANGE_GONE = "its range is not in the control table any more, or was changed there: begin another replay"
 
 
 class Replays(JobRunner[Replay]):
     """One replay at a time."""
 
-    kind = "replay"
+    kind = KIND
     model = Replay
     failures = (PositionError, HaltError)
+
+    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
+        super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
+        self._memory = ReplayMemory(adapters.control)
+        self._place_of_next: Place | None = None
+        """Of the job whose run is made next."""
 
     async def start(
         self,
@@ -43,7 +54,7 @@ class Replays(JobRunner[Replay]):
             raise InvalidError("a replay begins at exactly one of `sequence_number`, `from_time` and `from`")
 
         async def make() -> Unfinished[Replay]:
-            place, owner = await self._place(flow, sequence_number, shard_id, from_time)
+            place, owner = await self._range(flow, sequence_number, shard_id, from_time)
             job = Replay(
                 id=self._log.new_id(),
                 state=JobState.RUNNING,
@@ -54,12 +65,15 @@ class Replays(JobRunner[Replay]):
                 from_=from_,
                 dry_run=dry_run,
             )
+            await self._memory.keep(job.id, place)
+            self._place_of_next = place
             return job, place.saved()
 
         job, _ = await self._start(flow, make)
+        await self._memory.forget_before(job.id)
         return job
 
-    async def _place(
+    async def _range(
         self, flow: Replicator, sequence_number: str | None, shard_id: str | None, from_time: datetime | None
     ) -> tuple[Place, str | None]:
         adapters = self._pipeline.outside.adapters
@@ -79,20 +93,24 @@ class Replays(JobRunner[Replay]):
     ) -> Unfinished[Replay] | None:
         if unfinished is None:
             return None
-        stream_arn = Place.of(unfinished[1]).stream_arn
+        job, saved = unfinished
+        stream_arn = saved["stream_arn"]
+        error = f"the stream {stream_arn} was switched off or re-created: its history can't be replayed any more"
         if flow.window.is_shared:
-            await self._end_unfinished(unfinished, lease, BESIDE_LAMBDA)
-            return None
-        if stream_arn != self._pipeline.outside.source.stream_arn:
-            gone = f"the stream {stream_arn} was switched off or re-created: its history can't be replayed any more"
-            await self._end_unfinished(unfinished, lease, gone)
-            return None
-        return unfinished
+            error = BESIDE_LAMBDA
+        elif stream_arn == self._pipeline.outside.source.stream_arn:
+            self._place_of_next = await self._memory.place(job.id, saved)
+            if self._place_of_next is not None:
+                return unfinished
+            error = RANGE_GONE
+        await self._end_unfinished(unfinished, lease, error)
+        return None
 
     def _make_run(self, flow: Replicator, job: Replay, place: dict[str, Any]) -> ReplayRun:
+        assert self._place_of_next is not None
         return ReplayRun(
             job=job,
-            place=Place.of(place),
+            place=self._place_of_next,
             flow=flow,
             adapters=self._pipeline.outside.adapters,
             settings=self._pipeline.settings,

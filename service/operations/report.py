@@ -10,7 +10,7 @@ from service.control import Gap
 from service.model import ShardId
 from service.operations.jobs import Verification
 from service.operations.pipeline import Pipeline
-from service.operations.readiness import PATIENCE_SECONDS, Vital
+from service.operations.readiness import PATIENCE_SECONDS, Vital, stalled_reason
 from service.operations.status import (
     GapStatus,
     LagStatus,
@@ -80,7 +80,7 @@ class Report:
             shards=self._shards(flow, views, now) if flow else self._shards_left(now),
             totals=self._totals.totals(),
             rates=self._totals.rates(),
-            dead_letters=flow.dead_letters.count if flow else pipeline.letters_counted,
+            dead_letters=pipeline.letter_count.value,
             last_verification=self.last_verification,
             gaps=[_gap(gap) for gap in pipeline.gaps],
             warnings=self._warnings(lag),
@@ -92,9 +92,9 @@ class Report:
 
     def reason(self) -> str | None:
         """Why it is in its state, when a person must act."""
-        flow = self._pipeline.replicator
-        if self._pipeline.reason is None and flow is not None and flow.requests.refusal is not None:
-            return f"the replica refuses all writes: {flow.requests.refusal}"
+        vital = self.vital()
+        if self._pipeline.reason is None and vital is not None and (stalled := stalled_reason(vital)):
+            return stalled
         reason, failure = self._pipeline.reason, self._pipeline.holder.failure
         if reason and failure and self._pipeline.state is PipelineState.STANDBY:
             return f"{reason}: {failure}"
@@ -223,6 +223,7 @@ class Report:
             unsaved_age=now - unsaved if unsaved is not None else None,
             refused_age=now - failing if failing is not None else None,
             refusal=flow.requests.refusal,
+            failure=flow.requests.failure,
             trouble=flow.readers.trouble,
         )
 

@@ -17,11 +17,10 @@ from service.replication.claim import claim_replica
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator, first_of
-from service.replication.write_path import WritePath, build_write_path
+from service.replication.write_path import WritePath, build_write_path, metadata_of
 
 SETTLED_AFTER_SECONDS = 30.0
 """What Lambda does is not seen here: a difference between the tables counts when it has stood for so long."""
-RECOUNT_EVERY_SECONDS = 10.0
 
 
 class NoCheckpoints(Checkpoints):
@@ -71,7 +70,6 @@ class SideFlow(Replicator):
         try:
             async with asyncio.TaskGroup() as tasks:
                 keeping = tasks.create_task(self._lease.keep(), name="lease")
-                counting = tasks.create_task(self._recount_periodically(), name="dead letters")
                 looking = tasks.create_task(self._second_looks.look_periodically(), name="second looks")
                 self._jobs = tasks
                 self._applying = tasks.create_task(self.lanes.apply_all(self.queue), name="lanes")
@@ -79,19 +77,13 @@ class SideFlow(Replicator):
                     self.start_job(*self._early_jobs.pop())
                 await asyncio.wait([self._applying])
                 self._jobs = None
-                for task in [keeping, counting, looking, *self._job_tasks]:
+                for task in [keeping, looking, *self._job_tasks]:
                     task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
         finally:
             for job, _ in self._early_jobs:
                 job.close()
-
-    async def _recount_periodically(self) -> None:
-        """Lambda stores dead letters too."""
-        while True:
-            await self._clock.sleep(RECOUNT_EVERY_SECONDS)
-            await self.dead_letters.recount()
 
     def drain(self) -> None:
         super().drain()
@@ -108,8 +100,9 @@ class SideFlow(Replicator):
     def hold(self) -> None:
         """A pause is Lambda's; what an operator asks for here is done all the same."""
 
-    async def pause(self) -> None:
+    async def pause(self) -> bool:
         """As `hold`."""
+        return True
 
     def resume(self) -> None:
         """As `hold`."""
@@ -122,6 +115,8 @@ class SidePipeline(Pipeline):
         outside = self.outside
         replica = await self._retrying(outside.adapters.replica.describe)
         await self._retrying(lambda: claim_replica(outside.adapters, outside.source, replica))
+        metadata = metadata_of(self.settings, outside.source, self._observer)
+        metadata.note(replica)
         writing = build_write_path(
             settings=self.settings,
             adapters=outside.adapters,
@@ -130,9 +125,8 @@ class SidePipeline(Pipeline):
             settle=lambda changes: None,
             check_trust=self.holder.check_trust,
             observer=self._observer,
+            metadata=metadata,
         )
-        flow = SideFlow(
+        return SideFlow(
             clock=self._clock, lease=self.holder, writing=writing, stream_arn=outside.source.stream_arn or ""
         )
-        await flow.dead_letters.recount()
-        return flow

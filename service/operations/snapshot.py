@@ -26,10 +26,6 @@ from service.telemetry import Observer, Warned
 SEGMENTS = 8
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
-KEPT = (
-    "the snapshot kept {} items that the source lacks: with DYNAMIRROR_SKIP_TTL_DELETES nothing tells which of them "
-    "its TTL has removed; POST /replicate removes one that does not belong there"
-)
 
 
 class Place:
@@ -104,7 +100,14 @@ class SnapshotRun:
         self._flow.checkpoints.snapshot_done()
         await self._flow.requests.read(self._flow.checkpoints.save_once, "control")
         if self._place.kept:
-            self._observer.observe(Warned("archive", KEPT.format(self._place.kept)))
+            self._observer.observe(
+                Warned(
+                    "archive",
+                    f"the snapshot kept {self._place.kept} items that the source lacks: with "
+                    "DYNAMIRROR_SKIP_TTL_DELETES nothing tells which of them its TTL has removed; POST /replicate "
+                    "removes one that does not belong there",
+                )
+            )
 
     async def _scan_all(self, table: str) -> None:
         async with asyncio.TaskGroup() as tasks:

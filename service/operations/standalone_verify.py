@@ -29,7 +29,7 @@ from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.requests import ReplicaFitness, Requests
-from service.replication.write_path import shape_of
+from service.replication.write_path import metadata_of, shape_of
 from service.telemetry import Observer, Observers
 
 Answer = TypeVar("Answer")
@@ -82,6 +82,7 @@ class Standalone:
         self._settings = settings
         self._source = source
         clock = adapters.clock
+        self._metadata = metadata_of(settings, source, observer)
         holder = LeaseHolder(
             store=adapters.control,
             owner=owner or f"verify-{secrets.token_hex(4)}",
@@ -101,10 +102,10 @@ class Standalone:
             gate=gate,
             observer=observer,
             max_attempts=settings.max_attempts,
-            fitness=ReplicaFitness(adapters.replica, source.keys, clock),
+            fitness=ReplicaFitness(adapters.replica, source.keys, clock, self._metadata.note),
             doubts=doubts,
         )
-        self._shape = shape_of(settings, source, adapters, observer)
+        self._shape = shape_of(settings, source, adapters, observer, self._metadata)
         self._guard = Guard(
             source=adapters.source,
             replica=adapters.replica,
@@ -129,6 +130,7 @@ class Standalone:
 
     async def _claim(self) -> None:
         replica = await self._requests.read(self._adapters.replica.describe, "replica")
+        self._metadata.note(replica)
         await self._requests.read(lambda: claim_replica(self._adapters, self._source, replica), "control")
 
     def prepare(self, *, repair: bool, sample: float | None, settle_seconds: float) -> VerificationRun:

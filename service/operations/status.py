@@ -136,7 +136,9 @@ class Status(Document):
     shards: list[ShardStatus]
     totals: TotalsStatus
     rates: RatesStatus
-    dead_letters: int = Field(description="Changes that could not be written and wait for a redrive or a discard.")
+    dead_letters: int | None = Field(
+        description="Changes that could not be written and wait for a redrive or a discard; null: not known (yet)."
+    )
     last_verification: Verification | None = Field(description="The last full comparison of the two tables.")
     gaps: list[GapStatus]
     warnings: list[str] = Field(description="Sentences for a person.")

@@ -1,4 +1,4 @@
-"""Saves how far the pipeline is settled, and only that (I2): one write to the control table, fenced by the lease.
+"""Saves how far the pipeline is settled, and only that (I2): wholly or not at all, fenced by the lease.
 
 A failed save costs nothing but repeated work after a crash; it is tried again with the next one, and its age shows in
 the status.
@@ -15,6 +15,7 @@ from service.model import ShardId
 from service.ports import Clock, ProgressStore
 from service.replication.doubts import Doubts
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
+from service.replication.listings import Listings
 from service.replication.progress import Progress
 from service.telemetry import CheckpointSaved, Observer, Retried
 
@@ -32,15 +33,12 @@ class Checkpoints:
         window: GuardWindow,
         doubts: Doubts,
         forgotten: Callable[[], set[ShardId]],
-        listed_at: Callable[[ShardId], float] = lambda shard_id: 0.0,
+        listings: Listings,
         clock: Clock,
         observer: Observer,
         interval_seconds: float,
     ) -> None:
-        """`forgotten` names the shards whose saved checkpoints nobody will ask for again.
-
-        `listed_at` tells when a shard was last in the list.
-        """
+        """`forgotten` names the shards whose saved checkpoints nobody will ask for again, each at least once."""
         self._store = store
         self._lease = lease
         self._record = record
@@ -48,31 +46,52 @@ class Checkpoints:
         self._window = window
         self._doubts = doubts
         self._forgotten = forgotten
-        self._listed_at = listed_at
+        self._listings = listings
         self._clock = clock
         self._observer = observer
         self._interval_seconds = interval_seconds
+        self._known = dict(record.checkpoints)
+        self._left: dict[ShardId, Checkpoint] = {}
+        """Closed shards as the list that was seen last tells: gone since when, or there."""
+        self._seen_list: set[ShardId] = listings.listed
         self._saved: PipelineRecord | None = None
         self.unsaved_since: float | None = None
         """Wall clock: since when settled work has been waiting to be saved; None while all of it is."""
 
     @property
     def record(self) -> PipelineRecord:
-        """What a save would save now."""
-        forgotten = self._forgotten()
-        known = self._record.checkpoints | self._progress.checkpoints()
-        kept = {shard_id: saved for shard_id, saved in known.items() if shard_id not in forgotten}
+        """What a save would save now; a checkpoint that has not changed is the same object as before."""
         return replace(
             self._record,
-            checkpoints={shard_id: self._as_listed(saved) for shard_id, saved in kept.items()},
+            checkpoints=self._checkpoints(),
             guarded_until=self._guarded_until(),
             in_doubt=self._doubts.saved(),
         )
 
-    def _as_listed(self, saved: Checkpoint) -> Checkpoint:
+    def _checkpoints(self) -> dict[ShardId, Checkpoint]:
+        known = self._known
+        known |= self._progress.checkpoints()
+        if self._listings.listed is not self._seen_list:
+            self._seen_list = self._listings.listed
+            self._left = self._as_listed()
+        known |= self._left
+        for shard_id in self._forgotten():
+            known.pop(shard_id, None)
+            self._left.pop(shard_id, None)
+        return dict(known)
+
+    def _as_listed(self) -> dict[ShardId, Checkpoint]:
         """A closed shard is remembered by when it was last listed; an open one needs no such moment."""
-        listed_at = self._listed_at(saved.shard_id) if saved.is_closed else 0.0
-        return replace(saved, listed_at=listed_at) if listed_at else saved
+        found = {}
+        for shard_id, listed_at in self._listings.last_listed(self._clock.now()).items():
+            former = self._left.get(shard_id) or self._known.get(shard_id)
+            if former is None or not former.is_closed:
+                continue
+            if former.listed_at != listed_at:
+                found[shard_id] = replace(former, listed_at=listed_at)
+            elif shard_id in self._left:
+                found[shard_id] = former
+        return found
 
     def _guarded_until(self) -> float:
         """While the window is held (a snapshot runs) or remembers keys, a successor must guard up to about now."""

@@ -1,34 +1,86 @@
 """Where changes go that can't be written: stored with all that a redrive needs, before anything counts them settled.
 
-The letter's id is made of the change's place in the stream: a change that is parked twice, because of a crash in
-between, is one letter.
+One cause of one key is one letter, with the newest record and the count of tries: so is what comes again after a crash,
+in a snapshot, in a replay, by Lambda and by the service. Letters that come at the same moment are stored together.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import hashlib
+import json
+import re
+import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from service.control import DeadLetter
+import msgspec
+
+from service.control import SNAPSHOT, DeadLetter
 from service.errors import ChangeError
 from service.model import Change, Image, ItemKey, SequenceNumber, ShardId, Unreadable
 from service.ports import Clock, DeadLetterStore
+from service.replication.letter_count import LetterCount
 from service.replication.requests import Requests
 from service.telemetry import DeadLettered, Observer
 
-SNAPSHOT = "SNAPSHOT"
-"""The event name of a letter whose item came from a scan, and from no record of the stream."""
 SNAPSHOT_SHARD = ShardId("snapshot")
+MAX_TOGETHER = 25
+"""Letters in one transaction: each takes two of its at most 100 writes, and up to 42 KB of its at most 4 MB (API
+reference, TransactWriteItems)."""
 
 
-def letter_id(shard_id: ShardId, sequence: SequenceNumber | None, record: bytes = b"") -> str:
-    """Sorts by sequence number; the digest tells shards, and records without a number, apart.
+def identity_of(key: ItemKey, error: str) -> str:
+    """Of one cause of one key. Numbers in an error's text, such as an item's size, make no other cause."""
+    return _digest(b"key\0" + key + b"\0" + re.sub(r"\d+", "#", error).encode())
 
-    It has 96 bits: two letters of one id would be one letter, and a change would be lost (I7). Base 64 keeps it short.
+
+def identity_of_record(record: bytes) -> str:
+    """Of a record that names no key: what it says, however it is spelled, and whoever reads it.
+
+    The stream and Lambda's event spell the time differently, so it is left out.
     """
-    digest = hashlib.blake2b(shard_id.encode() + b"\0" + (b"" if sequence else record), digest_size=12)
-    return f"{sequence or 0:040d}-{base64.urlsafe_b64encode(digest.digest()).decode()}"
+    try:
+        outer = json.loads(record)  # which takes text that is no Unicode, too
+        said = {name: value for name, value in outer["dynamodb"].items() if name != "ApproximateCreationDateTime"}
+        spelled = json.dumps([outer.get("eventName"), said], sort_keys=True).encode()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        spelled = record
+    return _digest(b"record\0" + spelled)
+
+
+def letter_id(sequence: SequenceNumber | None, identity: str) -> str:
+    """Sorts by sequence number; there is one letter of an identity, so that no two have the same id (I7)."""
+    return f"{sequence or 0:040d}-{identity}"
+
+
+def _digest(content: bytes) -> str:
+    """96 bits: two letters of one identity would be one letter, and a change would be lost (I7)."""
+    return base64.urlsafe_b64encode(hashlib.blake2b(content, digest_size=12).digest()).decode()
+
+
+def _state_of(image: bytes | None) -> str:
+    if image is None:
+        return ""
+    with contextlib.suppress(ValueError):
+        image = msgspec.json.encode(msgspec.json.decode(image), order="sorted")
+    return _digest(image)
+
+
+def _printable(text: str) -> str:
+    """What UTF-8 can't say, as escapes: a user's transform may put anything into its errors."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A letter on its way. `kept_as`: the id that it is stored under, once it is."""
+
+    letter: DeadLetter
+    is_stored: bool = False
+    kept_as: str | None = None
 
 
 class DeadLetters:
@@ -47,60 +99,122 @@ class DeadLetters:
         self._requests = requests
         self._clock = clock
         self._observer = observer
-        self.count = 0
-        """Letters that are kept; counted from the store at start, then here."""
+        self.counted = LetterCount(store, clock)
+        """The process's own, where it has one."""
+        self._waiting: list[_Waiting] = []
+        self._turn = asyncio.Lock()
+
+    @property
+    def count(self) -> int | None:
+        """Letters that are kept; None while that is not known."""
+        return self.counted.value
 
     async def park(self, change: Change, error: ChangeError, attempts: int) -> None:
         """Returns when the change is stored; waits for the control table without end."""
-        letter = DeadLetter(
-            id=letter_id(change.shard_id, change.sequence),
+        told = _printable(str(error))
+        await self._keep(
             shard_id=change.shard_id,
             sequence=change.sequence,
             event_name=change.event_name,
             key=change.key,
-            error=str(error),
+            error=told,
             attempts=attempts,
-            failed_at=self._clock.now(),
             record=self._record_of(change),
+            identity=identity_of(change.key, told),
+            created_at=change.created_at,
+            state=_state_of(change.image),
         )
-        await self._store_letter(letter)
 
     async def park_unreadable(self, record: Unreadable) -> None:
-        letter = DeadLetter(
-            id=letter_id(record.shard_id, record.sequence, record.record),
+        told = _printable(record.error)
+        identity = identity_of(record.key, told) if record.key is not None else identity_of_record(record.record)
+        await self._keep(
             shard_id=record.shard_id,
             sequence=record.sequence,
-            event_name=record.event_name,
+            event_name=_printable(record.event_name),
             key=record.key,
-            error=record.error,
+            error=told,
             attempts=1,
-            failed_at=self._clock.now(),
             record=record.record,
+            identity=identity,
+            created_at=self._clock.now(),
+            state="",
         )
-        await self._store_letter(letter)
 
     async def park_item(self, key: ItemKey, image: Image, error: ChangeError) -> None:
         """An item that a snapshot could not write: a redrive brings the source's present state of it."""
-        record = b'{"eventName":"%b","dynamodb":{"Keys":%b,"NewImage":%b}}' % (SNAPSHOT.encode(), key, image)
-        letter = DeadLetter(
-            id=letter_id(SNAPSHOT_SHARD, None, key),
+        told = _printable(str(error))
+        await self._keep(
             shard_id=SNAPSHOT_SHARD,
             sequence=None,
             event_name=SNAPSHOT,
             key=key,
-            error=str(error),
+            error=told,
             attempts=1,
+            record=b'{"eventName":"%b","dynamodb":{"Keys":%b,"NewImage":%b}}' % (SNAPSHOT.encode(), key, image),
+            identity=identity_of(key, told),
+            created_at=self._clock.now(),
+            state=_state_of(image),
+        )
+
+    async def _keep(
+        self,
+        *,
+        shard_id: ShardId,
+        sequence: SequenceNumber | None,
+        event_name: str,
+        key: ItemKey | None,
+        error: str,
+        attempts: int,
+        record: bytes,
+        identity: str,
+        created_at: float,
+        state: str,
+    ) -> None:
+        letter = DeadLetter(
+            id=letter_id(sequence, identity),
+            shard_id=shard_id,
+            sequence=sequence,
+            event_name=event_name,
+            key=key,
+            error=error,
+            attempts=attempts,
             failed_at=self._clock.now(),
             record=record,
+            identity=identity,
+            created_at=created_at,
+            state=state,
+            version=secrets.token_hex(8),
         )
-        await self._store_letter(letter)
+        kept_as = await self._stored(letter)
+        if kept_as is not None:
+            told = DeadLettered(kept_as, letter.shard_id, letter.sequence, letter.key, letter.error, letter.attempts)
+            self._observer.observe(told)
 
-    async def _store_letter(self, letter: DeadLetter) -> None:
-        await self._requests.read(lambda: self._store.put_dead_letter(letter), "control")
-        self.count += 1
-        self._observer.observe(
-            DeadLettered(letter.id, letter.shard_id, letter.sequence, letter.key, letter.error, letter.attempts)
-        )
+    async def _stored(self, letter: DeadLetter) -> str | None:
+        """Its id; None for one that was discarded before. Whoever comes first stores what others wait with, too."""
+        mine = _Waiting(letter)
+        self._waiting.append(mine)
+        try:
+            async with self._turn:
+                while not mine.is_stored:
+                    await self._store_together()
+        finally:
+            if not mine.is_stored:
+                self._waiting.remove(mine)
+        return mine.kept_as
 
-    async def recount(self) -> None:
-        self.count = await self._requests.read(self._store.count_dead_letters, "control")
+    async def _store_together(self) -> None:
+        """The first that wait, each of another identity."""
+        together: dict[str, _Waiting] = {}
+        for each in self._waiting:
+            if len(together) == MAX_TOGETHER:
+                break
+            together.setdefault(each.letter.identity, each)
+        letters = [each.letter for each in together.values()]
+        ids = await self._requests.read(lambda: self._store.put_dead_letters(letters), "control")
+        for each, kept_as in zip(together.values(), ids, strict=True):
+            each.is_stored, each.kept_as = True, kept_as
+            if each in self._waiting:  # who gave up has left already
+                self._waiting.remove(each)
+        await self.counted.refresh()

@@ -10,6 +10,7 @@ keys that were saved with the checkpoints; the changes that the successor reads 
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterable, Sequence
 
@@ -62,8 +63,15 @@ class Doubts:
         self._clock = clock
         self.seconds = max(DOUBT_SECONDS, LEASES * lease_seconds)
         self._keys: dict[ItemKey, Doubt] = {}
+        self._some = asyncio.Event()
         self._image_bytes = 0
         self._crashed_at = self._crash_counts_until = 0.0
+
+    async def wait(self) -> None:
+        """Until there is a key in doubt."""
+        if not self._keys:
+            self._some.clear()
+            await self._some.wait()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -84,6 +92,7 @@ class Doubts:
             if is_birth:
                 doubt.birth_until = now + BIRTH_SECONDS
             self._keys[key] = doubt  # at the end: the first is the oldest
+            self._some.set()
 
     def settled(self, change: Change, write: ItemWrite) -> None:
         """This is what the replica has to show of the key from now on; nothing for a key that is not in doubt."""

@@ -32,8 +32,7 @@ class WriteGate:
         self._check_trust = check_trust
         self._pace = Pace(clock)
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._is_idle = asyncio.Event()
-        self._is_idle.set()
+        self._pausing: list[asyncio.Future[bool]] = []
         self._is_open = asyncio.Event()
         self._is_open.set()
         self.in_flight = 0
@@ -71,12 +70,11 @@ class WriteGate:
                 raise
         self._check_trust()
         self.in_flight += 1
-        self._is_idle.clear()
 
     def leave(self) -> None:
         self.in_flight -= 1
         if not self.in_flight:
-            self._is_idle.set()
+            self._tell_pausing(is_idle=True)
         self._wake()
 
     def _wake(self) -> None:
@@ -95,14 +93,28 @@ class WriteGate:
         if start > now:
             await self._clock.sleep(start - now)
 
-    async def pause(self) -> None:
-        """Returns when no request is under way any more; new ones wait. May be repeated."""
+    async def pause(self) -> bool:
+        """Returns when no request is under way any more, and new ones wait. May be repeated.
+
+        False, at once, when `resume` comes before that: it is no pause then.
+        """
         self.is_paused = True
-        await self._is_idle.wait()
+        if not self.in_flight:
+            return True
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._pausing.append(waiter)
+        return await waiter
 
     def resume(self) -> None:
         self.is_paused = False
+        self._tell_pausing(is_idle=False)
         self._wake()
+
+    def _tell_pausing(self, *, is_idle: bool) -> None:
+        for waiter in self._pausing:
+            if not waiter.done():
+                waiter.set_result(is_idle)
+        self._pausing.clear()
 
     def throttled(self, unprocessed: int = 0) -> None:
         """The replica asked for less; so many items of a request that went through were not taken."""

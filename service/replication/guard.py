@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+from collections.abc import Sequence
 
 from service.errors import ChangeError
 from service.items import same_item, sequence_of
@@ -29,9 +30,9 @@ from service.ports import Clock, ReplicaTable, Table
 from service.replication.brought import Brought
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
-from service.replication.intents import Intent
+from service.replication.intents import INSERT, Intent
 from service.replication.item_writes import ItemWrites
-from service.replication.look_ahead import Looked
+from service.replication.look_ahead import Looked, Refusals
 from service.replication.requests import Requests
 from service.replication.shape import Shape
 from service.telemetry import Observer
@@ -89,6 +90,18 @@ class Guard:
         self._clock = clock
         self.writes = ItemWrites(replica=replica, shape=shape, requests=requests, observer=observer)
         self.brought = Brought()
+        self._refusals = Refusals()
+
+    def wants_look(self, group: Sequence[Change]) -> bool:
+        """Whether a key's changes, oldest first, are better judged by a look at both tables before the write.
+
+        So is what the replica hardly has yet, a creation, and what it has refused often of late: a catch-up.
+        """
+        newest = group[-1]
+        if newest.key in self._doubts:
+            return False  # what was seen may change at any moment
+        is_creation = any(change.event_name == INSERT for change in group)
+        return is_creation or self._refusals.are_frequent or self._first_condition(newest) is None
 
     @property
     def shape(self) -> Shape:
@@ -105,12 +118,13 @@ class Guard:
         is right already.
         """
         self.brought.note(change.key)
-        condition = self._first_condition(change)
+        condition = self._first_condition(change, looked)
         while True:
             if condition is None:
                 seen = looked.replica if looked else await self._look(change.key)
             else:
                 answer = await self.writes.put(change.key, projected, change.sequence, condition)
+                self._refusals.note_answer(condition, answer)
                 if isinstance(answer, Written):
                     return Outcome.WRITTEN
                 seen, looked = answer.item, None
@@ -141,12 +155,13 @@ class Guard:
         if self._window.guards_all and (seconds := self._doubts.birth_seconds(change.key)):
             await self._clock.sleep(seconds)  # a lost creation that took effect after this would bring the item back
         self.brought.note(change.key)
-        condition = self._first_condition(change)
+        condition = self._first_condition(change, looked)
         while True:
             if condition is None:
                 seen = looked.replica if looked else await self._look(change.key)
             else:
                 answer = await self.writes.delete(change.key, condition)
+                self._refusals.note_answer(condition, answer)
                 if isinstance(answer, Written):
                     return Outcome.DELETED
                 seen, looked = answer.item, None
@@ -257,15 +272,23 @@ class Guard:
             return projected is seen
         return self._shape.is_same(projected, seen)
 
-    def _first_condition(self, change: Change) -> Condition | None:
-        """None when the item's number is not to be trusted, or there is none: then the replica is looked at first."""
-        if not self._shape.sequence_attribute or self._window.distrusts(change):
+    def _first_condition(self, change: Change, looked: Looked | None = None) -> Condition | None:
+        """None when the item's number is not to be trusted, or there is none: then what the replica holds decides.
+
+        So it is when a look has shown that the item's number is not older.
+        """
+        if not self._shape.written.has_numbers or self._window.distrusts(change):
             return None
+        if looked is not None:
+            number = self._number(looked.replica)
+            if number is None or number >= change.sequence:
+                self._refusals.note(was_refused=True)
+                return None
         return Older(change.sequence)
 
     def _lacks_number(self, change: Change, number: SequenceNumber | None) -> bool:
         """The item's content is right, and its number is missing, or is the one that a former match left."""
-        if not self._shape.sequence_attribute:
+        if not self._shape.written.has_numbers:
             return False
         return number is None or (number < change.sequence and self._window.is_match(change))
 

@@ -7,8 +7,8 @@ import msgspec
 from service.model import Change, Effect, Image
 from service.replication.shape import Shape
 
-REMOVE = "REMOVE"
-"""The event name of a record that tells of an item's end (botocore, dynamodbstreams: shape OperationType)."""
+INSERT, REMOVE = "INSERT", "REMOVE"
+"""The event names of records that tell of a new item, and of its end (botocore, dynamodbstreams: OperationType)."""
 
 
 class Intent(msgspec.Struct, frozen=True, gc=False):

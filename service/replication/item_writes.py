@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from service.errors import ItemTooLargeError
+from service.errors import ChangeError, ItemTooLargeError, TransientChangeError
 from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
 from service.ports import ReplicaTable
 from service.replication.requests import Requests
@@ -29,11 +29,8 @@ class ItemWrites:
         Raises ChangeError.
         """
         for dressing in DRESSINGS:
-            write = Put(key, self._shape.dress(projected, sequence, dressing))
             try:
-                return await self._requests.write(
-                    self._putting(write, condition), _doubtful(key, condition), is_birth=isinstance(condition, Absent)
-                )
+                return await self._put_dressed(key, projected, sequence, condition, dressing)
             except ItemTooLargeError:
                 if dressing is Dressing.BARE:
                     raise
@@ -45,6 +42,45 @@ class ItemWrites:
                     )
                 )
         raise AssertionError("the last dressing returns or raises")
+
+    async def _put_dressed(
+        self,
+        key: ItemKey,
+        projected: Image,
+        sequence: SequenceNumber | None,
+        condition: Condition | None,
+        dressing: Dressing,
+    ) -> Written | Seen:
+        """One put; where the replica refuses the metadata, without it. Raises ChangeError."""
+        left_out = self._shape.written.left_out
+        write = Put(key, self._shape.dress(projected, sequence, dressing))
+        try:
+            return await self._requested(write, condition)
+        except (ItemTooLargeError, TransientChangeError):
+            raise
+        except ChangeError as error:
+            if self._shape.written.left_out != left_out:  # the replica was looked at meanwhile: an index is new
+                return await self._put_dressed(key, projected, sequence, condition, dressing)
+            if write.item == projected or not self._may_be_ours(str(error)):
+                raise
+            answer = await self._requested(Put(key, projected), condition)
+        self._observer.observe(
+            Warned(
+                "metadata refused",
+                "the replica refuses items for our metadata attributes, and takes them without: look at its indexes",
+            )
+        )
+        return answer
+
+    def _may_be_ours(self, refusal: str) -> bool:
+        """The service names the attribute that it refuses, an emulator only the sort: "… mismatch for Index Key"."""
+        return refusal.endswith("Index Key") or any(name in refusal for name in self._shape.metadata)
+
+    async def _requested(self, write: Put, condition: Condition | None) -> Written | Seen:
+        is_birth = isinstance(condition, Absent)
+        return await self._requests.write(
+            self._putting(write, condition), _doubtful(write.key, condition), is_birth=is_birth
+        )
 
     def _putting(self, write: Put, condition: Condition | None) -> Callable[[], Awaitable[Written | Seen]]:
         return lambda: self._replica.put(write, condition)

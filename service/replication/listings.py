@@ -18,8 +18,6 @@ GONE_AFTER_SECONDS = 60.0
 list may be, and says that a child may be missing for some seconds."""
 REMEMBER_SECONDS = 24 * 3600.0
 """A shard that was read to its end is remembered for so long after it was last listed: no record of it is older."""
-LISTED_STEP_SECONDS = 3600.0
-"""When a shard was last listed is saved in steps of this size, so that listed shards cost no write all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Listings:
         self.shards: dict[ShardId, Shard] = {}
         """The shards that are there, as far as all lists together tell."""
         self.listed: set[ShardId] = set()
-        """What the last list held."""
+        """What the last list held: another set with each list."""
         self._listed_at = {shard_id: checkpoint.listed_at or now for shard_id, checkpoint in saved.items()}
         self._absent: dict[ShardId, _Absence] = {}
         self._asked_for = set(saved)
@@ -75,7 +73,12 @@ class Listings:
         if all(shard.parent_id != shard_id for shard in self.shards.values()):
             self._asked_for.discard(shard_id)
 
-    def listed_at(self, shard_id: ShardId) -> float:
-        """When it was last listed, in coarse steps."""
-        at = self._listed_at.get(shard_id, 0.0)
-        return at - at % LISTED_STEP_SECONDS
+    def last_listed(self, now: float) -> dict[ShardId, float]:
+        """When each shard that is gone was last listed, and 0.0 for each that the last list held.
+
+        So a shard is saved when it leaves the list, and costs no write while it is there.
+        """
+        gone = {
+            shard_id: self._listed_at.get(shard_id, 0.0) for shard_id in self._absent if self.is_gone(shard_id, now)
+        }
+        return dict.fromkeys(self.listed, 0.0) | gone

@@ -1,7 +1,9 @@
-"""Looks at many keys of both tables at once, for a guard that judges every change by the source (Lambda).
+"""Looks at many keys of both tables at once, for guarded changes that have to be judged by the source.
 
-Two requests for up to 25 changes, instead of two for each. What was seen counts for a short while only: so long, no
-change that was made after the source was looked at can have come through the stream into another process.
+Two requests for up to 25 changes, instead of a write that is refused and a read for each. What was seen counts for a
+while only. Where others apply the stream too (Lambda), it is short: so long, no change that was made after the source
+was looked at can have come through the stream into another process. With one writer, nobody else writes the key until
+its lane has gone on, and what was seen is a condition of the write.
 """
 
 from __future__ import annotations
@@ -10,14 +12,20 @@ from collections.abc import Sequence
 
 import msgspec
 
-from service.model import Image, ItemKey
+from service.model import Condition, Image, ItemKey, Older, Seen, Written
 from service.ports import Clock, Table
 from service.replication.requests import Requests
 
 SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""
 FRESH_SECONDS = SLOW_SECONDS / 2
-"""So long, a look may be acted on: the write that follows it has the other half."""
+"""So long, a look may be acted on where others write: the write that follows it has the other half."""
+FRESH_ALONE_SECONDS = 5.0
+"""So long with one writer: after a wait, most changes have been overtaken, and are judged by a new look."""
+OFTEN = 0.25
+"""A look costs a change a twelfth of a read; a refused condition, a write and a read. From this share on, all look."""
+_MEMORY = 32
+"""Conditions: how many of the last ones count."""
 
 
 class Looked(msgspec.Struct, frozen=True, gc=False):
@@ -29,10 +37,29 @@ class Looked(msgspec.Struct, frozen=True, gc=False):
     """On the monotonic clock, before the source was asked."""
 
 
+class Refusals:
+    """How often the replica refuses a change's first condition, "its number is older", of late."""
+
+    def __init__(self) -> None:
+        self._share = 0.0
+
+    def note_answer(self, condition: Condition, answer: Written | Seen) -> None:
+        if isinstance(condition, Older):
+            self.note(was_refused=isinstance(answer, Seen))
+
+    def note(self, *, was_refused: bool) -> None:
+        self._share += (was_refused - self._share) / _MEMORY
+
+    @property
+    def are_frequent(self) -> bool:
+        return self._share > OFTEN
+
+
 class LookAhead:
     """Shared by all lanes; keeps nothing."""
 
-    def __init__(self, *, source: Table, replica: Table, requests: Requests, clock: Clock) -> None:
+    def __init__(self, *, source: Table, replica: Table, requests: Requests, clock: Clock, is_shared: bool) -> None:
+        self._fresh_seconds = FRESH_SECONDS if is_shared else FRESH_ALONE_SECONDS
         self._source = source
         self._replica = replica
         self._requests = requests
@@ -47,19 +74,21 @@ class LookAhead:
 
     def is_fresh(self, looked: Looked) -> bool:
         """It may still be acted on."""
-        return self._clock.monotonic() - looked.at < FRESH_SECONDS
+        return self._clock.monotonic() - looked.at < self._fresh_seconds
 
 
 class Looks:
-    """The looks of one batch, whose keys come to their turns in this order."""
+    """The looks of one batch at some keys, which come to their turns in this order."""
 
     def __init__(self, ahead: LookAhead, keys: Sequence[ItemKey]) -> None:
         self._ahead = ahead
         self._keys = keys
         self._found: dict[ItemKey, Looked] = {}
 
-    async def of(self, key: ItemKey) -> Looked:
-        """A look at this key that is fresh; if there is none, the keys after it are looked at too."""
+    async def of(self, key: ItemKey) -> Looked | None:
+        """A look at this key that is fresh; if there is none, the keys after it are looked at too. None: not asked."""
+        if key not in self._keys:
+            return None
         found = self._found.get(key)
         if found is None or not self._ahead.is_fresh(found):
             self._found = await self._ahead.look(self._keys[self._keys.index(key) :])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from service.control import Checkpoint
 from service.model import Change, Position, SequenceNumber, ShardId
@@ -40,11 +40,15 @@ class ShardProgress:
     """Everything made before that moment was read."""
     _told: Checkpoint | None = None
 
-    def admit(self, changes: Sequence[Change]) -> None:
+    def admit(self, changes: Sequence[Change], settled: Sequence[SequenceNumber] = ()) -> None:
+        """`settled`: the places of records between them that are settled already, none of which is a change."""
         sequences = [change.sequence for change in changes]
-        self.order.extend(sequences)
         self.unsettled.update(zip(sequences, [change.created_at for change in changes], strict=True))
-        self.read_through, self.last_created_at = changes[-1].sequence, changes[-1].created_at
+        if settled:
+            sequences = sorted([*sequences, *settled])
+        self.order.extend(sequences)
+        self.read_through = sequences[-1]
+        self.last_created_at = self.unsettled.get(sequences[-1], 0.0)
         self.records_read += len(changes)
 
     def advance(self) -> None:
@@ -68,16 +72,21 @@ class ShardProgress:
         return self.unsettled[self.order[0]] if self.order else None
 
     def checkpoint(self) -> Checkpoint:
-        """What a restart goes on from. An idle shard's `read_up_to` moves in steps: it costs no write all the time."""
+        """What a restart goes on from. An idle shard's `read_up_to` moves in steps: it costs no write all the time.
+
+        The same object as before while there is nothing new to save.
+        """
+        told = self._told
+        if told is not None and told.is_closed:
+            return told  # nothing of it changes any more
         self.advance()
         read_up_to = self.reader_up_to()
         if self.order:
             read_up_to = min(read_up_to, self.unsettled[self.order[0]])
-        now = Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed, read_up_to)
-        told = self._told
-        is_idle = told is not None and replace(now, read_up_to=told.read_up_to) == told
+        is_idle = told is not None and told.position is self.position and not self.is_closed
         if told is not None and is_idle and read_up_to - told.read_up_to < READ_UP_TO_STEP_SECONDS:
             return told
+        now = Checkpoint(self.shard_id, self.position, self.parent_id, self.is_closed, read_up_to)
         self._told = now
         return now
 
@@ -101,10 +110,13 @@ class Progress:
         self.shards[shard_id] = shard
         return shard
 
-    def admit(self, shard_id: ShardId, changes: Sequence[Change]) -> None:
-        """These were read, in this order; called before any of them can be settled."""
-        if changes:
-            self.shards[shard_id].admit(changes)
+    def admit(self, shard_id: ShardId, changes: Sequence[Change], settled: Sequence[SequenceNumber] = ()) -> None:
+        """These were read, in this order; called before any of them can be settled.
+
+        `settled`: the places of records that can't be understood, and are dead letters: a checkpoint passes them.
+        """
+        if changes or settled:
+            self.shards[shard_id].admit(changes, settled)
 
     def settle(self, changes: Sequence[Change]) -> None:
         """These are applied, superseded, skipped or stored as dead letters. Each change is settled once."""

@@ -261,7 +261,8 @@ class Readers:
     async def _hand_over(self, shard: Shard, page: Page) -> None:
         for record in page.unreadable:
             await self._dead_letters.park_unreadable(record)
-        self._progress.admit(shard.shard_id, page.changes)
+        settled = [record.sequence for record in page.unreadable if record.sequence is not None]
+        self._progress.admit(shard.shard_id, page.changes, settled)
         self._observer.observe(PageRead(shard.shard_id, len(page.changes) + len(page.unreadable), page.size))
         if page.changes:
             await self._queue.put(page.changes)
@@ -281,9 +282,13 @@ class Readers:
         self.trouble = str(error)
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
-    def forgotten(self) -> set[ShardId]:
-        """Shards that have left the list after they were settled to their end: nobody will ask for them again."""
-        return self._forgotten
+    def take_forgotten(self) -> set[ShardId]:
+        """Shards that have left the list after they were settled to their end: nobody will ask for them again.
+
+        Each is told once.
+        """
+        taken, self._forgotten = self._forgotten, set()
+        return taken
 
     def pause(self) -> None:
         self._may_read.clear()

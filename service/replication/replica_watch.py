@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from service.errors import GapError, RetryableError
 from service.model import TableDescription
 from service.ports import Clock, Table
@@ -22,7 +24,11 @@ def check_replica(known: str | None, found: TableDescription) -> None:
 
 
 class ReplicaWatch:
-    def __init__(self, replica: Table, known: str | None, clock: Clock) -> None:
+    def __init__(
+        self, replica: Table, known: str | None, clock: Clock, note: Callable[[TableDescription], None]
+    ) -> None:
+        """`known` is its id; `note` is told of what was found."""
+        self._note = note
         self._replica = replica
         self._known = known
         self._clock = clock
@@ -36,3 +42,4 @@ class ReplicaWatch:
             except RetryableError:
                 continue
             check_replica(self._known, found)
+            self._note(found)

@@ -185,10 +185,10 @@ class Replicator:
         is_cut_short = self._has_given_up and self.queue.records > 0
         return self.is_saved and self.progress.is_exact and not is_cut_short and not self.doubts
 
-    async def pause(self) -> None:
-        """Returns when no write is in flight any more; reading stops too. May be repeated."""
+    async def pause(self) -> bool:
+        """Returns when no write is in flight any more; reading stops too. May be repeated. False: resumed before."""
         self.hold()
-        await self.gate.pause()
+        return await self.gate.pause()
 
     def hold(self) -> None:
         """Nothing new is read or written from now on; what is in flight ends by itself."""

@@ -19,7 +19,7 @@ from service.errors import (
     ThrottledError,
     TransientChangeError,
 )
-from service.model import ItemKey, KeyAttribute
+from service.model import ItemKey, KeyAttribute, TableDescription
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.doubts import Doubts
@@ -28,13 +28,24 @@ from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
 FITNESS_COUNTS_FOR_SECONDS = 10.0
+FAILURE_COUNTS_FOR_SECONDS = 30.0
+TELL_READ_AFTER_SECONDS = 30.0
+"""A read that nobody answers for so long is told as one that is refused: what keeps it may not pass by itself."""
 
 
 class ReplicaFitness:
     """Whether the replica can take any item of the source: a table that can't makes no change a dead letter (E52)."""
 
-    def __init__(self, replica: Table, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        replica: Table,
+        keys: tuple[KeyAttribute, ...],
+        clock: Clock,
+        note: Callable[[TableDescription], None] = lambda found: None,
+    ) -> None:
+        """`note` is told of what was found."""
         self._replica = replica
+        self._note = note
         self._keys = keys
         self._clock = clock
         self._fit_at = float("-inf")
@@ -49,6 +60,7 @@ class ReplicaFitness:
         self._fit_at = float("-inf")
         asked_at = self._clock.monotonic()
         found = await self._replica.describe()
+        self._note(found)
         if found.keys == self._keys:
             self._fit_at = asked_at
             return None
@@ -78,8 +90,19 @@ class Requests:
         self.refusal: str | None = None
         self.refused_reads: dict[str, str] = {}
         """Why a table can't be read (`source`, `replica`, …), while that is so: a job that waits for it says so."""
-        self.failing_since: float | None = None
-        """Wall clock: since when no request to the replica has succeeded although some were made."""
+        self._failing_since: float | None = None
+        self._failed_at = float("-inf")
+        self.failure: str | None = None
+        """What the last request to the replica was told, if it failed."""
+
+    @property
+    def failing_since(self) -> float | None:
+        """Wall clock: since when no request to the replica has succeeded although some were made; None if it is over.
+
+        A request is made again within seconds: where none was, nobody tries any more, as in a pause.
+        """
+        is_tried = self._clock.now() - self._failed_at < FAILURE_COUNTS_FOR_SECONDS
+        return self._failing_since if is_tried else None
 
     def backoff(self) -> Backoff:
         return Backoff(self._clock)
@@ -180,7 +203,7 @@ class Requests:
             self._gate.leave()
         self._gate.succeeded(items)
         self.refusal = None
-        self.failing_since = None
+        self._failing_since = self.failure = None
         return answer
 
     def _failed(self, error: RetryableError) -> None:
@@ -189,8 +212,9 @@ class Requests:
             self._gate.throttled()
         if isinstance(error, RefusedError):
             self.refusal = str(error)
-        if not isinstance(error, ThrottledError | AmbiguousError) and self.failing_since is None:
-            self.failing_since = self._clock.now()
+        if not is_throttle:
+            self._failing_since = self.failing_since or self._clock.now()
+            self._failed_at, self.failure = self._clock.now(), str(error)
         self._observer.observe(Retried("replica", error.cause, is_throttle))
 
     def _left_unprocessed(self, items: int) -> None:
@@ -201,11 +225,13 @@ class Requests:
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str = "source") -> Answer:
         """One read of the source or the replica, made again until it is answered."""
         backoff = self.backoff()
+        began = self._clock.monotonic()
         while True:
             try:
                 answer = await call()
             except RetryableError as error:
-                if isinstance(error, RefusedError):
+                is_long = self._clock.monotonic() - began > TELL_READ_AFTER_SECONDS
+                if isinstance(error, RefusedError) or (is_long and not isinstance(error, ThrottledError)):
                     self.refused_reads[target] = str(error)
                 self._observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
             else:

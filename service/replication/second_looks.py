@@ -49,6 +49,7 @@ class SecondLooks:
     async def look_periodically(self) -> None:
         """Until cancelled. Raises LeaseLostError, HaltError."""
         while True:
+            await self._doubts.wait()
             await self._clock.sleep(LOOK_EVERY_SECONDS)
             await self.look_once()
 

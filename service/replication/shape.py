@@ -16,6 +16,7 @@ from service import items
 from service.errors import ChangeError
 from service.model import Image, SequenceNumber
 from service.ports import Aside, Clock
+from service.replication.metadata import Metadata
 from service.replication.transforming import Transforming
 from service.telemetry import Observer, StampKept, Warned
 from service.transform import Transform
@@ -43,8 +44,7 @@ class Shape:
         key_names: tuple[str, ...],
         clock: Clock,
         observer: Observer,
-        stamp_attribute: str,
-        sequence_attribute: str,
+        metadata: Metadata,
         include: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
         transform: Transform | None = None,
@@ -54,8 +54,9 @@ class Shape:
         self._key_names = key_names
         self._clock = clock
         self._observer = observer
-        self.stamp_attribute = stamp_attribute
-        self.sequence_attribute = sequence_attribute
+        self.written = metadata
+        self.stamp_attribute = stamp_attribute = metadata.stamp_attribute
+        self.sequence_attribute = sequence_attribute = metadata.sequence_attribute
         self.metadata = frozenset(name for name in (stamp_attribute, sequence_attribute) if name)
         self._sequence_only = frozenset((sequence_attribute,) if sequence_attribute else ())
         self._include = frozenset((*include, *key_names)) if include else None
@@ -155,12 +156,12 @@ class Shape:
     def dress(self, image: Image, sequence: SequenceNumber | None, dressing: Dressing = Dressing.FULL) -> Image:
         """The item as it is written: a projected image with its metadata attributes in front."""
         stamp = number = b""
-        if dressing is Dressing.FULL and self.stamp_attribute:
+        if dressing is Dressing.FULL and self.written.has_stamps:
             if self._has_own_stamp(image):
                 self._keep_stamp()
             else:
                 stamp = self._stamp()
-        if sequence is not None and self.sequence_attribute and dressing is not Dressing.BARE:
+        if sequence is not None and self.written.has_numbers and dressing is not Dressing.BARE:
             number = b'%b%b"},' % (self._number_prefix, sequence.guard.encode())
         return Image(b"{%b%b%b" % (stamp, number, image[1:])) if stamp or number else image
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.errors import IteratorExpiredError, TrimmedError
-from service.model import Change, Page, Position, Shard, StartAt
+from service.model import Page, Position, Shard, StartAt
 from service.ports import Clock, Streams
 
 MAX_RECORDS = 1000
@@ -218,21 +218,21 @@ class ShardReader:
     def _without_old(self, page: Page) -> Page:
         """Leave out what is not after the position: before a `latest` start, or read already."""
         after = self.position.after
-        changes = page.changes
+        changes, unreadable = page.changes, page.unreadable
         if after is not None:
             if changes and changes[0].sequence <= after:
                 changes = [change for change in changes if change.sequence > after]
+            unreadable = [record for record in unreadable if record.sequence is None or record.sequence > after]
         elif self.position.start is StartAt.LATEST and not self._is_from_tip:
             oldest = self.position.since - START_MARGIN_SECONDS
             changes = [change for change in changes if change.created_at >= oldest]
-        if len(changes) == len(page.changes):
+        if len(changes) == len(page.changes) and len(unreadable) == len(page.unreadable):
             return page
-        return Page(changes, page.unreadable, page.next_iterator, page.size)
+        return Page(changes, unreadable, page.next_iterator, page.size)
 
     def _note(self, page: Page, asked_at: float) -> None:
-        if page.changes:
-            self._advance(page.changes)
         if page.changes or page.unreadable:
+            self._advance(page)
             self._is_after_trim = False
             self._empty_pages = 0
             self.tip_seen_at = None
@@ -249,6 +249,11 @@ class ShardReader:
         elif self._tip_pages == TIP_PAGES_AT_FIRST:
             self._wait_seconds = min(LOOK_FOR_TIP_SECONDS, self._base_poll_seconds)
 
-    def _advance(self, changes: list[Change]) -> None:
-        self.position = replace(self.position, after=changes[-1].sequence)
-        self._last_created_at = min(changes[-1].created_at, self._clock.now())
+    def _advance(self, page: Page) -> None:
+        """Past what can't be understood, too: it is a dead letter before anything is saved."""
+        numbers = [record.sequence for record in page.unreadable if record.sequence is not None]
+        if page.changes:
+            numbers.append(page.changes[-1].sequence)
+            self._last_created_at = min(page.changes[-1].created_at, self._clock.now())
+        if numbers:
+            self.position = replace(self.position, after=max(numbers))

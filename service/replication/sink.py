@@ -71,7 +71,9 @@ class Sink:
         self._replica = replica
         self._shape = shape
         self._guard = guard
-        self._ahead = LookAhead(source=source, replica=replica, requests=requests, clock=clock)
+        self._ahead = LookAhead(
+            source=source, replica=replica, requests=requests, clock=clock, is_shared=window.is_shared
+        )
         self._window = window
         self._requests = requests
         self._doubts = doubts
@@ -90,8 +92,6 @@ class Sink:
         if self._shape.has_transform:
             newest = [group[-1] for group in groups]
             await self._shape.prepare(change.image or images.get(change.key) for change in newest)
-        looks = Looks(self._ahead, [group[-1].key for group in groups]) if self._window.is_shared else None
-        batch: dict[ItemKey, Pending] = {}
         chosen: list[Pending] = []
         for group in groups:
             pending, refused = self._newest(group, images)
@@ -99,13 +99,15 @@ class Sink:
                 await self._park(change, error, 1)
             if pending is not None:
                 chosen.append(pending)
-        for pending in await self._without_echoes(chosen):
-            if self._window.needs_guard(pending.change) or pending.change.key in self._doubts:
-                await self._write_guarded(pending, images, await looks.of(pending.change.key) if looks else None)
-            else:
-                batch[pending.change.key] = pending
-        if batch:
+        chosen = await self._without_echoes(chosen)
+        guarded = [each for each in chosen if self._window.needs_guard(each.change) or each.change.key in self._doubts]
+        if len(guarded) < len(chosen):
+            keys = {pending.change.key for pending in guarded}
+            batch = {each.change.key: each for each in chosen if each.change.key not in keys}
             await self._write_batch(batch, images)
+        looks = Looks(self._ahead, [each.change.key for each in guarded if self._guard.wants_look(each.group)])
+        for pending in guarded:
+            await self._write_guarded(pending, images, await looks.of(pending.change.key))
 
     async def _without_echoes(self, chosen: list[Pending]) -> list[Pending]:
         """Settle what the replica has already of items that another pipeline wrote into the source.

@@ -30,7 +30,7 @@ from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
-from service.replication.write_path import build_write_path
+from service.replication.write_path import build_write_path, metadata_of
 from service.telemetry import Observer, Retried, Warned
 
 Answer = TypeVar("Answer")
@@ -68,6 +68,7 @@ class Tenure:
         self._lease = lease
         self._former = former
         self._observer = observer
+        self._metadata = metadata_of(settings, source, observer)
         self.waits_for: str | None = None
         """Why the start takes its time."""
 
@@ -81,6 +82,7 @@ class Tenure:
         lease = self._lease.lease
         assert lease is not None
         replica = await self._answer(self._adapters.replica.describe, "replica")
+        self._metadata.note(replica)
         await self._answer(lambda: claim_replica(self._adapters, self._source, replica), "control")
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
         if saved is None:
@@ -226,6 +228,7 @@ class Tenure:
             settle=progress.settle,
             check_trust=self._lease.check_trust,
             observer=observer,
+            metadata=self._metadata,
         )
         self._remember_doubts(writing.doubts, beginning.record)
         readers = Readers(
@@ -248,8 +251,8 @@ class Tenure:
             progress=progress,
             window=writing.window,
             doubts=writing.doubts,
-            forgotten=readers.forgotten,
-            listed_at=readers.listings.listed_at,
+            forgotten=readers.take_forgotten,
+            listings=readers.listings,
             clock=clock,
             observer=observer,
             interval_seconds=settings.checkpoint_interval_seconds,
@@ -262,5 +265,5 @@ class Tenure:
             writing=writing,
             progress=progress,
             checkpoints=checkpoints,
-            replica_watch=ReplicaWatch(adapters.replica, beginning.record.replica_id, clock),
+            replica_watch=ReplicaWatch(adapters.replica, beginning.record.replica_id, clock, self._metadata.note),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.config import Settings
 from service.model import TableDescription
 from service.ports import Adapters
-from service.records import record_of
+from service.record_text import record_of
 from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts
@@ -16,11 +16,12 @@ from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
+from service.replication.metadata import Metadata
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
 from service.replication.sink import Settle, Sink
-from service.telemetry import Observer, Warned
+from service.telemetry import Observer
 from service.transform import load_transform
 
 
@@ -48,9 +49,11 @@ def build_write_path(
     settle: Settle,
     check_trust: Callable[[], None],
     observer: Observer,
+    metadata: Metadata | None = None,
 ) -> WritePath:
     """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written."""
     clock, replica = adapters.clock, adapters.replica
+    metadata = metadata or metadata_of(settings, source, observer)
     gate = WriteGate(
         clock, writers=settings.writers, max_per_second=settings.max_writes_per_second, check_trust=check_trust
     )
@@ -60,18 +63,10 @@ def build_write_path(
         gate=gate,
         observer=observer,
         max_attempts=settings.max_attempts,
-        fitness=ReplicaFitness(replica, source.keys, clock),
+        fitness=ReplicaFitness(replica, source.keys, clock, metadata.note),
         doubts=doubts,
     )
-    shape = shape_of(settings, source, adapters, observer)
-    if not settings.sequence_attribute:
-        observer.observe(
-            Warned(
-                "no sequence attribute",
-                "DYNAMIRROR_SEQUENCE_ATTRIBUTE is empty, so that no write can tell whether the replica is ahead of it: "
-                "after a crash, or in a replay, an item may return to an earlier state for a while",
-            )
-        )
+    shape = shape_of(settings, source, adapters, observer, metadata)
     guard = Guard(
         source=adapters.source,
         replica=replica,
@@ -85,7 +80,11 @@ def build_write_path(
     )
     copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests, doubts=doubts)
     dead_letters = DeadLetters(
-        store=adapters.control, record_of=record_of, requests=requests, clock=clock, observer=observer
+        store=adapters.control,
+        record_of=record_of,
+        requests=requests,
+        clock=clock,
+        observer=observer,
     )
     sink = Sink(
         source=adapters.source,
@@ -126,14 +125,25 @@ def build_write_path(
     )
 
 
-def shape_of(settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer) -> Shape:
+def metadata_of(settings: Settings, source: TableDescription, observer: Observer) -> Metadata:
+    """What is configured; a description of the replica tells what of it can be written."""
+    return Metadata(
+        stamp_attribute=settings.stamp_attribute,
+        sequence_attribute=settings.sequence_attribute,
+        keys=source.keys,
+        observer=observer,
+    )
+
+
+def shape_of(
+    settings: Settings, source: TableDescription, adapters: Adapters, observer: Observer, metadata: Metadata
+) -> Shape:
     """The shape of the replica's items, as configured."""
     return Shape(
         key_names=tuple(key.name for key in source.keys),
         clock=adapters.clock,
         observer=observer,
-        stamp_attribute=settings.stamp_attribute,
-        sequence_attribute=settings.sequence_attribute,
+        metadata=metadata,
         include=settings.include_attributes,
         exclude=settings.exclude_attributes,
         transform=load_transform(settings.transform) if settings.transform else None,

@@ -9,6 +9,7 @@ and refuses signatures as AWS does. Otherwise it forwards bytes, and knows nothi
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import socket
@@ -16,6 +17,7 @@ import struct
 import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -36,12 +38,22 @@ _CREATED = re.compile(rb'("ApproximateCreationDateTime": ?)([0-9.e+]+)')
 class Middlebox:
     """`counted` tells what it did to the answers."""
 
-    def __init__(self, behind: Server, *, seed: int = 0, seconds_ahead: float | None = None) -> None:
+    def __init__(
+        self,
+        behind: Server,
+        *,
+        seed: int = 0,
+        seconds_ahead: float | None = None,
+        chances: Mapping[str, float] = CHANCES,
+    ) -> None:
         self._behind = behind
         self._random = random.Random(seed)
         self._seconds_ahead = seconds_ahead
+        self._chances = chances
         self.refuses_all = False
         """Whatever a signature says."""
+        self.hangs = False
+        """It accepts whatever is sent, and answers nothing any more."""
         self.counted: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
@@ -60,6 +72,9 @@ class Middlebox:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
         asked = await request.content.read()
+        if self.hangs:
+            self.counted["hung"] += 1
+            await asyncio.Event().wait()
         if self._seconds_ahead is not None and self._is_refused(request, self._seconds_ahead):
             self.counted["refused"] += 1
             return _dated(400, REFUSED, self._seconds_ahead)
@@ -85,7 +100,7 @@ class Middlebox:
 
     def _fault(self) -> str | None:
         drawn = self._random.random()
-        for fault, chance in CHANCES.items():
+        for fault, chance in self._chances.items():
             if drawn < chance:
                 self.counted[fault] += 1
                 return fault

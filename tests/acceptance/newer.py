@@ -8,11 +8,13 @@ from pathlib import Path
 
 import orjson
 
+from service.migrations import load_migrations
 from tests.acceptance.product import Product
 from tests.servers import Server
 
 HOME = Path(__file__).resolve().parents[2]
-MIGRATION = "0002_forget_what_expired"
+SHIPPED = [str(migration) for migration in load_migrations()]
+MIGRATION = f"{len(SHIPPED) + 1:04d}_forget_what_expired"
 STEP = {"update_time_to_live": {"AttributeName": "expires_at", "Enabled": True}}
 PROGRAM = (sys.executable, "-m", "service")
 """Run in the installation's folder: what lies beside the working directory comes before what is installed."""

@@ -11,14 +11,13 @@ import pytest
 
 from tests.acceptance.command import Command, Ended, ran
 from tests.acceptance.load import Load
-from tests.acceptance.newer import MIGRATION, PROGRAM, Newer, install
+from tests.acceptance.newer import MIGRATION, PROGRAM, SHIPPED, Newer, install
 from tests.acceptance.observed import check_equal, check_never_back, histories
 from tests.acceptance.product import Product
 from tests.acceptance.test_start_errors import ended_run, pointed_at
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 
-FIRST = "0001_create_control_table"
-REFUSAL = f"dynamirror: the control table has migration {MIGRATION}, this dynamirror knows only {FIRST}: "
+REFUSAL = f"dynamirror: the control table has migration {MIGRATION}, this dynamirror knows only {SHIPPED[-1]}: "
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +57,12 @@ async def test_the_new_version_stands_by_until_the_old_one_has_drained_then_migr
             assert (await new.get("/readyz")).status_code == 200
             await load.until_written(load.writes + 30)
             assert (await old.status())["state"] == "running"
-            assert await applied(dynamodb, control) == [FIRST], "it migrated under the feet of the old version"
+            assert await applied(dynamodb, control) == SHIPPED, "it migrated under the feet of the old version"
 
             idle.freeze()  # both stand by, and the new one shall be the quicker
             assert await old.stop() == 0
             await new.until_running()
-            assert await applied(dynamodb, control) == [FIRST, MIGRATION]
+            assert await applied(dynamodb, control) == [*SHIPPED, MIGRATION]
             described = (await dynamodb.describe_time_to_live(TableName=control))["TimeToLiveDescription"]
             assert described["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
             await load.until_written(load.writes + 30)

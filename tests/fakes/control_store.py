@@ -14,7 +14,7 @@ import asyncio
 import base64
 import binascii
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -37,8 +37,16 @@ class FakePipeline:
     progress_generation: int | None = None
     progress: PipelineRecord | None = None
     letters: dict[str, DeadLetter] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    """The letters' ids by their identities."""
+    settled: dict[str, float] = field(default_factory=dict)
+    """When letters whose record comes again were discarded, by their identities."""
+    last_try: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+    is_counted: bool = False
     jobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     slots: dict[str, JobSlot] = field(default_factory=dict)
+    fixed: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -143,10 +151,41 @@ class FakeControlStore:
         async with self._call("read_progress"):
             return _copy(self.items.progress)
 
-    async def put_dead_letter(self, letter: DeadLetter) -> None:
-        async with self._call("put_dead_letter"):
-            _finite(letter.failed_at)
-            self.items.letters[letter.id] = self._wrote("put_dead_letter", letter)
+    async def put_dead_letters(self, letters: Sequence[DeadLetter]) -> list[str | None]:
+        async with self._call("put_dead_letters"):
+            assert 0 < len(letters) == len({letter.identity for letter in letters}) <= 25
+            for letter in letters:
+                _finite(letter.failed_at, letter.created_at)
+            return [self._put(letter) for letter in letters]
+
+    def _put(self, letter: DeadLetter) -> str | None:
+        items = self.items
+        kept = items.letters.get(items.places.get(letter.identity, ""))
+        if kept is None:
+            if items.places.pop(letter.identity, None) is not None:
+                items.count -= 1
+            settled_at = items.settled.get(letter.identity, -math.inf)
+            if letter.comes_again and letter.failed_at - settled_at < 48 * 3600:
+                return None
+            items.count += 1
+            items.places[letter.identity] = letter.id
+            items.letters[letter.id] = self._wrote("put_dead_letters", letter)
+        elif items.last_try.get(kept.id) != letter.version:
+            told = {"attempts": kept.attempts + letter.attempts, "error": letter.error, "failed_at": letter.failed_at}
+            newest = replace(letter, id=kept.id) if letter.replaces(kept) else kept
+            items.letters[kept.id] = self._wrote("put_dead_letters", replace(newest, **told))
+        letter_id = items.places[letter.identity]
+        items.last_try[letter_id] = letter.version
+        return letter_id
+
+    async def note_dead_letter(self, letter: DeadLetter) -> bool:
+        async with self._call("note_dead_letter"):
+            kept = self.items.letters.get(letter.id)
+            if kept is None or kept.version != letter.version:
+                return False
+            told = {"attempts": letter.attempts, "error": letter.error, "failed_at": letter.failed_at}
+            self.items.letters[letter.id] = self._wrote("note_dead_letter", replace(kept, **told))
+            return True
 
     async def list_dead_letters(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
         async with self._call("list_dead_letters"):
@@ -159,14 +198,39 @@ class FakeControlStore:
         async with self._call("get_dead_letter"):
             return self.items.letters.get(letter_id)
 
-    async def delete_dead_letter(self, letter_id: str) -> bool:
+    async def delete_dead_letter(self, letter_id: str, now: float, version: str | None = None) -> bool:
         async with self._call("delete_dead_letter"):
-            self._wrote("delete_dead_letter", letter_id)
-            return self.items.letters.pop(letter_id, None) is not None
+            _finite(now)
+            items, kept = self.items, self.items.letters.get(letter_id)
+            if kept is None or version not in (None, kept.version):
+                return False
+            del items.letters[self._wrote("delete_dead_letter", letter_id)]
+            if kept.identity:
+                items.count -= 1
+            if items.places.get(kept.identity) == letter_id:
+                del items.places[kept.identity]
+            if kept.comes_again and kept.identity:
+                items.settled[kept.identity] = now
+            return True
 
-    async def count_dead_letters(self) -> int:
+    async def count_dead_letters(self) -> int | None:
         async with self._call("count_dead_letters"):
-            return len(self.items.letters)
+            return self.items.count if self.items.is_counted else None
+
+    async def adopt_dead_letters(self, identities: Mapping[str, str]) -> None:
+        async with self._call("adopt_dead_letters"):
+            items = self.items
+            for letter_id, identity in identities.items():
+                kept = items.letters.get(letter_id)
+                if kept is not None and not kept.identity:
+                    items.places.setdefault(identity, letter_id)
+                    items.letters[letter_id] = replace(kept, identity=identity, version=letter_id)
+                    items.count += 1
+                    self._wrote("adopt_dead_letters", letter_id)
+
+    async def finish_adopting(self) -> None:
+        async with self._call("finish_adopting"):
+            self.items.is_counted = self._wrote("finish_adopting", True)
 
     async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None:
         async with self._call("put_job"):
@@ -224,6 +288,19 @@ class FakeControlStore:
         if held.generation > generation:
             raise LeaseLostError("a later owner has the slot")
         return held
+
+    async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
+        async with self._call("put_fixed"):
+            self.items.fixed[kind, job_id] = self._wrote("put_fixed", content)
+
+    async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
+        async with self._call("get_fixed"):
+            return self.items.fixed.get((kind, job_id))
+
+    async def forget_fixed_before(self, kind: str, job_id: str) -> None:
+        async with self._call("forget_fixed_before"):
+            for key in [key for key in self.items.fixed if key[0] == kind and key[1] < job_id]:
+                self._wrote("forget_fixed_before", self.items.fixed.pop(key))
 
     async def claim_replica(
         self, replica: TableDescription, source: TableDescription, now: float

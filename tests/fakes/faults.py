@@ -187,6 +187,8 @@ class Connection:
     is_dead: bool = False
     on_answer: Callable[[float], None] = lambda sent: None
     """Told of each answer that arrives, and when it was asked for."""
+    hanging: set[str] = field(default_factory=set)
+    """Ports, such as `replica`, and calls, such as `control.save_progress`, that never answer and do nothing."""
     _crash_at: int | None = None
     _crash_moment: Moment = Moment.BEFORE
 
@@ -206,6 +208,8 @@ class Connection:
         self.check_alive()
         self.calls += 1
         self.made.append(f"{name}.{method}")
+        if self.hanging & {name, f"{name}.{method}"}:
+            await asyncio.Event().wait()
         sent = self.clock.monotonic()
         fault = self._fault_of_this_call(name, method)
         effect = getattr(port, method)

@@ -66,6 +66,8 @@ class FakeReplica(FakeTable):
         """Keys that had two writes on their way at once."""
         self.poison: Callable[[ItemWrite], ChangeError | None] = lambda write: None
         """Which writes the table will not take, and why; in a batch, the whole batch."""
+        self.unlisted_indexes: dict[str, tuple[KeyAttribute, ...]] = {}
+        """Indexes that refuse, while DescribeTable, which is eventually consistent, does not know them yet."""
         self.leaves_unprocessed: Callable[[ItemWrite], bool] = lambda write: False
         """Which writes of a batch are handed back (E38)."""
         self._in_flight: Counter[ItemKey] = Counter()
@@ -154,7 +156,20 @@ class FakeReplica(FakeTable):
             if size > ITEM_BYTES:
                 return ItemTooLargeError(f"the item has {size} bytes, at most {ITEM_BYTES} are allowed")
             assert self.key(item_of(write.item)) == write.key, "a put's key is its item's"
+            if (mismatch := self._mismatch(item_of(write.item))) is not None:
+                return mismatch
         return self.poison(write)
+
+    def _mismatch(self, item: Item) -> ChangeError | None:
+        """As DynamoDB refuses an attribute of another type than an index is keyed on."""
+        for index, keys in {**self.indexes, **self.unlisted_indexes}.items():
+            for key in keys:
+                kind = next(iter(item.get(key.name, {key.type: None})))
+                if kind != key.type:
+                    return ChangeError(
+                        f"Type mismatch for Index Key {key.name} Expected: {key.type} Actual: {kind} IndexName: {index}"
+                    )
+        return None
 
     def _apply(self, write: ItemWrite) -> None:
         self.writes[write.key] += 1

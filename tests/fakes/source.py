@@ -21,6 +21,7 @@ from service.model import (
     ViewType,
 )
 from service.ports import Clock
+from service.records import RecordReader
 from tests.fakes.clock import Jitter
 from tests.fakes.images import STRING_KEY, Item, content_of, image_of
 from tests.fakes.shards import SequenceNumbers
@@ -89,15 +90,19 @@ class FakeSource(FakeTable):
             return None
         return self._record("REMOVE", item_key, None, old, is_ttl=is_ttl)
 
-    def add_unreadable(self, key: Item, event_name: str = "EXPLODE") -> SequenceNumber:
-        """A record that nobody understands (E33); the item stays as it is."""
+    def add_unreadable(
+        self, key: Item, event_name: str = "EXPLODE", *, is_numbered: bool = True, **inside: object
+    ) -> SequenceNumber:
+        """A record that nobody understands (E33); the item stays as it is. `inside`: more of its content, or other."""
         sequence, item_key = self.stream.sequences.next(), self.key(key)
         shard_id = self.stream.shard_of(item_key).shard_id
-        stream_record = {"SequenceNumber": str(sequence), "Keys": orjson.loads(item_key)}
+        stream_record = {"SequenceNumber": str(sequence), "Keys": orjson.loads(item_key)} | inside
+        if not is_numbered:
+            del stream_record["SequenceNumber"]
         record = orjson.dumps({"eventName": event_name, "dynamodb": stream_record})
-        error = f"unknown event {event_name}"
-        content = Unreadable(shard_id, sequence, event_name, record, error, item_key)
-        self.stream.append(item_key, content, len(record))
+        content = RecordReader(self.keys).read(shard_id, record)
+        assert isinstance(content, Unreadable)
+        self.stream.append(item_key, content, len(record), sequence)
         return sequence
 
     def recreate_stream(

@@ -135,13 +135,19 @@ class FakeStream:
         place = zlib.crc32(key)
         return next(shard for shard in self.open_shards if place in shard.hashes)
 
-    def append(self, key: ItemKey, content: Change | Unreadable, size: int) -> None:
-        """Add a record whose number came from `sequences`; it is seen when the delay is over."""
-        assert content.sequence is not None
+    def append(
+        self, key: ItemKey, content: Change | Unreadable, size: int, sequence: SequenceNumber | None = None
+    ) -> None:
+        """Add a record whose number came from `sequences`; it is seen when the delay is over.
+
+        `sequence`: the number of one that does not tell it.
+        """
+        sequence = content.sequence or sequence
+        assert sequence is not None
         shard = self.shard_of(key)
         seen_before = shard.records[-1].visible_at if shard.records else 0.0
         visible_at = max(seen_before, self._clock.now() + self._random.uniform(*self.timing.record_delay))
-        shard.records.append(Record(content.sequence, visible_at, content, size))
+        shard.records.append(Record(sequence, visible_at, content, size))
 
     def roll(self, shard_id: ShardId | None = None) -> ShardId:
         """Close a shard (the first open one) and open its only child."""

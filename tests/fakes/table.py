@@ -34,6 +34,8 @@ class FakeTable:
         self.calls: Counter[str] = Counter()
         self.is_missing = False
         self.table_id = f"{name}-1"
+        self.indexes: dict[str, tuple[KeyAttribute, ...]] = {}
+        """The keys of its secondary indexes, as DescribeTable tells them."""
         self.described_keys = self.keys
         """A test may have the table described with another key than it has."""
         self.page_bytes = _PAGE_BYTES
@@ -102,7 +104,13 @@ class FakeTable:
 
     def _description(self) -> TableDescription:
         return TableDescription(
-            self.name, self.arn, self.region, self.described_keys, item_count=len(self.items), table_id=self.table_id
+            self.name,
+            self.arn,
+            self.region,
+            self.described_keys,
+            item_count=len(self.items),
+            table_id=self.table_id,
+            indexes=dict(self.indexes),
         )
 
     async def _begin(self, call: str) -> None:

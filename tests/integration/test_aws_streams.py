@@ -18,7 +18,8 @@ from service.model import (
     StreamStatus,
     ViewType,
 )
-from service.records import RecordReader, record_of
+from service.record_text import record_of
+from service.records import RecordReader
 from tests.integration.aws_tables import SCHEMA, aws_on
 from tests.servers import sdk_client
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from service.aws.tables import describe_table
+from service.aws.tables import DynamoTable, describe_table
 from service.errors import BatchRefusedError, ChangeError, ItemTooLargeError, RefusedError
 from service.items import attributes, same_item
 from service.model import (
@@ -231,3 +231,37 @@ async def test_a_key_schema_with_one_binary_key_is_described(aws, dynamodb, uniq
     assert described.keys == (KeyAttribute("id", "B"),)
     assert described.stream_arn is None
     assert described.view_type is None
+
+
+async def test_a_table_describes_its_indexes_and_what_they_refuse_names_the_attribute(server, aws):
+    """Of every kind: by these names and types the flow knows which metadata the replica would refuse."""
+    name = f"{aws.name}-indexed"
+    projection = {"Projection": {"ProjectionType": "ALL"}}
+    stamped = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "timestamp", "KeyType": "RANGE"}]
+    await aws.sdk.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+            {"AttributeName": "timestamp", "AttributeType": "N"},
+            {"AttributeName": SEQUENCE, "AttributeType": "N"},
+        ],
+        LocalSecondaryIndexes=[{"IndexName": "local", "KeySchema": stamped, **projection}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "global", "KeySchema": [{"AttributeName": SEQUENCE, "KeyType": "HASH"}], **projection}
+        ],
+    )
+    source = aws.connections.source
+    described = await describe_table(source.client, name, "replica")
+
+    assert described.indexes == {
+        "local": (KeyAttribute("pk", "S"), KeyAttribute("timestamp", "N")),
+        "global": (KeyAttribute(SEQUENCE, "N"),),
+    }
+    replica = DynamoTable(source.client, source.wire, name, described.keys, SEQUENCE, "replica")
+    if server.name != "moto":  # which does not look at the types of an index's keys
+        with pytest.raises(ChangeError, match=r"timestamp|Index Key$"):
+            await replica.put(Put(key(), image(timestamp={"S": "2026"})), None)
+    assert await replica.put(Put(key(), image(timestamp={"N": "1"})), None) is Written.YES

@@ -1,11 +1,14 @@
 """What of the control table's items only the real servers show: their limits, their leftovers, what a hand does."""
 
 import random
+import zlib
+from dataclasses import replace
 
 import pytest
 
 from service.aws.control_store import DynamoControlStore
-from service.aws.progress_item import MAX_BYTES
+from service.aws.dead_letter_items import COUNT
+from service.aws.item_size import item_size
 from service.control import Checkpoint, DeadLetter, Lease, PipelineRecord
 from service.errors import HaltError, RefusedError
 from service.migrations import load_migrations
@@ -28,8 +31,16 @@ def store(dynamodb, table) -> DynamoControlStore:
     return DynamoControlStore(dynamodb, table, "pipeline")
 
 
-def letter(record: bytes) -> DeadLetter:
-    return DeadLetter("1", ShardId("shardId-1"), None, "INSERT", None, "no", 1, 0.5, record)
+def letter(record: bytes, version: str = "a") -> DeadLetter:
+    number = SequenceNumber(7)
+    return DeadLetter(
+        "1", ShardId("shardId-1"), number, "INSERT", None, "no", 1, 0.5, record, identity="x", version=version
+    )
+
+
+async def stored(dynamodb, table) -> list[str]:
+    """The items of letters, besides the one that counts them."""
+    return sorted(name for item in await scan(dynamodb, table) if (name := item["item"]["S"]) != COUNT)
 
 
 def progress_of(shards: int) -> PipelineRecord:
@@ -38,58 +49,143 @@ def progress_of(shards: int) -> PipelineRecord:
     return PipelineRecord("arn", {name: Checkpoint(name, position, parent_id=names[0]) for name in names})
 
 
-async def test_progress_up_to_the_limit_is_stored_and_beyond_it_is_refused_by_name(store):
+async def test_more_shards_than_an_item_holds_are_saved_and_only_the_first_time_in_full(store, dynamodb, table):
+    saved = progress_of(3000)
     await store.adopt_progress(LEASE)
-    shards = 1
-    refused = None
-    while refused is None:
-        shards += 700
-        try:
-            await store.save_progress(LEASE, progress_of(shards))
-        except HaltError as error:
-            refused = str(error)
+    await store.save_progress(LEASE, saved)
+    changed = replace(saved, checkpoints=saved.checkpoints | closed(saved, 10))
+    await store.save_progress(LEASE, changed)
+    await store.save_progress(LEASE, changed)
 
-    assert shards > 1500
-    assert f"for {shards} shards" in refused
-    assert str(MAX_BYTES) in refused
-    assert len((await store.read_progress()).checkpoints) == shards - 700
+    sizes = [item_size(item) for item in await scan(dynamodb, table)]
+    assert sum(sizes) > 400_000
+    assert max(sizes) < 20_000
+    assert await DynamoControlStore(dynamodb, table, "pipeline").adopt_progress(Lease("other", 2)) == changed
+
+
+def closed(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
+    return {shard_id: replace(found, is_closed=True) for shard_id, found in list(saved.checkpoints.items())[:count]}
+
+
+async def test_a_save_of_ten_of_five_hundred_shards_is_billed_for_those(dynamodb, table):
+    """By the server's own count, where it has one."""
+    billed: list[float] = []
+    client = Billed(dynamodb, billed)
+    store = DynamoControlStore(client, table, "pipeline")
+    saved = progress_of(500)
+    await store.adopt_progress(LEASE)
+    await store.save_progress(LEASE, saved)
+    for _ in range(3):
+        billed.clear()
+        saved = replace(saved, checkpoints=saved.checkpoints | moved(saved, 10))
+        await store.save_progress(LEASE, saved)
+        assert len(billed) <= 2
+        assert sum(billed) <= 25
+
+
+def moved(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
+    found = list(saved.checkpoints.values())[:count]
+    return {each.shard_id: replace(each, read_up_to=each.read_up_to + 1) for each in found}
+
+
+class Billed:
+    """An SDK client whose writes note what the server bills, in write units; a server that tells nothing bills 1."""
+
+    def __init__(self, client, billed):
+        self._client, self._billed = client, billed
+
+    def __getattr__(self, name):
+        method = getattr(self._client, name)
+        if name not in ("put_item", "delete_item"):
+            return method
+
+        async def asked(**request):
+            answer = await method(**request, ReturnConsumedCapacity="TOTAL")
+            self._billed.append(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 1.0))
+            return answer
+
+        return asked
 
 
 async def test_parts_of_a_letter_leave_with_it(store, dynamodb, table):
-    await store.put_dead_letter(letter(NOISE))
-    assert len(await scan(dynamodb, table)) == 5
-    await store.put_dead_letter(letter(NOISE))
-    assert len(await scan(dynamodb, table)) == 5
-    await store.put_dead_letter(letter(b"small"))
-    assert len(await scan(dynamodb, table)) == 1
-    await store.put_dead_letter(letter(NOISE))
+    await store.put_dead_letters([letter(NOISE)])
+    assert len(await stored(dynamodb, table)) == 6
+    await store.put_dead_letters([letter(NOISE, "b")])
+    assert len(await stored(dynamodb, table)) == 6
+    await store.put_dead_letters([letter(b"small", "c")])
+    assert await stored(dynamodb, table) == ["dead-letter#1", "dead-letter-of#x"]
+    await store.put_dead_letters([letter(NOISE, "d")])
 
-    await store.delete_dead_letter("1")
+    await store.delete_dead_letter("1", 1.0)
 
-    assert await scan(dynamodb, table) == []
+    assert await stored(dynamodb, table) == []
 
 
 async def test_a_letter_whose_writing_was_cut_off_is_not_there(store, dynamodb, table):
-    await store.put_dead_letter(letter(NOISE))
+    await store.put_dead_letters([letter(NOISE)])
     await dynamodb.delete_item(TableName=table, Key={"pipeline": {"S": "pipeline"}, "item": {"S": "dead-letter#1"}})
 
     assert await store.get_dead_letter("1") is None
-    assert await store.count_dead_letters() == 0
     assert await store.list_dead_letters(10, None) == ([], None)
 
 
+async def test_a_letter_that_a_hand_deleted_is_counted_out_when_it_fails_again(store, dynamodb, table):
+    await store.finish_adopting()
+    await store.put_dead_letters([letter(b"{}")])
+    await dynamodb.delete_item(TableName=table, Key={"pipeline": {"S": "pipeline"}, "item": {"S": "dead-letter#1"}})
+
+    assert await store.put_dead_letters([letter(b"{}", "b")]) == ["1"]
+
+    assert (await store.get_dead_letter("1")).version == "b"
+    assert await store.count_dead_letters() == 1
+
+
+async def former(dynamodb, table, letter_id: str) -> None:
+    """A letter as a former version stored it."""
+    attributes = {
+        "pipeline": {"S": "pipeline"},
+        "item": {"S": f"dead-letter#{letter_id}"},
+        "shard_id": {"S": "shardId-1"},
+        "sequence": {"S": "800000000003126276362"},
+        "event_name": {"S": "INSERT"},
+        "key": {"S": '{"key":{"S":"a"}}'},
+        "error": {"S": "no"},
+        "attempts": {"N": "2"},
+        "failed_at": {"N": "0.5"},
+        "record": {"B": zlib.compress(b"{}")},
+    }
+    await dynamodb.put_item(TableName=table, Item=attributes)
+
+
+async def test_letters_of_a_former_version_are_counted_once_and_keep_their_ids(store, dynamodb, table):
+    for letter_id in ("1", "2", "3", "4"):
+        await former(dynamodb, table, letter_id)
+    assert await store.delete_dead_letter("4", 1.0)
+    for _ in range(2):
+        await store.adopt_dead_letters({"1": "x", "2": "x", "3": "y", "4": "gone"})
+    await store.finish_adopting()
+    assert await store.count_dead_letters() == 3
+
+    assert await store.put_dead_letters([letter(b"{}", "b")]) == ["1"]
+    assert (await store.get_dead_letter("1")).attempts == 3
+    for letter_id in ("1", "2", "3"):
+        assert await store.delete_dead_letter(letter_id, 1.0)
+    assert await store.count_dead_letters() == 0
+    assert await stored(dynamodb, table) == []
+
+
 async def test_a_letter_that_lost_a_part_says_what_to_do(store, dynamodb, table):
-    await store.put_dead_letter(letter(NOISE))
+    await store.put_dead_letters([letter(NOISE)])
     part = next(item for item in await scan(dynamodb, table) if "record_part" in item)
     await dynamodb.delete_item(TableName=table, Key={"pipeline": part["pipeline"], "item": part["item"]})
 
     with pytest.raises(HaltError, match="dead letter 1 .* lacks a part"):
         await store.get_dead_letter("1")
-    assert await store.delete_dead_letter("1")
+    assert await store.delete_dead_letter("1", 1.0)
 
 
 async def test_an_enormous_error_text_is_cut(store):
-    await store.put_dead_letter(DeadLetter("1", ShardId("s"), None, "INSERT", None, "x" * 1_000_000, 1, 0.5, b"{}"))
+    await store.put_dead_letters([replace(letter(b"{}"), error="x" * 1_000_000)])
 
     assert (await store.get_dead_letter("1")).error == "x" * 10_000
 

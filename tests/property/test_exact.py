@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.items import keys_of, same_item
 from service.keys import KeyReader
 from service.model import Image, KeyAttribute, SequenceNumber
+from service.replication.metadata import Metadata
 from service.replication.shape import Shape
 from service.telemetry import Observers
 from tests.fakes.clock import ManualClock, run_virtual
@@ -86,8 +87,12 @@ def shape_for(keys: tuple[KeyAttribute, ...], **options) -> Shape:
         key_names=tuple(key.name for key in keys),
         clock=ManualClock(),
         observer=Observers(),
-        stamp_attribute="timestamp",
-        sequence_attribute="dynamirror_sequence",
+        metadata=Metadata(
+            stamp_attribute="timestamp",
+            sequence_attribute="dynamirror_sequence",
+            keys=keys,
+            observer=Observers(),
+        ),
         **options,
     )
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from service.items import attributes, join, keys_of, same_item
 from service.model import Change, Image, KeyAttribute, ShardId
-from service.records import RecordReader, record_of
+from service.record_text import record_of
+from service.records import RecordReader
 
 SCHEMA = (KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
 READER = RecordReader(SCHEMA)

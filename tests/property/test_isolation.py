@@ -77,9 +77,12 @@ def test_poison_becomes_a_dead_letter_and_every_other_key_goes_on(setting, histo
         ended_as_poison = {key for key in keys if is_poison(stage.world.source.items.get(key))}
         judge.check_equal(but=ended_as_poison)
         check_letters(stage, keys)
-        letters = stage.operator.items.letters.values()
-        for record in unreadable_records(stage.world.source.stream.shards.values()):
-            assert [letter.record for letter in letters if letter.sequence == record.sequence] == [record.record]
+        letters = [letter for letter in stage.operator.items.letters.values() if letter.event_name == "EXPLODE"]
+        newest = {record.key: record for record in unreadable_records(stage.world.source.stream.shards.values())}
+        assert {letter.key: letter.record for letter in letters} == {key: each.record for key, each in newest.items()}
+        assert len(letters) == len(newest)
+        assert sum(letter.attempts for letter in letters) >= unreadable
+        assert stage.operator.items.count == len(stage.operator.items.letters)
 
     run_virtual(scenario, seed=setting.seed)
 

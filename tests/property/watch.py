@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.control import Lease, PipelineRecord
-from service.model import Change, Image, SequenceNumber, Unreadable
+from service.model import Change, Image, Unreadable
 from tests.fakes.images import Content, content_of, image_of, item_of
 from tests.fakes.judges import Expected
 from tests.fakes.shards import FakeShard, Record
@@ -23,8 +23,11 @@ class Watch:
         self._expected = expected
         self._metadata = {*metadata, world.replica.sequence_attribute} - {""}
 
-    def letters(self) -> set[SequenceNumber | None]:
-        return {letter.sequence for letters in self._world.control.pipelines.values() for letter in _letters(letters)}
+    def has_letter(self, content: Change | Unreadable) -> bool:
+        """Its own, or one of a later record of its key: there is one for one cause, the newest."""
+        found = [letter for kept in self._world.control.pipelines.values() for letter in _letters(kept)]
+        sequences = [letter.sequence for letter in found if letter.key == content.key and letter.sequence is not None]
+        return content.sequence is not None and any(sequence >= content.sequence for sequence in sequences)
 
     def is_settled(self, record: Record) -> bool:
         """Applied, superseded, or a dead letter.
@@ -32,7 +35,7 @@ class Watch:
         What the source itself has moved on from is superseded: the guard leaves it to the later record.
         """
         content = record.content
-        if content.sequence in self.letters():
+        if self.has_letter(content):
             return True
         return isinstance(content, Change) and (self._is_superseded(content) or self._has_arrived(content))
 

@@ -17,7 +17,11 @@ _PASSED_ON = ("content-type", "x-amz-target", "authorization", "x-amz-date")
 
 
 class Recorder:
-    """`asked` holds `(operation, table name)`; the table of a stream's call is the one that the stream is of."""
+    """`asked` holds `(operation, table name)`; the table of a stream's call is the one that the stream is of.
+
+    A transaction counts as the writes that it is made of, as it does for IAM (Developer Guide, "Using IAM with DynamoDB
+    transactions").
+    """
 
     def __init__(self, behind: str, client: aiohttp.ClientSession) -> None:
         self.asked: set[tuple[str, str]] = set()
@@ -30,7 +34,11 @@ class Recorder:
         operation = request.headers.get("x-amz-target", ".").partition(".")[2]
         asked = json.loads(body or b"{}")
         tables = self._tables(operation, asked)
-        self.asked.update((operation, table) for table in tables)
+        if operation == "TransactWriteItems":
+            writes = [write for item in asked["TransactItems"] for write in item.items()]
+            self.asked.update((f"{kind}Item", write["TableName"]) for kind, write in writes)
+        else:
+            self.asked.update((operation, table) for table in tables)
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         async with self._client.post(self._behind + "/", data=body, headers=headers) as found:
             content = await found.read()

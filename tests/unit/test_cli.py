@@ -6,7 +6,8 @@ import asyncio
 import io
 import os
 import re
-import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from service.cli import main, tell
+from service.config import load_settings
 from service.errors import ConfigurationError, HaltError
 from service.job_bar import JobBar
-from service.signals import StoppedError, run_until_signal
 
 COMMANDS = ("run", "demo", "migrate", "snapshot", "verify", "status", "pause", "resume", "replay", "dead-letters")
 
@@ -105,6 +106,48 @@ def test_bad_settings_are_exit_code_2_and_a_line_each(shell: Shell, command: str
     assert shell.out == ""
 
 
+ASKING = [
+    ["status"],
+    ["pause"],
+    ["resume"],
+    ["replay", "--from", "trim_horizon"],
+    ["dead-letters"],
+    ["dead-letters", "show", "x"],
+    ["dead-letters", "redrive", "--all"],
+    ["dead-letters", "discard", "x"],
+    ["snapshot", "--url", "http://127.0.0.1:9"],
+    ["verify", "--url", "http://127.0.0.1:9"],
+]
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=" ".join)
+def test_a_misspelled_setting_is_exit_code_2_for_who_asks_a_service_too(shell: Shell, arguments: list[str]) -> None:
+    shell.set(ADMIN_TOKN="a-secret")
+
+    assert shell.run(*arguments) == 2
+    assert shell.err.splitlines() == [
+        "dynamirror: DYNAMIRROR_ADMIN_TOKN: unknown setting (did you mean DYNAMIRROR_ADMIN_TOKEN?)"
+    ]
+
+
+@pytest.mark.parametrize("command", ["run", "migrate", "snapshot", "verify", "status"])
+def test_an_env_file_that_is_not_utf_8_is_exit_code_2_and_one_line(shell: Shell, command: str) -> None:
+    Path(".env").write_bytes("DYNAMIRROR_ADMIN_TOKEN=a-secret\n# caf\xe9\n".encode("latin-1"))
+
+    assert shell.run(command) == 2
+    (said,) = shell.err.splitlines()
+    assert said.startswith("dynamirror: .env: not in UTF-8 at byte ")
+    assert "a-secret" not in said + shell.out
+
+
+def test_a_token_that_no_header_can_carry_is_exit_code_2_and_not_shown(shell: Shell) -> None:
+    shell.set(ADMIN_TOKEN="open\nsesame")
+
+    assert shell.run("status") == 2
+    (said,) = shell.err.splitlines()
+    assert said.startswith("dynamirror: DYNAMIRROR_ADMIN_TOKEN: expected visible ASCII characters")
+
+
 @pytest.mark.parametrize("command", ["snapshot", "verify"])
 def test_a_service_that_is_not_there_is_exit_code_1_and_one_line(shell: Shell, command: str) -> None:
     assert shell.run(command, "--url", "http://127.0.0.1:9") == 1
@@ -120,34 +163,47 @@ def test_the_error_that_counts_among_those_of_several_tasks_is_told(capsys: pyte
     assert capsys.readouterr().err == "dynamirror: one\ndynamirror: two\n"
 
 
-def test_a_defect_is_one_line_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tell(KeyError("a\nb")) == 1
+def test_a_defect_is_one_line_of_kind_and_place_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(AttributeError) as caught:
+        load_settings(7)  # type: ignore[arg-type]  # a defect, as it were
+    caught.value.args = ("a-secret\nof two lines",)
+
+    assert tell(BaseExceptionGroup("tasks", [caught.value])) == 1
     (said,) = capsys.readouterr().err.splitlines()
-    assert "KeyError" in said
+    assert re.fullmatch(
+        r"dynamirror: an unexpected error, which is a defect: AttributeError at service/\w+\.py:\d+", said
+    )
 
 
-def test_work_that_ends_gives_its_result() -> None:
-    async def work() -> int:
-        return 7
+def test_what_no_one_catches_shows_no_text_either() -> None:
+    program = (
+        "import sys, threading\n"
+        "from service.defects import hide_texts\n"
+        "hide_texts()\n"
+        "class Late:\n    def __del__(self): raise ValueError('a-secret')\n"
+        "def fail(): raise ValueError('a-secret')\n"
+        "Late()\nthreading.Thread(target=fail).start()\nfail()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
-    assert run_until_signal(work(), "unused") == 7
+    assert ran.returncode == 1
+    assert ran.stderr.count("an unexpected error, which is a defect: ValueError at ") == 3
+    assert "a-secret" not in ran.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_work_in_order_and_says_what_that_means(number: signal.Signals) -> None:
-    ended: list[str] = []
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError("a-secret"), BaseExceptionGroup("two", [GeneratorExit("a-secret")])]
+)
+def test_no_error_leaves_the_command_with_its_traceback(
+    shell: Shell, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise error
 
-    async def work() -> None:
-        try:
-            os.kill(os.getpid(), number)
-            await asyncio.sleep(60)
-        finally:
-            await asyncio.sleep(0)
-            ended.append("in order")
-
-    with pytest.raises(StoppedError, match="stopped: it goes on"):
-        run_until_signal(work(), "it goes on")
-    assert ended == ["in order"]
+    monkeypatch.setattr("service.job_commands._settings", fail)
+    assert shell.run("snapshot") == 1
+    (said,) = shell.err.splitlines()
+    assert "a-secret" not in said
 
 
 def test_without_a_terminal_the_progress_of_a_job_is_no_bar() -> None:

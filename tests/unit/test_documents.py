@@ -17,7 +17,8 @@ import yaml
 
 from api.problems import TYPES
 from service.cli import app
-from service.config import PREFIX, Settings
+from service.config import Settings
+from service.environment import PREFIX
 from service.operations.jobs import JobState
 from service.operations.status import PipelineState, Role, ShardState
 from service.series import ALL, documentation
@@ -150,7 +151,7 @@ def reasons_said() -> list[list[str]]:
     """Why a pipeline is not ready."""
     said = [
         fixed_parts(node.value)
-        for function in functions("not_ready_reason", "_not_one")
+        for function in functions("not_ready_reason", "stalled_reason", "_not_one")
         for node in ast.walk(function)
         if isinstance(node, ast.Return) and node.value is not None
     ]

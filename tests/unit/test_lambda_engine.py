@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import orjson
 import pytest
 
+from api.payloads import DeadLetterDetail
 from service.config import load_settings
 from service.errors import ChangeError, HaltError, RefusedError, UnavailableError
 from service.lambda_engine import SHARD
 from service.model import Put, ViewType
+from service.operations.letters import Letters
 from service.telemetry import Warned
 from tests.fakes.clock import EPOCH
 from tests.fakes.event_source import engine_on, event_record
@@ -301,3 +304,50 @@ async def test_an_item_that_the_transform_leaves_out_leaves_the_replica(world):
     transform = "tests.unit.operations.transforms:without_drafts"
     assert await apply(world, records(world), transform=transform) is None
     assert held(world, "key2") is None
+
+
+def odd_record(**inside):
+    """A record of Lambda's event as its runtime decodes it: half of a surrogate pair is a character of its own."""
+    content = {
+        "ApproximateCreationDateTime": 1479499740,
+        "Keys": {"key": {"S": "key2"}},
+        "NewImage": {"key": {"S": "key2"}, "value": {"S": "a\ud800"}},
+        "SequenceNumber": "0".zfill(20) + "5",
+        "SizeBytes": 26,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    }
+    whole = {"eventID": "7de3", "eventName": "INSERT", "eventVersion": "1.1", "awsRegion": "us-west-2"}
+    return {**whole, "eventSource": "aws:dynamodb", "eventSourceARN": ARN, "dynamodb": content | inside}
+
+
+@pytest.mark.parametrize("where", ["an item", "the key", "a name of no key"])
+async def test_text_that_is_no_unicode_is_a_dead_letter_and_holds_nothing_up(world, where):
+    world.source.put(item("key1"))
+    inside = {} if where == "an item" else {"Keys": {"key" if where == "the key" else "k\udfff": {"S": "b\ud800"}}}
+    for _ in range(2):
+        assert await apply(world, [odd_record(**inside), *records(world)]) is None
+
+    assert held(world) is not None
+    (letter,) = world.control.of("source--replica").letters.values()
+    assert json.loads(letter.record) == odd_record(**inside)
+    assert (letter.attempts, letter.key is None) == (2, where != "an item")
+    assert "surrogate" in letter.error
+    shown = DeadLetterDetail.model_validate(await shown_of(world, letter.id))
+    assert shown.record["eventID"] == "7de3"
+    assert "\\ud800" in json.loads(shown.model_dump_json())["record"]["dynamodb"]["NewImage"]["value"]["S"]
+
+
+async def shown_of(world, letter_id):
+    letters = Letters(pipeline=None, adapters=world.process().adapters, observer=None)
+    return await letters.found(letter_id)
+
+
+async def test_a_refused_record_is_kept_as_lambda_sent_it(world):
+    world.source.put(item())
+    world.replica.poison = lambda write: ChangeError("refused")
+    sent = records(world)
+    assert await apply(world, sent) is None
+
+    (letter,) = world.control.of("source--replica").letters.values()
+    assert json.loads(letter.record) == sent[0]
+    assert {"eventID", "awsRegion", "eventSourceARN"} <= sent[0].keys()

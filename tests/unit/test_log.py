@@ -327,6 +327,21 @@ def test_a_foreign_error_shows_its_place_and_never_its_text(log: Log) -> None:
     assert len(log.lines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        (f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{SECRET}')>", "never retrieved"),
+        (f"Exception in callback done(<Future exception=ValueError('{SECRET}')>)", "Exception in callback done"),
+        (f"Unclosed <Thing {SECRET}>", "Unclosed"),
+    ],
+)
+def test_what_the_event_loop_says_of_a_forgotten_error_shows_no_text(log: Log, said: str, written: str) -> None:
+    logging.getLogger("asyncio").error(said)
+
+    assert log.last()["event"].endswith(written)
+    assert SECRET not in log.text
+
+
 def test_our_own_errors_say_what_a_person_must_do(log: Log) -> None:
     try:
         failing(HaltError("switch the stream on"))

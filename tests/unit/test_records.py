@@ -5,7 +5,8 @@ import json
 import pytest
 
 from service.model import Change, Effect, KeyAttribute, SequenceNumber, ShardId, Unreadable, ViewType
-from service.records import RecordReader, record_of
+from service.record_text import record_of
+from service.records import RecordReader
 
 SCHEMA = (KeyAttribute("k", "S"),)
 SHARD = ShardId("shardId-1")
@@ -82,6 +83,74 @@ def test_unknown_fields_and_versions_do_no_harm():  # E33
     found = read(record(NewField=1) | {"eventVersion": "9.9", "other": {"a": [1]}})
 
     assert isinstance(found, Change)
+
+
+TTL = {"userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com", "AccountId": "1"}}
+AS_IT_CAME = {
+    "everything": record(outside={"awsRegion": "us-west-2", "eventSource": "aws:dynamodb"} | TTL),
+    "of Lambda": record(outside={"eventSourceARN": "arn:aws:dynamodb:us-west-2:1:table/t/stream/1"}),
+    "a time in milliseconds": record(ApproximateCreationDateTime=1_700_000_000_123),
+    "a time in words": record(ApproximateCreationDateTime="2023-11-14T22:13:20Z"),
+    "a time with a fraction": record(ApproximateCreationDateTime=1_700_000_000.5),
+    "a key's number in another spelling": record(
+        Keys={
+            "k": {
+                "S": "a",
+            }
+        },
+        NewImage={"k": {"S": "\u00e9"}},
+    ),
+    "more than is known": record(NewField=[1]) | {"other": {"a": "b"}},
+    "without an item": record("REMOVE", without=("NewImage", "OldImage"), StreamViewType="KEYS_ONLY"),
+}
+
+
+@pytest.mark.parametrize("came", AS_IT_CAME.values(), ids=AS_IT_CAME.keys())
+@pytest.mark.parametrize("is_page", [True, False], ids=["page", "alone"])
+def test_a_record_is_given_back_as_it_came(came, is_page):
+    change = page_of(came).changes[0] if is_page else read(came)
+
+    assert json.loads(record_of(change)) == came
+
+
+def test_the_spelling_of_a_keys_number_is_given_back():
+    reader = RecordReader((KeyAttribute("k", "N"),))
+    came = record(Keys={"k": {"N": "1.0"}}, NewImage={"k": {"N": "1.0"}})
+
+    change = read(came, reader)
+
+    assert change.key == b'{"k":{"N":"1"}}'
+    assert json.loads(record_of(change)) == came
+
+
+@pytest.mark.parametrize("place", ["Keys", "NewImage", "eventName"])
+def test_text_that_is_no_unicode_spoils_its_own_record_only(place):
+    odd = {"k": {"S": "a\ud800"}}
+    spoiled = record(odd if place == "eventName" else "INSERT", **({} if place == "eventName" else {place: odd}))
+    if place == "eventName":
+        spoiled["eventName"] = "INSERT\ud800"
+
+    page = page_of(
+        record(SequenceNumber="1".zfill(21)), spoiled, record(SequenceNumber="9" * 22), NextShardIterator="n"
+    )
+
+    assert (len(page.changes), page.next_iterator) == (2, "n")
+    (found,) = page.unreadable
+    assert found.sequence == SequenceNumber(800000000003126276362)
+    assert json.loads(found.record) == spoiled
+    assert (found.key is None) == (place == "Keys")
+    assert "surrogate" in found.error or "eventName" in found.error
+
+
+@pytest.mark.parametrize(
+    ("number", "is_trusted"), [("2", True), ("1", False), ("3", False), ("4", False), ("0", False)]
+)
+def test_a_number_out_of_its_order_is_none(number, is_trusted):
+    odd = record("EXPLODE", SequenceNumber=number.zfill(21))
+
+    page = page_of(record(SequenceNumber="1".zfill(21)), odd, record(SequenceNumber="3".zfill(21)))
+
+    assert page.unreadable[0].sequence == (SequenceNumber(number) if is_trusted else None)
 
 
 BROKEN = {

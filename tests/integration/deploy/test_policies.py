@@ -146,6 +146,8 @@ async def test_the_function_needs_what_its_policy_allows_and_no_more(pipeline_of
     await pipeline.delete("k2")
     assert '"batchItemFailures": []' in await pipeline.invoke()
     await pipeline.until_equal()
+    event["Records"] = [{**event["Records"][0], "eventName": "EXPLODE"}]
+    assert '"batchItemFailures": []' in await pipeline.invoke(event)  # it is a dead letter
     expected = allowed("lambda", "optional-create-control")
     if not is_overtaken:
         for role in ("source", "replica"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,6 +12,7 @@ from service import lambda_handler
 from tests.servers import create_streamed_table, environment, read_stream, sdk_client, set_stream
 from tests.servers.functions import contents
 from tests.servers.recorder import recording
+from tests.unit.test_lambda_events import FAILED
 
 METADATA = ("timestamp", "dynamirror_sequence")
 
@@ -134,7 +136,12 @@ async def test_a_replica_that_is_gone_leaves_the_batch_unsettled_in_time(server,
         event = await event_of(streams, arn)
         first = event["Records"][0]["dynamodb"]["SequenceNumber"]
         assert await invoke(event, seconds=3.0) == {"batchItemFailures": [{"itemIdentifier": first}]}
+        failed = {**FAILED, "payload": json.dumps(event)}
+        with pytest.raises(RuntimeError, match=f"from {first} on: invoke it again"):
+            await invoke(failed, seconds=3.0)
         await create_streamed_table(dynamodb, pipeline["replica"], view_type=None)
+        assert await invoke(failed) == {"batchItemFailures": []}
+        assert set(await contents(dynamodb, pipeline["replica"])) == {"a", "b"}
         assert await invoke(event) == {"batchItemFailures": []}
         assert set(await contents(dynamodb, pipeline["replica"])) == {"a", "b"}
 

@@ -70,6 +70,9 @@ UPDATE_CONTROL = Call("UpdateItem", "the control table")
         (ITERATOR, "ValidationException", PositionError),
         (RECORDS, "ResourceNotFoundException", ShardGoneError),
         (DESCRIBE_STREAM, "ResourceNotFoundException", ShardGoneError),
+        (PUT, "RequestAbortedException", AmbiguousError),
+        (RECORDS, "MalformedHttpRequestException", UnavailableError),
+        (RECORDS, "KMSThrottlingException", ThrottledError),
         (PUT, "SomethingNewException", HaltError),
         (RECORDS, "SomethingNewException", HaltError),
     ],
@@ -100,9 +103,74 @@ def test_a_refusal_that_was_cut_on_its_way_is_a_lost_answer(body):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 407])
-def test_a_middleboxs_refusal_is_no_verdict_about_a_change(status):
-    for call in (PUT, BATCH, RECORDS, ITERATOR):
-        assert type(fault_of_answer(call, status, b"<html>no</html>")) is HaltError
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"{}", b'{"message": "no"}'])
+def test_a_middleboxs_refusal_is_no_verdict_about_a_change_or_a_shard_and_is_asked_again(status, body):
+    for call, expected in ((PUT, AmbiguousError), (BATCH, AmbiguousError), (RECORDS, UnavailableError)):
+        found = fault_of_answer(call, status, body)
+        assert type(found) is expected
+        assert found.cause == str(status)
+        assert "not DynamoDB's" in str(found)
+        assert "proxy" in str(found)
+    assert type(fault(ITERATOR, str(status), "", status)) is UnavailableError  # as the SDK's parser spells it
+
+
+# botocore: kinesis 2013-12-02, and lambda 2015-03-31, which spell a key's trouble so; dynamodb's model has none.
+@pytest.mark.parametrize(
+    "code",
+    [
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "KMSOptInRequired",
+        "KmsInvalidStateException",
+        "InaccessibleEncryptionCredentialsException",
+    ],
+)
+def test_a_key_that_can_not_be_used_is_waited_for_and_its_mending_is_told(code):
+    for call in (PUT, BATCH, GET, RECORDS, DESCRIBE_STREAM, UPDATE_CONTROL):
+        found = fault(call, code, "arn:aws:kms:… is disabled.", 400)
+        assert type(found) is RefusedError
+        assert "KMS key" in str(found)
+        assert "goes on by itself" in str(found)
+
+
+def test_a_key_that_may_not_be_used_is_told_from_a_table_that_may_not_be_used():
+    denied = "KMS key access denied error: the ciphertext refers to a customer master key that does not exist"
+    found = fault(PUT, "AccessDeniedException", denied, 400)
+
+    assert type(found) is RefusedError
+    assert "KMS key usable" in str(found)
+    assert "allow dynamodb" not in str(found)
+
+
+@pytest.mark.parametrize("code", ["UnknownOperationException", "InvalidAction"])
+def test_an_endpoint_that_does_not_know_the_operation_names_the_setting(code):
+    for call, setting in (
+        (DESCRIBE_STREAM, "DYNAMIRROR_STREAMS_ENDPOINT_URL"),
+        (RECORDS, "DYNAMIRROR_STREAMS_ENDPOINT_URL"),
+        (PUT, "DYNAMIRROR_REPLICA_ENDPOINT_URL"),
+        (UPDATE_CONTROL, "DYNAMIRROR_REPLICA_ENDPOINT_URL"),
+        (Call("DescribeTable", "the source table orders"), "DYNAMIRROR_SOURCE_ENDPOINT_URL"),
+    ):
+        found = fault(call, code, "", 400)
+        assert type(found) is HaltError
+        assert setting in str(found)
+        assert "\n" not in str(found)
+        assert "rather than guess" not in str(found)
+
+
+@pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])
+@pytest.mark.parametrize(
+    "code", ["InvalidIdentityToken", "IDPRejectedClaim", "RegionDisabledException", "ExpiredTokenException", "New"]
+)
+def test_credentials_that_are_not_given_are_waited_for_whatever_the_reason(operation, code):
+    response = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    for call in (PUT, Call("AssumeRole", "the credentials for the replica table orders")):
+        found = translate(sdk.ClientError(response, operation), call)
+        assert type(found) is RefusedError
+        assert found.cause == code
+        assert "credentials" in str(found)
 
 
 def test_an_item_over_the_limit_is_told_from_other_invalid_items():

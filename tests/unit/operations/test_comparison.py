@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from service.operations.comparison import Comparison, Kind, fingerprint, is_in_sample
+from service.replication.metadata import Metadata
 from service.replication.shape import Shape
 from service.telemetry import Observers
 from tests.fakes.clock import ManualClock
-from tests.fakes.images import image_of, key_of
+from tests.fakes.images import STRING_KEY, image_of, key_of
 
 METADATA = {"timestamp": {"S": "2026-11-23T10:15:00.000Z"}, "dynamirror_sequence": {"S": "1".zfill(40)}}
 
@@ -18,8 +19,12 @@ def comparison(*, keeps_extra: bool = False, exclude: tuple[str, ...] = ()) -> C
         key_names=("key",),
         clock=ManualClock(),
         observer=Observers(),
-        stamp_attribute="timestamp",
-        sequence_attribute="dynamirror_sequence",
+        metadata=Metadata(
+            stamp_attribute="timestamp",
+            sequence_attribute="dynamirror_sequence",
+            keys=STRING_KEY,
+            observer=Observers(),
+        ),
         exclude=exclude,
     )
     return Comparison(shape, keeps_extra=keeps_extra)

@@ -204,9 +204,13 @@ async def test_a_cause_that_may_pass_counts_every_try():
 
 async def test_letters_of_one_key_are_written_in_order():
     async with Service(World()) as service:
-        ids = await parked(service, item(1, "1"), item(1, "2"), item(1, "3"))
-        assert len(ids) == 3
-        assert await service.letters.redrive(await service.flow(), ids) == counts(redriven=1, superseded=2)
+        flow = await service.flow()
+        for number, cause in enumerate(("too large", "no index takes it", "in a transaction"), 1):
+            service.world.replica.poison = lambda write, cause=cause: ChangeError(cause)
+            service.world.source.put(item(1, str(number)))
+            await until(lambda number=number: flow.dead_letters.count == number)
+        service.world.replica.poison = nothing
+        assert await service.letters.redrive(flow, None) == counts(redriven=1, superseded=2)
         check_all(service.world)
 
 

@@ -374,6 +374,25 @@ async def test_a_replay_goes_on_after_a_crash_where_it_was():
         check_all(world)
 
 
+async def test_a_replay_whose_range_somebody_has_deleted_fails_and_the_flow_goes_on():
+    world = World()
+    service = await Service(world, queue_max_records=10).open()
+    await written(service, *range(200))
+    world.source.stream.timing.empty_pages = 0.9
+    job = await service.replays.start(await service.flow(), **HORIZON)
+    await service.die()
+    world.control.of("source--replica").fixed.clear()
+    async with Service(world) as next_one:
+        await next_one.flow()
+        await next_one.replays.has_looked.wait()
+        failed = await next_one.replays.found(job.id)
+        assert failed.state is JobState.FAILED
+        assert "begin another replay" in (failed.error or "")
+        await next_one.until_caught_up()
+        world.source.stream.timing.empty_pages = 0.0
+        assert counts(await next_one.replay(**HORIZON))[0] == 200
+
+
 async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a_second_run():
     world = World()
     service = await Service(world, queue_max_records=10).open()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.errors import ThrottledError
+from service.errors import AmbiguousError, ThrottledError
 from service.model import ViewType
 from service.replication.guard_window import GuardWindow
 from service.replication.look_ahead import FRESH_SECONDS, SLOW_SECONDS
@@ -159,13 +159,90 @@ async def test_a_look_that_is_throttled_is_made_again():
     assert len(bench.settled) == 2
 
 
-async def test_where_nobody_else_applies_the_stream_a_guarded_change_needs_no_look():
-    bench = Bench(window=GuardWindow(guards_all=True))
+# --- with one writer: only what has to be judged by the source is looked at
+
+
+def strict(**settings: str) -> Bench:
+    return Bench(window=GuardWindow(guards_all=True), **settings)
+
+
+async def test_creations_cost_one_write_each_and_two_looks_for_all_of_them():
+    bench = strict()
     path = await bench.open()
-    for value in ("1", "2"):
-        await path.sink.apply([[bench.put("a", value)], [bench.put("b", value)]])
-    replica, source = bench.world.replica.calls, bench.world.source.calls
-    assert (replica["get_many"], replica["get"], source["get_many"]) == (0, 0, 0)
-    assert (replica["put"], source["get"]) == (6, 2), (
-        "for each: one that finds no item, one onto none, one onto the older"
-    )
+    await path.sink.apply([[bench.put(f"k{number}", "1")] for number in range(25)])
+    source, replica = bench.world.source.calls, bench.world.replica.calls
+    assert (source["get_many"], source["get"]) == (1, 0)
+    assert (replica["get_many"], replica["get"], replica["put"]) == (1, 0, 25)
+    assert [bench.held(f"k{number}") for number in range(25)] == [item(f"k{n}", "1") for n in range(25)]
+
+
+async def test_changes_of_what_is_there_cost_one_write_each_and_no_look():
+    bench = strict()
+    path = await bench.open()
+    await path.sink.apply([[bench.put(name, "1")] for name in "abc"])
+    bench.world.source.calls.clear()
+    bench.world.replica.calls.clear()
+    await path.sink.apply([[bench.put(name, "2")] for name in "ab"] + [[bench.delete("c")]])
+    replica = bench.world.replica.calls
+    assert (replica["put"], replica["delete"], replica["get_many"], replica["get"]) == (2, 1, 0, 0)
+    assert sum(bench.world.source.calls.values()) == 0
+    assert [bench.held(name) for name in "abc"] == [item("a", "2"), item("b", "2"), None]
+
+
+async def test_a_catch_up_looks_first_once_conditions_have_failed_often():
+    """The replica lacks the items, the source has gone on: what is overtaken is not written at all then."""
+    bench = strict()
+    path = await bench.open()
+    for number in range(25):
+        bench.put(f"k{number}", "0")
+    batches = []
+    for value in ("1", "2", "3"):
+        batches.append([[bench.put(f"k{number}", value)] for number in range(25)])
+    replica = bench.world.replica.calls
+    await path.sink.apply(batches[0])
+    assert (replica["put"], replica["get_many"]) == (25, 0), "refused, each by itself"
+    await path.sink.apply(batches[1])
+    assert (replica["put"], replica["get_many"]) == (25, 1), "overtaken, as two looks have told"
+    await path.sink.apply(batches[2])
+    assert (replica["put"], replica["get_many"]) == (50, 2)
+    assert all(bench.held(f"k{number}") == item(f"k{number}", "3") for number in range(25))
+
+
+async def test_a_look_that_shows_an_older_number_leaves_the_condition_as_it_is():
+    """An item that was removed and made again, whose removal the lanes have merged with the creation."""
+    bench = strict()
+    path = await bench.open()
+    await path.sink.apply([[bench.put("a", "1")]])
+    removal, creation = bench.delete("a"), bench.put("a", "2")
+    await path.sink.apply([[removal, creation]])
+    assert (bench.held("a"), bench.number("a")) == (item("a", "2"), creation.sequence.guard)
+
+
+async def test_what_a_late_write_brings_after_the_looks_is_not_taken_back():
+    bench = strict()
+    path = await bench.open()
+    changes = [bench.put("a", "1"), bench.put("b", "1")]
+    number = {"S": str(int(changes[1].sequence) + 1000).zfill(40)}
+
+    def land() -> None:
+        bench.world.replica.preset(item("a", "2", dynamirror_sequence=number))
+        bench.world.source.preset(item("a", "2"))
+
+    after_the_looks(bench, land)
+    await path.sink.apply([[change] for change in changes])
+    assert (bench.held("a"), bench.held("b")) == (item("a", "2"), item("b", "1"))
+
+
+async def test_a_key_in_doubt_is_not_looked_at_ahead():
+    """What was seen of it may change at any moment."""
+    bench = strict()
+    path = await bench.open()
+    bench.world.plan.fail_next("replica.put", AmbiguousError("lost", "reset"))
+    first = bench.put("a", "1")
+    await path.sink.apply([[first]])
+    assert first.key in path.doubts
+    bench.world.replica.calls.clear()
+    removal, creation = bench.delete("a"), bench.put("a", "2")
+    await path.sink.apply([[removal, creation], [bench.put("b", "1")]])
+    assert bench.world.replica.calls["get_many"] == 1, "for b"
+    assert (bench.held("a"), bench.held("b")) == (item("a", "2"), item("b", "1"))

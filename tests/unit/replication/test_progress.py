@@ -35,6 +35,20 @@ def test_what_was_only_read_is_not_behind_the_checkpoint_e54():
     assert progress.unsettled == 2
 
 
+def test_a_checkpoint_passes_what_can_not_be_understood_and_no_change_before_it():
+    progress = started()
+    first = change("a", 1)
+    progress.admit(SHARD, [first, change("b", 3)], [SequenceNumber(2), SequenceNumber(4)])
+    assert after(progress) is None
+    progress.settle([first])
+    assert after(progress) == 2
+    progress.settle([change("b", 3)])
+    assert after(progress) == 4
+    progress.admit(SHARD, [], [SequenceNumber(5)])
+    assert progress.checkpoints()[SHARD].position == Position(after=SequenceNumber(5))
+    assert progress.unsettled == 0
+
+
 def test_numbers_of_different_lengths_are_ordered_as_numbers_e28():
     progress = started()
     small, great = change("a", 10**21 - 1), change("a", 10**21)

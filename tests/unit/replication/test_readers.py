@@ -254,10 +254,10 @@ async def test_a_shard_that_is_gone_after_it_was_read_is_forgotten_e8_e23():
     readers = await reading.readers(checkpoint("shardId-done", is_closed=True))
     async with reading.running(readers) as task:
         await asyncio.sleep(23 * 3600)
-        assert readers.forgotten() == set()
+        assert readers.take_forgotten() == set()
         await asyncio.sleep(3600 + 120)
         assert not task.done()
-        assert readers.forgotten() == {"shardId-done"}
+        assert readers.take_forgotten() == {"shardId-done"}
 
 
 async def test_a_closed_shard_that_is_still_listed_is_not_read_again_e23():
@@ -269,7 +269,7 @@ async def test_a_closed_shard_that_is_still_listed_is_not_read_again_e23():
     async with reading.running(readers):
         await asyncio.sleep(3)
         assert await reading.brought() == []
-        assert readers.forgotten() == set()
+        assert readers.take_forgotten() == set()
 
 
 async def test_a_closed_shard_that_is_trimmed_behind_its_last_record_is_no_gap():
@@ -383,7 +383,7 @@ async def test_an_unreadable_record_is_stored_before_its_page_counts_as_read_e33
     reading = Reading()
     sequence = reading.world.source.add_unreadable({"key": {"S": "a"}})
     written = reading.write("b")
-    reading.world.plan.fail_next("control.put_dead_letter", UnavailableError("no connection"), times=2)
+    reading.world.plan.fail_next("control.put_dead_letters", UnavailableError("no connection"), times=2)
     async with reading.running(await reading.readers()):
         await asyncio.sleep(3)
         assert await reading.brought() == written

@@ -66,7 +66,7 @@ async def test_a_refusal_by_a_fit_replica_is_the_changes_own():
     assert len(tries) == 2, "once as a batch, once alone: the replica is known to be fit"
 
 
-@pytest.mark.parametrize("call", ["replica.write_batch", "replica.put", "replica.get", "source.get"])
+@pytest.mark.parametrize("call", ["replica.write_batch", "replica.put", "replica.get", "source.get_many"])
 async def test_a_request_that_fails_is_made_again_after_waits_that_grow(call):
     is_guarded = call != "replica.write_batch"
     bench = Bench(window=GuardWindow(guards_all=is_guarded))

@@ -9,16 +9,22 @@ import pytest
 
 from service.errors import ChangeError
 from service.model import Image, SequenceNumber
+from service.replication.metadata import Metadata
 from service.replication.shape import Dressing, Shape
 from service.telemetry import StampKept, Warned
 from tests.fakes.clock import ManualClock
-from tests.fakes.images import image_of, item_of
+from tests.fakes.images import STRING_KEY, image_of, item_of
 from tests.unit.replication.bench import Log
 
 
 def shape(log: Log | None = None, **options: Any) -> Shape:
-    given = {"stamp_attribute": "timestamp", "sequence_attribute": "seq", **options}
-    return Shape(key_names=("key",), clock=ManualClock(), observer=log or Log(), **given)
+    log = log or Log()
+    names = {f"{kind}_attribute": options.pop(f"{kind}_attribute", name) for kind, name in NAMES.items()}
+    metadata = Metadata(keys=STRING_KEY, observer=log, **names)
+    return Shape(key_names=("key",), clock=ManualClock(), observer=log, metadata=metadata, **options)
+
+
+NAMES = {"stamp": "timestamp", "sequence": "seq"}
 
 
 ITEM = {"key": {"S": "a"}, "b": {"N": "1"}, "c": {"M": {"c": {"S": ""}}}}

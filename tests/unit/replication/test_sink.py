@@ -195,7 +195,7 @@ async def test_a_letter_is_stored_before_its_change_counts_as_settled_e61():
     path = await bench.open()
     bench.world.replica.poison = refusing("a")
     unstored = UnavailableError("no connection")
-    bench.world.plan.fail_next("control.put_dead_letter", unstored, times=3)
+    bench.world.plan.fail_next("control.put_dead_letters", unstored, times=3)
     stored: list[int] = []
     path.sink._settle = lambda changes: stored.append(len(bench.letters))
     await path.sink.apply([[bench.put("a", "bad")]])

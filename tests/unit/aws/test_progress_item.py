@@ -1,0 +1,333 @@
+"""What the items of the progress cost and hold, with thousands of shards, after a crash, and beside another owner."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from service.aws.control_store import DynamoControlStore
+from service.aws.progress_item import PART
+from service.aws.shard_log import COLD_BYTES, MAX_PARTS
+from service.control import Checkpoint, Lease, PipelineRecord
+from service.errors import AmbiguousError, HaltError, LeaseLostError, ThrottledError
+from service.model import Position, SequenceNumber, ShardId
+from tests.fakes.items import CrashError, FakeItems, Fate
+
+ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-11-23T10:15:00.123"
+FIRST, SECOND = Lease("first-3f9c", 1), Lease("second-77aa", 2)
+Checkpoints = dict[ShardId, Checkpoint]
+
+
+def store_on(items: FakeItems) -> DynamoControlStore:
+    return DynamoControlStore(items, "control", "orders--orders-copy")
+
+
+def name(number: int) -> ShardId:
+    return ShardId(f"shardId-{1_764_000_000_000 + number:020d}-{number:08x}")
+
+
+def checkpoint(number: int, sequence: int = 0, *, is_closed: bool = False) -> Checkpoint:
+    """As long as AWS's."""
+    after = SequenceNumber(300_000_000_000_000_000_000_000 + number * 10**9 + sequence)
+    position = Position(after=after, since=1_764_000_000.0)
+    return Checkpoint(name(number), position, name(number + 10**6), is_closed, read_up_to=1_764_000_000.5)
+
+
+def of(numbers: Iterable[int], sequence: int = 0, *, is_closed: bool = False) -> Checkpoints:
+    return {name(number): checkpoint(number, sequence, is_closed=is_closed) for number in numbers}
+
+
+def record(checkpoints: Mapping[ShardId, Checkpoint]) -> PipelineRecord:
+    return PipelineRecord(ARN, dict(checkpoints))
+
+
+def parts(items: FakeItems) -> list[str]:
+    return [item for item in items.items if item.startswith(PART)]
+
+
+async def opened(items: FakeItems, checkpoints: Checkpoints) -> DynamoControlStore:
+    store = store_on(items)
+    await store.adopt_progress(FIRST)
+    await store.save_progress(FIRST, record(checkpoints))
+    return store
+
+
+async def costs_of(items: FakeItems, store: DynamoControlStore, saved: Checkpoints, busy: Any, saves: int) -> list[int]:
+    """The write units of each save; `busy` tells which shards changed before it."""
+    costs = []
+    for number in range(1, saves + 1):
+        saved |= of(busy(number), number)
+        before = items.units
+        await store.save_progress(FIRST, record(saved))
+        costs.append(items.units - before)
+    return costs
+
+
+async def test_ten_busy_shards_of_five_hundred_cost_what_changed():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    assert items.units > 70, "the shards are as long as AWS's"
+
+    costs = await costs_of(items, store, saved, lambda number: range(10), 60)
+
+    assert max(costs) <= 4
+    assert (await store_on(items).adopt_progress(SECOND)) == record(saved)
+
+
+async def test_ten_others_of_five_hundred_at_each_save_cost_little_more():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    dice = random.Random(3)
+
+    costs = await costs_of(items, store, saved, lambda number: dice.sample(range(500), 10), 200)
+
+    assert max(costs) <= 25
+    assert sum(costs) / len(costs) <= 10
+    assert len(parts(items)) <= 40, "what does not count any more is deleted"
+    assert (await store_on(items).adopt_progress(SECOND)) == record(saved)
+
+
+async def test_five_hundred_that_all_change_cost_their_size():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    size = items.units
+
+    costs = await costs_of(items, store, saved, lambda number: range(500), 20)
+
+    assert max(costs) <= size + 2
+
+
+async def test_a_few_shards_are_one_item_and_one_request():
+    items, saved = FakeItems(), of(range(20))
+    store = await opened(items, saved)
+    before = items.requests
+
+    await costs_of(items, store, saved, lambda number: range(number % 5), 100)
+
+    assert parts(items) == []
+    assert items.requests == before + 100
+
+
+async def test_twenty_thousand_listed_shards_two_thousand_of_them_open_are_saved_rolled_and_read():
+    items = FakeItems()
+    saved = of(range(18_000), is_closed=True) | of(range(18_000, 20_000))
+    store = await opened(items, saved)
+
+    idle = await costs_of(items, store, saved, lambda number: [18_000 + number], 5)
+    busy = await costs_of(items, store, saved, lambda number: range(18_000, 20_000), 2)
+    rolled = {shard_id: saved[shard_id] for shard_id in list(saved)[2000:]}  # the oldest are forgotten
+    rolled |= of(range(18_000, 20_000), 7, is_closed=True) | of(range(20_000, 22_000))
+    await store.save_progress(FIRST, record(rolled))
+    later = await costs_of(items, store, rolled, lambda number: [20_000 + number], 80)
+
+    assert max(idle) <= 8
+    assert max(busy) <= 400, "a partition takes 1,000 a second"
+    assert sum(later[20:]) / 60 <= 25
+    assert len(parts(items)) <= MAX_PARTS + 20
+    before = items.read_units
+    assert await store_on(items).adopt_progress(SECOND) == record(rolled)
+    assert items.read_units - before < 2000
+
+
+async def test_more_shards_than_an_item_holds_may_change_at_once():
+    items, saved = FakeItems(), of(range(3000))
+    store = await opened(items, saved)
+
+    await costs_of(items, store, saved, lambda number: range(3000), 8)
+
+    assert len(parts(items)) < 2 * MAX_PARTS
+    assert await store_on(items).adopt_progress(SECOND) == record(saved)
+
+
+async def test_a_take_over_writes_one_item_alone():
+    items = FakeItems()
+    await opened(items, of(range(500)))
+    written: list[str] = []
+
+    def note(method: str, request: Mapping[str, Any]) -> Fate:
+        if method not in ("get_item", "query"):
+            written.append(request["Key"]["item"]["S"])
+        return Fate.ANSWERED
+
+    items.on_request = note
+    await store_on(items).adopt_progress(SECOND)
+
+    assert written == ["progress"]
+
+
+def as_written_before(checkpoints: Checkpoints) -> dict[str, Any]:
+    """The item `progress` as the versions before the parts wrote it."""
+
+    def shard(found: Checkpoint) -> dict[str, Any]:
+        return {
+            "start": {"S": found.position.start.value},
+            "since": {"N": repr(found.position.since)},
+            "closed": {"BOOL": found.is_closed},
+            "checkpoint": {"S": str(found.position.after)},
+            "parent": {"S": str(found.parent_id)},
+            "read_up_to": {"N": repr(found.read_up_to)},
+        }
+
+    return {
+        "pipeline": {"S": "orders--orders-copy"},
+        "item": {"S": "progress"},
+        "generation": {"N": "1"},
+        "owner": {"S": "former"},
+        "stream_arn": {"S": ARN},
+        "guarded_until": {"N": "0.0"},
+        "needs_snapshot": {"BOOL": False},
+        "gaps": {"L": []},
+        "shards": {"M": {shard_id: {"M": shard(found)} for shard_id, found in checkpoints.items()}},
+    }
+
+
+@pytest.mark.parametrize("shards", [3, 300])
+@pytest.mark.parametrize("fate", [Fate.CRASH_BEFORE, Fate.CRASH_AFTER])
+async def test_progress_of_a_former_version_is_brought_along_through_a_crash_anywhere(shards, fate):
+    saved = of(range(shards - 1)) | of([shards - 1], is_closed=True)
+    for crash_at in itertools.count():
+        items = FakeItems()
+        items.preset(as_written_before(saved))
+        requests = itertools.count()
+        items.on_request = lambda *_, at=crash_at, seen=requests: fate if next(seen) == at else Fate.ANSWERED
+        changed = saved | of([0], 9)
+        is_saved = False
+        store = store_on(items)
+        with contextlib.suppress(CrashError):
+            assert await store.adopt_progress(SECOND) == record(saved)
+            await store.save_progress(SECOND, record(changed))
+            is_saved = True
+        items.on_request = lambda *_: Fate.ANSWERED
+        found = await store_on(items).adopt_progress(Lease("third", 3))
+        assert found in (record(saved), record(changed))
+        if is_saved:
+            assert found == record(changed)
+            assert crash_at > 2
+            return
+
+
+async def test_a_former_owner_of_many_shards_saves_nothing_and_harms_nothing():
+    items, saved = FakeItems(), of(range(500))
+    former = await opened(items, saved)
+    present = store_on(items)
+    await present.adopt_progress(SECOND)
+    await present.save_progress(SECOND, record(saved | of(range(100), 1)))
+
+    with pytest.raises(LeaseLostError, match="belongs to generation 2"):
+        await former.save_progress(FIRST, record(of(range(500), 9)))
+
+    await present.save_progress(SECOND, record(saved | of(range(5), 2)))
+    assert await store_on(items).read_progress() == record(saved | of(range(5), 2))
+
+
+async def test_a_save_whose_answer_is_lost_is_the_one_that_counts_or_the_next_is():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    items.on_request = lambda *_: Fate.LATE
+    with pytest.raises(AmbiguousError):
+        await store.save_progress(FIRST, record(saved | of(range(300), 1)))
+    items.on_request = lambda *_: Fate.ANSWERED
+    newer = record(saved | of(range(300), 2))
+    await store.save_progress(FIRST, newer)
+
+    items.land_late()
+
+    assert await store_on(items).adopt_progress(SECOND) == newer
+
+
+async def test_what_is_saved_is_shown_while_its_owner_gives_parts_up():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    newer = record(of(range(400, 500), 1))
+    requests = itertools.count()
+    reading = store_on(items)
+
+    async def page_after_the_next_saves(**request: Any) -> dict[str, Any]:
+        if next(requests) == 0:
+            for number in range(30):
+                await store.save_progress(FIRST, record(newer.checkpoints | of([450], number)))
+            await store.save_progress(FIRST, newer)
+        return await FakeItems.query(items, **request)
+
+    items.query = page_after_the_next_saves  # type: ignore[method-assign]  # in the middle of a read
+    assert await reading.read_progress() == newer
+
+
+async def test_a_part_that_a_hand_has_deleted_is_named():
+    items = FakeItems()
+    await opened(items, of(range(500)))
+    gone = parts(items)[0]
+    del items.items[gone]
+
+    with pytest.raises(HaltError, match=f"lacks its part {gone}"):
+        await store_on(items).adopt_progress(SECOND)
+    with pytest.raises(HaltError, match=f"lacks its part {gone}"):
+        await store_on(items).read_progress()
+
+
+async def test_parts_that_a_crash_or_a_hand_has_left_are_deleted():
+    items, saved = FakeItems(), of(range(20))
+    await opened(items, of(range(500)))
+    del items.items["progress"]  # "begin anew", as schemas/README.md tells
+    left = len(parts(items))
+    assert left > 1
+
+    store = store_on(items)
+    assert await store.adopt_progress(SECOND) is None
+    for number in range(left):
+        await store.save_progress(SECOND, record(saved | of([1], number)))
+
+    assert parts(items) == []
+
+
+async def test_a_part_that_can_not_be_deleted_now_does_not_fail_the_save():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    items.on_request = lambda method, _: Fate.THROTTLED if method == "delete_item" else Fate.ANSWERED
+    await costs_of(items, store, saved, lambda number: range(number % 50 * 10, number % 50 * 10 + 10), 200)
+    left = len(parts(items))
+    items.on_request = lambda *_: Fate.ANSWERED
+
+    await costs_of(items, store, saved, lambda number: range(10), 200)
+
+    assert len(parts(items)) < left
+    assert await store_on(items).adopt_progress(SECOND) == record(saved)
+
+
+async def test_a_throttled_save_is_repeated_with_what_changed_meanwhile():
+    items, saved = FakeItems(), of(range(500))
+    store = await opened(items, saved)
+    items.on_request = lambda *_: Fate.THROTTLED
+    with pytest.raises(ThrottledError):
+        await store.save_progress(FIRST, record(saved | of(range(10), 1)))
+    items.on_request = lambda *_: Fate.ANSWERED
+
+    await store.save_progress(FIRST, record(saved | of(range(5, 15), 2)))
+
+    assert await store_on(items).read_progress() == record(saved | of(range(5, 15), 2))
+
+
+async def test_what_grows_beside_the_shards_is_refused_by_name():
+    items = FakeItems()
+    store = await opened(items, of(range(3)))
+    huge = PipelineRecord("a" * 390_000)
+
+    with pytest.raises(HaltError, match="takes 390... bytes beside its shards"):
+        await store.save_progress(FIRST, huge)
+
+    assert await store.read_progress() == record(of(range(3)))
+
+
+async def test_what_stands_still_takes_little_of_what_each_save_costs():
+    items, saved = FakeItems(), of(range(100))
+    store = await opened(items, saved)
+
+    costs = await costs_of(items, store, saved, lambda number: [number % 100], 300)
+
+    assert max(costs) <= 6 * COLD_BYTES // 1024
+    assert sum(costs) / len(costs) < 5
