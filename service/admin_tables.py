@@ -44,6 +44,9 @@ def text(value: object, style: str = "") -> Text:
     return Text(printable(value), style=style)
 
 
+_UNKNOWN = text("unknown", _WORRY)
+
+
 def status_tables(status: Document) -> RenderableType:
     """The status document: what matters at night first, then shards, then what a person should do."""
     parts: list[RenderableType] = [_overview(status)]
@@ -61,7 +64,10 @@ def _overview(status: Document) -> Table:
     table.add_row("state", text(state, _STATE_STYLES.get(str(state), "")))
     if status.get("reason"):
         table.add_row("reason", text(status["reason"], _BAD))
-    table.add_row("role", text(status.get("role")))
+    role = f"{status.get('role')}, {status.get('active') or 'no process that is known'} replicates"
+    table.add_row("role", text(role if status.get("role") == "standby" else status.get("role")))
+    if status.get("paused_since"):
+        table.add_row("paused since", text(status["paused_since"], _WORRY))
     for side in ("source", "replica"):
         place = status.get(side, {})
         table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))
@@ -80,16 +86,19 @@ def _overview(status: Document) -> Table:
     totals = status.get("totals", {}).items()
     table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
     letters = status.get("dead_letters")
-    told = text("unknown", _WORRY) if letters is None else text(number(letters), _BAD if letters else "")
-    table.add_row("dead letters", told)
-    table.add_row("verified", _verification(status.get("last_verification")))
+    is_known = letters is not None
+    table.add_row("dead letters", text(number(letters), _BAD if letters else "") if is_known else _UNKNOWN)
+    found = status.get("last_verification")
+    table.add_row("verified", _verification(found) if found or is_known else _UNKNOWN)
     table.add_row("version", text(f"{status.get('version')}, since {status.get('started_at')}"))
     return table
 
 
 def _lag(lag: Document) -> Text:
     if lag.get("seconds") is None:
-        return text("unknown", _WORRY)
+        return _UNKNOWN
+    if lag.get("unapplied_records") is None:
+        return text(f"{lag['seconds']:.1f} s, as the process that replicates told it last", _WORRY)
     caught_up = bool(lag.get("caught_up"))
     words = "caught up" if caught_up else f"{number(lag.get('unapplied_records'))} records unapplied"
     return text(f"{lag['seconds']:.1f} s, {words}", _GOOD if caught_up else _WORRY)
@@ -166,8 +175,16 @@ def pairs(document: Document) -> Table:
         if value is None:
             continue
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
-        table.add_row(text(name.replace("_", " ")), text(shown, _STATE_STYLES.get(str(value), "")))
+        style = _WORRY if name == "state" and has_left_over(document) else _STATE_STYLES.get(str(value), "")
+        table.add_row(text(name.replace("_", " ")), text(shown, style))
     return table
+
+
+def has_left_over(job: Document) -> bool:
+    """It is done and leaves something for a person: differences, or records that could not be applied."""
+    found, mended = sum(int(job.get(name) or 0) for name in ("missing", "extra", "different")), job.get("repaired") or 0
+    settled = sum(int(job.get(name) or 0) for name in ("records_applied", "records_unchanged"))
+    return job.get("state") == "done" and (found > mended or int(job.get("records_read") or 0) > settled)
 
 
 def number(value: Any) -> str:

@@ -6,6 +6,7 @@ The order of the `async with` stack is the order of the shutdown, backwards.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -20,6 +21,7 @@ from service.log import LogObserver
 from service.metrics import Metrics
 from service.operations.admin_only import AdminOnlyConsole
 from service.operations.console import Console
+from service.operations.control_looks import ControlLooks
 from service.operations.letters import Letters
 from service.operations.live import LiveConsole
 from service.operations.mapping import PipelineMapping
@@ -36,6 +38,7 @@ from service.signals import Signals
 from service.telemetry import Observers
 from service.world import at_start, new_owner, open_mappings, open_world
 
+FIRST_LOOK_SECONDS = 2.0
 VERSION = installed_version("dynamirror")
 
 
@@ -79,6 +82,14 @@ async def serve(
         # Beside Lambda, what only a flow with readers knows or does is left to a pipeline that never runs.
         reading = make() if is_admin_only else pipeline
         report = Report(pipeline=reading, settings=settings, totals=totals, clock=clock, version=VERSION)
+        looks = ControlLooks(
+            pipeline=reading,
+            report=report,
+            letters=pipeline.letter_count,
+            control=outside.adapters.control,
+            clock=clock,
+            has_gaps=not is_admin_only,
+        )
         live = _console(pipeline, settings, report, clock, observer)
         console: Console = live
         if is_admin_only:
@@ -86,6 +97,7 @@ async def serve(
             mapping = PipelineMapping(mappings, outside.source.stream_arn or "", clock)
             await stack.enter_async_context(running(mapping.look_periodically(), "event source mapping"))
             console = AdminOnlyConsole(console=live, pipeline=pipeline, report=report, mapping=mapping)
+        await stack.enter_async_context(looking(looks))
         metrics = Metrics(console.status, console.not_ready_reason, report.vital)
         observer.add(metrics)
         app = create_app(
@@ -139,3 +151,12 @@ async def running(work: Coroutine[None, None, None], name: str) -> AsyncIterator
         yield
     finally:
         task.cancel()
+
+
+@asynccontextmanager
+async def looking(looks: ControlLooks) -> AsyncIterator[None]:
+    """Until the block ends; what is stored is known from its beginning, unless the control table is slow."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(looks.look_once(), FIRST_LOOK_SECONDS)
+    async with running(looks.look_periodically(), "looks at the control table"):
+        yield

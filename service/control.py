@@ -96,6 +96,8 @@ class LeaseRecord:
     is_clean: bool = False
     """Released with every applied change behind its checkpoint: nothing needs the guard on the next start."""
     is_paused: bool = False
+    paused_since: float = 0.0
+    """Since when it is paused; 0.0 when it is not, or nobody told."""
     behind_since: float = 0.0
     """From when on changes at the source may be unapplied, as an owner last knew; 0.0 when none ever did."""
 

@@ -118,8 +118,11 @@ class LeaseStore(Protocol):
     async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
         """Let the next owner in at once. Raises LeaseLostError if it is another's already."""
 
-    async def set_paused(self, is_paused: bool) -> None:
-        """Durable, by anyone; the owner sees it in its next renewal."""
+    async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
+        """Durable, by anyone; the owner sees it in its next renewal. Returns since when it is paused; 0.0: unknown.
+
+        `now` is kept as the pause's beginning, unless it is paused already.
+        """
 
 
 class ProgressStore(Protocol):

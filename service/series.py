@@ -60,12 +60,17 @@ LEASE_HELD = Gauge("dynamirror_lease_held", "1 while this process replicates, 0 
 LAG = Gauge(
     "dynamirror_lag_seconds",
     "Age of the oldest change that is not settled; with none, time since every open shard was last seen at its tip. "
-    "Absent while this process does not replicate.",
+    "A process that does not replicate tells the active one's, as of its last renewal of the lease, which grows while "
+    "nobody renews. Absent where nobody has ever told it, and beside Lambda.",
 )
 SHARD_LAG = Gauge("dynamirror_shard_lag_seconds", "The lag of one shard that is not closed yet.", ("shard_id",))
-UNAPPLIED = Gauge("dynamirror_unapplied_records", "Records that were read and are not settled yet.")
+UNAPPLIED = Gauge(
+    "dynamirror_unapplied_records",
+    "Records that were read and are not settled yet. Absent while this process does not replicate.",
+)
 IN_DOUBT = Gauge(
-    "dynamirror_keys_in_doubt", "Keys of which a write was given up that may still take effect; looked at again."
+    "dynamirror_keys_in_doubt",
+    "Keys of which a write was given up that may still take effect; looked at again. Absent as unapplied records are.",
 )
 QUEUE_RECORDS = Gauge("dynamirror_queue_records", "Records that wait for a writer.")
 QUEUE_BYTES = Gauge("dynamirror_queue_bytes", "What the waiting records count against the queue's bound.")
@@ -75,7 +80,10 @@ CLOCK_OFFSET = Gauge(
     "dynamirror_clock_offset_seconds",
     "AWS's time less this machine's, by the dates of AWS's answers. Absent until one has come.",
 )
-DEAD_LETTERS = Gauge("dynamirror_dead_letters", "Dead letters that wait for a redrive or a discard.")
+DEAD_LETTERS = Gauge(
+    "dynamirror_dead_letters",
+    "Dead letters that wait for a redrive or a discard, as every process tells them. Absent while that can't be read.",
+)
 CHECKPOINT_AGE = Gauge(
     "dynamirror_checkpoint_age_seconds",
     "Time for which settled work has been waiting to be saved; 0 while all of it is. Absent while this process does "

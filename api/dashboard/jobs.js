@@ -45,7 +45,7 @@ function makeJob(job) {
 
 function fillJob(row, job) {
   const [name, when, progress, numbers, error, keys] = row.children;
-  const shape = shapeOf(JOB_STATES, job.state);
+  const shape = jobShape(job);
   row.dataset.tone = shape.tone;
   setIcon(name.children[0].firstChild, shape.icon);
   setText(name.children[1], job.kind);
@@ -59,6 +59,22 @@ function fillJob(row, job) {
   setText(keys.children[0], `${plural(differing.length, "differing key")}`);
   const line = (entry) => element("li", {}, `${entry.kind}: ${keyWords(entry.key)}`);
   keep(keys.children[1], differing, (entry) => JSON.stringify(entry), line, () => {});
+}
+
+/** A job that is done and leaves something for a person is no good news: its shape and its words say so. */
+function jobShape(job) {
+  const shape = shapeOf(JOB_STATES, job.state);
+  const left = job.state === "done" ? leftWords(job) : "";
+  return left ? { word: `${shape.word}, ${left}`, icon: "warning", tone: "careful" } : shape;
+}
+
+function leftWords(job) {
+  if (job.kind === "Verification") {
+    const left = job.missing + job.extra + job.different - job.repaired;
+    return left > 0 ? `${plural(left, "difference")} left` : "";
+  }
+  const left = job.kind === "Replay" ? job.records_read - job.records_applied - job.records_unchanged : 0;
+  return left > 0 ? `${plural(left, "record")} not applied` : "";
 }
 
 function jobWords(job) {

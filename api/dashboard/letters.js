@@ -18,18 +18,18 @@ async function pollLetters() {
   }
 }
 
-/** `number` is the status document's; a change of it fetches the list. */
+/** `number` is the status document's; a change of it fetches the list. Null: nobody here can tell. */
 function showLetterCount(number) {
   const isNews = number !== lettersTold;
   lettersTold = number;
   const isUnknown = number === null;
-  const words = isUnknown ? "changes that could not be written are being counted" : plural(number, "change") + " could not be written";
+  const words = isUnknown ? "How many changes could not be written is not known" : plural(number, "change") + " could not be written";
   setText($("letters-text"), `${words}; kept until redriven or discarded`);
   $("letters-panel").hidden = number === 0;
   $("letter-link").hidden = number === 0;
   setText($("letter-count"), isUnknown ? "unknown" : count(number));
-  setIcon($("letter-count-icon"), number === 0 ? "check" : "warning");
-  $("letter-count").parentElement.dataset.tone = number === 0 ? "good" : "careful";
+  setIcon($("letter-count-icon"), isUnknown ? "ring" : number ? "warning" : "check");
+  $("letter-count").parentElement.dataset.tone = isUnknown ? "calm" : number ? "careful" : "good";
   if (isNews) void pollLetters();
 }
 

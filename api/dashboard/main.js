@@ -79,7 +79,7 @@ const connection = {
 function showStatus(status) {
   connection.good(status);
   showOverview(status);
-  showShards(status.shards);
+  showShards(status.shards, status.role);
   showLetterCount(status.dead_letters);
 }
 

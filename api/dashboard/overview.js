@@ -3,6 +3,11 @@
 
 const BEHIND_SECONDS = 10; // a lag under this is that of a busy pipeline, which keeps up
 
+const NO_VERIFICATION = {
+  Never: "Source and replica have not been compared yet.",
+  unknown: "What is stored of it could not be read for a while.",
+};
+
 let behindSince = null; // this browser's seconds; null while it keeps up
 let wasSeenToKeepUp = false;
 let lastAnnounced = null;
@@ -17,7 +22,7 @@ function showOverview(status) {
   showLag(status);
   showThroughput(status);
   showQueue(status.queue);
-  showVerification(status.last_verification, status.now);
+  showVerification(status.last_verification, status.now, status.dead_letters !== null);
   showAlerts(status);
 }
 
@@ -30,7 +35,9 @@ function showState(status) {
   setIcon($("state-icon"), shape.icon);
   $("state-panel").dataset.tone = shape.tone;
   setText($("reason"), isGapToldAbove ? "History is missing; what and where is told above." : (status.reason ?? ""));
-  setText($("role"), status.role === "standby" ? "standby: another process replicates" : status.role);
+  setText($("role"), status.role === "standby" ? `standby: ${status.active ?? "no process that is known"} replicates` : status.role);
+  $("paused-row").hidden = status.paused_since === null;
+  setText($("paused-since"), status.paused_since === null ? "" : pauseWords(status));
   setText($("uptime"), duration(secondsBetween(status.started_at, status.now)));
   setIdle($("pause"), status.state === "paused");
   setIdle($("resume"), ["running", "snapshotting"].includes(status.state));
@@ -38,6 +45,10 @@ function showState(status) {
   document.title = `${shape.word}${behind} · ${status.pipeline}`;
   if (lastAnnounced !== status.state) announce(`State: ${shape.word}. ${status.reason ?? ""}`);
   lastAnnounced = status.state;
+}
+
+function pauseWords({ paused_since, now }) {
+  return `${moment(paused_since, now)}, ${duration(secondsBetween(paused_since, now))} ago`;
 }
 
 function showLag({ lag, now, state }) {
@@ -48,9 +59,11 @@ function showLag({ lag, now, state }) {
   setIcon($("lag-icon"), shape);
   $("lag-tag").dataset.tone = tone;
   const oldest = lag.oldest_unapplied_at ? `, the oldest from ${moment(lag.oldest_unapplied_at, now)}` : "";
-  const unapplied = `${plural(lag.unapplied_records, "record")} read and not applied${oldest}`;
-  const none = lag.seconds === null ? "The process that replicates knows it" : "Nothing that was read is unapplied";
-  setText($("lag-text"), lag.unapplied_records ? unapplied : none);
+  const known = lag.unapplied_records
+    ? `${plural(lag.unapplied_records, "record")} read and not applied${oldest}`
+    : "Nothing that was read is unapplied";
+  const told = lag.seconds === null ? "No process has told it" : "As the process that replicates told it last";
+  setText($("lag-text"), lag.unapplied_records === null ? told : known);
   sampleLag(lag.seconds, state === "paused");
 }
 
@@ -60,6 +73,7 @@ function behindWords(lag, state) {
     wasSeenToKeepUp = lag.seconds !== null;
     behindSince = null;
     if (lag.caught_up) return ["caught up", "check", "good"];
+    if (lag.unapplied_records === null) return ["as told last", "dots", "busy"];
     const isAtWork = ["running", "snapshotting"].includes(state);
     return isAtWork ? ["keeping up", "dots", "busy"] : ["not caught up", "hourglass", "careful"];
   }
@@ -90,16 +104,18 @@ function gauge(id, value, most, words) {
   setText($(`${id}-text`), `${words(value)} of ${words(most)} · ${Math.round(100 * part)} %`);
 }
 
-function showVerification(found, now) {
+/** Without a last one there never was any, or, where `isKnown` is false, nobody here can tell. */
+function showVerification(found, now, isKnown) {
   const differences = found ? found.missing + found.extra + found.different : 0;
   const left = found ? differences - found.repaired : 0;
   const isGood = found && found.state === "done" && left === 0;
   const good = differences ? "All mended" : "All equal";
-  const word = !found ? "Never" : found.state === "done" ? (isGood ? good : plural(left, "difference")) : found.state;
+  const never = isKnown ? "Never" : "unknown";
+  const word = !found ? never : found.state === "done" ? (isGood ? good : plural(left, "difference")) : found.state;
   setText($("verification"), word);
   setIcon($("verification-icon"), !found ? "ring" : isGood ? "check" : "warning");
   $("verification").parentElement.dataset.tone = !found ? "calm" : isGood ? "good" : "careful";
-  setText($("verification-text"), found ? verificationWords(found, now) : "Source and replica have not been compared yet.");
+  setText($("verification-text"), found ? verificationWords(found, now) : NO_VERIFICATION[never]);
 }
 
 function verificationWords(found, now) {

@@ -4,6 +4,7 @@
 const SHOWN_SHARDS = 30;
 const fold = { isClosedShown: false, isAllShown: false };
 let shardsSeen = [];
+let roleSeen = "active";
 
 /**
  * The tree as rows, top to bottom, trees with a failed shard first. A shard that is left out hands its place to its
@@ -35,8 +36,9 @@ function treeRows(root, children, isShown) {
   return rows;
 }
 
-function showShards(shards) {
+function showShards(shards, role) {
   shardsSeen = shards;
+  roleSeen = role;
   const closed = shards.filter((shard) => shard.state === "closed").length;
   const rows = shardRows(shards, (shard) => fold.isClosedShown || shard.state !== "closed");
   const shown = fold.isAllShown ? rows : rows.slice(0, SHOWN_SHARDS);
@@ -55,7 +57,7 @@ function foldButton(button, isOpen, isNeeded, open, close) {
 }
 
 function shardWords(shards) {
-  if (!shards.length) return "None known yet";
+  if (!shards.length) return roleSeen === "standby" ? "The process that replicates knows them" : "None known yet";
   const states = Object.keys(SHARD_STATES).map((state) => [state, shards.filter((shard) => shard.state === state).length]);
   const parts = states.filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state.replaceAll("_", " ")}`);
   const worst = shards.reduce((most, shard) => (shard.lag_seconds > most.lag_seconds ? shard : most));
@@ -89,9 +91,9 @@ function fillShardRow(row, { shard, depth, folded }) {
 
 $("closed-shards").addEventListener("click", () => {
   fold.isClosedShown = !fold.isClosedShown;
-  showShards(shardsSeen);
+  showShards(shardsSeen, roleSeen);
 });
 $("more-shards").addEventListener("click", () => {
   fold.isAllShown = !fold.isAllShown;
-  showShards(shardsSeen);
+  showShards(shardsSeen, roleSeen);
 });

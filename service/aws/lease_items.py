@@ -20,6 +20,8 @@ from service.errors import LeaseLostError
 
 LEASE = "lease"
 _MINE = "#owner = :mine AND #generation = :generation"
+_NOT_PAUSED_YET = "NOT (#is_paused = :yes AND attribute_exists(#paused_since))"
+"""One that a former version or a hand has set has no time: the next call gives it one."""
 
 
 class LeaseItems:
@@ -77,11 +79,23 @@ class LeaseItems:
         except ItemDiffersError as failed:
             raise self._lost(failed) from failed
 
-    async def set_paused(self, is_paused: bool) -> None:
-        await self._table.update(LEASE, "SET #is_paused = :is_paused", {":is_paused": flag(is_paused)})
+    async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
+        if not is_paused:
+            await self._table.update(LEASE, "SET #is_paused = :no REMOVE #paused_since", {":no": flag(False)})
+            return 0.0
+        values, since = {":yes": flag(True)}, "REMOVE #paused_since"
+        if now is not None:
+            values, since = {**values, ":now": number(now)}, ", #paused_since = :now"
+        try:
+            await self._table.update(LEASE, f"SET #is_paused = :yes {since}", values, only_if=_NOT_PAUSED_YET)
+        except ItemDiffersError as paused:
+            with understood(self._table.pipeline, LEASE):
+                return float_of(paused.found, "paused_since", 0.0)
+        return now or 0.0
 
     def _lease_record(self, found: Attributes) -> LeaseRecord:
         with understood(self._table.pipeline, LEASE):
+            is_paused = flag_of(found, "is_paused")
             return LeaseRecord(
                 owner=text_of(found, "owner"),
                 generation=integer_of(found, "generation"),
@@ -90,7 +104,8 @@ class LeaseItems:
                 renewals=integer_of(found, "renewals"),
                 is_released=flag_of(found, "is_released"),
                 is_clean=flag_of(found, "is_clean"),
-                is_paused=flag_of(found, "is_paused"),
+                is_paused=is_paused,
+                paused_since=float_of(found, "paused_since", 0.0) if is_paused else 0.0,
                 behind_since=float_of(found, "behind_since", 0.0),
             )
 

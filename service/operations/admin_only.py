@@ -27,7 +27,7 @@ class AdminOnlyConsole:
         self._mapping = mapping
 
     def status(self) -> Status:
-        """The lag is null: Lambda's metric IteratorAge knows it."""
+        """The lag and the shards are unknown: Lambda's metric IteratorAge tells the lag."""
         pipeline, mapping = self._pipeline, self._mapping
         is_active = pipeline.holder.lease is not None
         known = self._report.status()
@@ -36,7 +36,9 @@ class AdminOnlyConsole:
                 "state": self._state(),
                 "reason": pipeline.reason or mapping.problem,
                 "role": Role.ACTIVE if is_active else Role.STANDBY,
-                "dead_letters": pipeline.letter_count.value,
+                "active": pipeline.holder.active,
+                "paused_since": mapping.paused_since,
+                "dead_letters": pipeline.letter_count.known(is_owner=is_active),
                 "warnings": [*known.warnings, *mapping.warnings()],
             }
         )

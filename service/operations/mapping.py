@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from service.errors import DynamirrorError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.report import RETENTION_HOURS, WARN_AFTER_HOURS
@@ -35,6 +37,14 @@ class PipelineMapping:
         if self.seen is None:
             return PipelineState.FAILED
         return _STATES.get(self.seen.state, PipelineState.STARTING)
+
+    @property
+    def paused_since(self) -> datetime | None:
+        """When the mapping was switched off, while it is."""
+        seen = self.seen
+        if seen is None or self.state is not PipelineState.PAUSED:
+            return None
+        return datetime.fromtimestamp(seen.changed_at, UTC)
 
     def warnings(self) -> list[str]:
         seen = self.seen

@@ -41,15 +41,15 @@ class Pause:
         True if this process is the one that follows it.
         """
         async with self._deciding:
-            await self._set(is_paused=is_paused)
+            since = await self._set(is_paused=is_paused)
             is_ours = self._pipeline.holder.lease is not None
             if is_ours:
-                self._pipeline.show_paused(is_paused)
+                self._pipeline.show_paused(is_paused, since)
             return is_ours
 
-    async def _set(self, *, is_paused: bool) -> None:
+    async def _set(self, *, is_paused: bool) -> float:
         try:
-            await self._adapters.control.set_paused(is_paused)
+            return await self._adapters.control.set_paused(is_paused, self._adapters.clock.now())
         except RetryableError as error:
             raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
 

@@ -77,6 +77,7 @@ class Pipeline:
         self.reason: str | None = None
         self.gaps: tuple[Gap, ...] = ()
         self.is_paused = False
+        self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
         self.on_flow_started: list[Callable[[Replicator], None]] = []
@@ -259,18 +260,19 @@ class Pipeline:
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
-        is_newer = self.holder.asked_at >= self._pause_decided_at
-        self._apply_pause(record is not None and record.is_paused if is_newer else self.is_paused)
+        is_news = record is not None and self.holder.asked_at >= self._pause_decided_at
+        self._apply_pause(*((record.is_paused, record.paused_since) if record and is_news else (self.is_paused, 0.0)))
 
-    def show_paused(self, is_paused: bool) -> None:
+    def show_paused(self, is_paused: bool, since: float = 0.0) -> None:
         """It was decided here, just now: hold the flow, or let it go on. A flow that starts later is held too."""
         self._pause_decided_at = self._clock.monotonic()
-        self._apply_pause(is_paused)
+        self._apply_pause(is_paused, since)
 
-    def _apply_pause(self, is_paused: bool) -> None:
+    def _apply_pause(self, is_paused: bool, since: float = 0.0) -> None:
         if is_paused != self.is_paused:
             self._observer.observe(Paused(is_paused))
         self.is_paused = is_paused
+        self.paused_since = since or self.paused_since or self._clock.now() if is_paused else None
         if self.replicator is None:
             return
         (self.replicator.hold if is_paused else self.replicator.resume)()

@@ -1,7 +1,11 @@
-"""Writes the status document from a pipeline as it is at this moment; each field is looked up, none is remembered."""
+"""Writes the status document from a pipeline as it is at this moment.
+
+Each field is looked up. A process without a flow of its own shows what it saw in the control table (control_looks).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,8 +13,10 @@ from service.config import Settings
 from service.control import Gap
 from service.model import ShardId
 from service.operations.jobs import Verification
+from service.operations.lag_status import lag_of_flow, lag_without_flow
 from service.operations.pipeline import Pipeline
-from service.operations.readiness import PATIENCE_SECONDS, Vital, stalled_reason
+from service.operations.readiness import Vital, stalled_reason
+from service.operations.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.operations.status import (
     GapStatus,
     LagStatus,
@@ -18,14 +24,13 @@ from service.operations.status import (
     QueueStatus,
     ReplicaStatus,
     Role,
-    ShardState,
     ShardStatus,
     SourceStatus,
     Status,
 )
 from service.operations.totals import Totals
 from service.ports import Clock
-from service.replication.lag import Lag, ShardView, lag_of, shard_lag
+from service.replication.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
 from service.table_names import table_name, table_region
 
@@ -41,8 +46,8 @@ class Left:
     """What a flow had come to when it ended: a failed pipeline is shown by it."""
 
     at: float
-    settled_up_to: float
-    """Seconds since the epoch; 0 where nothing is known."""
+    behind_since: float
+    """Seconds since the epoch, as `Replicator.behind_since`."""
     shards: list[ShardStatus]
 
 
@@ -55,35 +60,38 @@ class Report:
         self._version = version
         self._started_at = clock.now()
         self.last_verification: Verification | None = None
+        self.gaps_seen: tuple[Gap, ...] | None = None
+        """As the control table told them last; None: not yet."""
         self._left: Left | None = None
         pipeline.on_flow_ended.append(self._remember)
 
     def _remember(self, flow: Replicator) -> None:
         now = self._clock.now()
-        self._left = Left(now, flow.settled_up_to, self._shards(flow, shard_views(flow), now))
+        self._left = Left(now, flow.behind_since, shards_of(flow, shard_views(flow), now))
 
     def status(self) -> Status:
         now = self._clock.now()
         pipeline, flow = self._pipeline, self._pipeline.replicator
         views = shard_views(flow) if flow else {}
-        lag = lag_of(views.values(), now) if flow else None
-        state = pipeline.state
+        lag = self._lag(flow, lag_of(views.values(), now) if flow else None, now)
         return Status(
             pipeline=self._settings.pipeline_name,
-            state=state,
+            state=pipeline.state,
             reason=self.reason(),
             role=Role.ACTIVE if pipeline.holder.lease is not None else Role.STANDBY,
+            active=pipeline.holder.active,
+            paused_since=self._paused_since(flow),
             source=self._source(),
             replica=self._replica(),
-            lag=self._lag(flow, lag, now),
+            lag=lag,
             queue=self._queue(flow),
-            shards=self._shards(flow, views, now) if flow else self._shards_left(now),
+            shards=self._shards(flow, views, now),
             totals=self._totals.totals(),
             rates=self._totals.rates(),
-            dead_letters=pipeline.letter_count.value,
+            dead_letters=pipeline.letter_count.known(is_owner=pipeline.holder.lease is not None),
             last_verification=self.last_verification,
-            gaps=[_gap(gap) for gap in pipeline.gaps],
-            warnings=self._warnings(lag),
+            gaps=[_gap(gap) for gap in self._gaps(flow)],
+            warnings=self._warnings(lag.seconds),
             version=self._version,
             started_at=moment(self._started_at),
             now=moment(now),
@@ -117,27 +125,10 @@ class Report:
         )
 
     def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
+        holder = self._pipeline.holder
         if flow is None or lag is None:
-            # Not the one that reads: a process that does not know its lag does not claim that there is none.
-            record = self._pipeline.holder.record
-            since = self._left.settled_up_to if self._left is not None else record.behind_since if record else 0.0
-            is_known = self._pipeline.state is PipelineState.FAILED and since > 0
-            seconds = round(now - since, 3) if is_known else None
-            return LagStatus(seconds=seconds, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
-        unapplied = flow.progress.unsettled
-        is_caught_up = lag.is_caught_up and not unapplied and not flow.doubts
-        seconds = lag.seconds if flow.readers.readers else now - flow.readers.known_up_to
-        if not is_caught_up:
-            # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
-            seconds = max(seconds, 0.001)
-        oldest = moment(lag.oldest_unapplied_at) if lag.oldest_unapplied_at is not None else None
-        return LagStatus(
-            seconds=round(seconds, 3),
-            unapplied_records=unapplied,
-            keys_in_doubt=len(flow.doubts),
-            oldest_unapplied_at=oldest,
-            caught_up=is_caught_up,
-        )
+            return lag_without_flow(holder, self._left.behind_since if self._left else 0.0, now)
+        return lag_of_flow(flow, lag, now, is_trusted=holder.is_trusted)
 
     def _queue(self, flow: Replicator | None) -> QueueStatus:
         return QueueStatus(
@@ -147,43 +138,23 @@ class Report:
             max_bytes=self._settings.queue_max_bytes,
         )
 
-    def _shards(self, flow: Replicator, views: dict[ShardId, ShardView], now: float) -> list[ShardStatus]:
-        readers = flow.readers
-        shown = []
-        for shard_id in readers.shards.keys() | flow.progress.shards.keys():
-            listed, progress = readers.shards.get(shard_id), flow.progress.shards.get(shard_id)
-            view = views.get(shard_id)
-            parent = listed.parent_id if listed else (progress.parent_id if progress else None)
-            shown.append(
-                ShardStatus(
-                    shard_id=shard_id,
-                    parent_shard_id=parent,
-                    state=self._shard_state(flow, shard_id, now),
-                    checkpoint=_saved_number(flow, shard_id),
-                    last_read=str(progress.read_through) if progress and progress.read_through else None,
-                    lag_seconds=round(shard_lag(view, now), 3) if view else 0.0,
-                    records_read=progress.records_read if progress else 0,
-                    records_applied=progress.records_settled if progress else 0,
-                )
-            )
-        return sorted(shown, key=lambda shard: shard.shard_id)
-
-    def _shards_left(self, now: float) -> list[ShardStatus]:
-        """As the flow left them when it failed: those of a gap are failed, and what was open is further behind."""
+    def _shards(self, flow: Replicator | None, views: dict[ShardId, ShardView], now: float) -> list[ShardStatus]:
+        if flow is not None:
+            return shards_of(flow, views, now)
         if self._left is None or self._pipeline.state is not PipelineState.FAILED:
             return []
-        lost = {gap.shard_id for gap in self._pipeline.gaps}
-        shown = []
-        for shard in self._left.shards:
-            changed: dict[str, object] = {}
-            if shard.shard_id in lost:
-                changed["state"] = ShardState.FAILED
-            if shard.state is not ShardState.CLOSED:
-                changed["lag_seconds"] = round(shard.lag_seconds + now - self._left.at, 3)
-            shown.append(shard.model_copy(update=changed))
-        return shown
+        return shards_left(self._left.shards, self._pipeline.gaps, now - self._left.at)
 
-    def _warnings(self, lag: Lag | None) -> list[str]:
+    def _gaps(self, flow: Replicator | None) -> Sequence[Gap]:
+        is_ours = flow is not None or self._pipeline.state is PipelineState.FAILED
+        return self._pipeline.gaps if is_ours else self.gaps_seen or ()
+
+    def _paused_since(self, flow: Replicator | None) -> datetime | None:
+        record = self._pipeline.holder.record
+        since = self._pipeline.paused_since if flow is not None else record.paused_since if record is not None else None
+        return moment(since) if since else None
+
+    def _warnings(self, lag_seconds: float | None) -> list[str]:
         found = list(self._totals.warnings.values())
         if self._pipeline.replicator is not None:
             found += self._pipeline.replicator.requests.refused_reads.values()
@@ -195,9 +166,10 @@ class Report:
                 f"this machine's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} AWS's: set it "
                 "(NTP); times are told by AWS's clock meanwhile"
             )
-        if lag is not None and lag.seconds > WARN_AFTER_HOURS * 3600:
-            hours = lag.seconds / 3600
-            paused = ", and the pipeline is paused: resume it" if self._pipeline.state is PipelineState.PAUSED else ""
+        if lag_seconds is not None and lag_seconds > WARN_AFTER_HOURS * 3600:
+            hours = lag_seconds / 3600
+            is_paused = self._paused_since(self._pipeline.replicator) is not None
+            paused = ", and the pipeline is paused: resume it" if is_paused else ""
             found.append(
                 f"the replica is {hours:.1f} hours behind{paused}; the stream keeps {RETENTION_HOURS} hours, what is "
                 "older is lost"
@@ -215,7 +187,7 @@ class Report:
         if flow is None:
             return None
         now = self._clock.now()
-        read_age, read_shard = self._oldest_read(flow, now)
+        read_age, read_shard = oldest_read(flow, now)
         failing, unsaved = flow.requests.failing_since, flow.checkpoints.unsaved_since
         return Vital(
             oldest_read_age=read_age,
@@ -226,52 +198,6 @@ class Report:
             failure=flow.requests.failure,
             trouble=flow.readers.trouble,
         )
-
-    def _oldest_read(self, flow: Replicator, now: float) -> tuple[float | None, str | None]:
-        """A pause or a full queue stops the reading on purpose: that is no sign of a dead reader."""
-        if self._pipeline.is_paused or flow.queue.is_full:
-            return None, None
-        if not flow.readers.readers:
-            return now - flow.readers.started_at, "list"
-        ages = [
-            (now - reader.tries_since, str(reader.shard.shard_id))
-            for reader in flow.readers.open_readers()
-            if reader.shard.shard_id not in flow.readers.ended_at
-        ]
-        return max(ages, default=(None, None))
-
-    def _shard_state(self, flow: Replicator, shard_id: ShardId, now: float) -> ShardState:
-        progress, reader = flow.progress.shards.get(shard_id), flow.readers.readers.get(shard_id)
-        if shard_id in flow.readers.ended_at:
-            return ShardState.CLOSED if progress is None or not progress.unsettled else ShardState.DRAINED
-        if reader is None:
-            return ShardState.WAITING_FOR_PARENT
-        may_read = not self._pipeline.is_paused and not flow.queue.is_full
-        is_dead = may_read and now - reader.tries_since > PATIENCE_SECONDS
-        return ShardState.FAILED if is_dead else ShardState.READING
-
-
-def shard_views(flow: Replicator) -> dict[ShardId, ShardView]:
-    """What lag is made of, for each shard that is being read or holds unsettled changes."""
-    still_open = {reader.shard.shard_id: reader for reader in flow.readers.open_readers()}
-    views = {}
-    for shard_id, reader in (flow.readers.readers | still_open).items():
-        progress = flow.progress.shards.get(shard_id)
-        ended = shard_id in flow.readers.ended_at
-        views[shard_id] = ShardView(
-            is_open=shard_id in still_open,
-            oldest_unsettled_at=progress.oldest_unsettled_at if progress else None,
-            read_up_to=reader.read_up_to,
-            # An ended shard without a known child has no tip: its child holds what comes next.
-            tip_seen_at=None if ended else reader.tip_seen_at,
-            poll_seconds=reader.poll_seconds,
-        )
-    return views
-
-
-def _saved_number(flow: Replicator, shard_id: ShardId) -> str | None:
-    saved = flow.checkpoints.saved.checkpoints.get(shard_id)
-    return str(saved.position.after) if saved is not None and saved.position.after is not None else None
 
 
 def _gap(gap: Gap) -> GapStatus:

@@ -56,14 +56,17 @@ class ReplicaStatus(Document):
 class LagStatus(Document):
     seconds: float | None = Field(
         description="Age of the oldest change that is not settled; with none, time since every open shard was last "
-        "seen at its tip. Null on a standby that can't know it.",
+        "seen at its tip. A process that does not replicate tells that of the active one as of its last renewal of the "
+        "lease, and lets it grow while nobody renews. Null where nobody has ever told it.",
         examples=[0.0],
     )
-    unapplied_records: int = Field(description="Records that were read and are not settled yet.")
-    keys_in_doubt: int = Field(
+    unapplied_records: int | None = Field(
+        description="Records that were read and are not settled yet. Null where this process does not replicate."
+    )
+    keys_in_doubt: int | None = Field(
         default=0,
         description="Keys of which a write was given up that may still take effect; they are looked at again for about "
-        "half a minute.",
+        "half a minute. Null where this process does not replicate.",
     )
     oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
@@ -129,17 +132,26 @@ class Status(Document):
     state: PipelineState = Field(description="`failed` needs a person; `reason` says for what.")
     reason: str | None = Field(description="Why it is in this state, when a person must act.")
     role: Role = Field(description="`standby`: another process replicates, this one takes over when it is gone.")
+    active: str | None = Field(
+        default=None,
+        description="The owner of the lease, as it names itself. Null while nobody holds it, or that is not known.",
+        examples=["mirror-7f9c-1-5e0c1a2b"],
+    )
+    paused_since: Instant | None = Field(default=None, description="Null while it is not paused; kept over restarts.")
     source: SourceStatus
     replica: ReplicaStatus
     lag: LagStatus
     queue: QueueStatus
-    shards: list[ShardStatus]
+    shards: list[ShardStatus] = Field(description="Empty where this process does not replicate.")
     totals: TotalsStatus
     rates: RatesStatus
     dead_letters: int | None = Field(
         description="Changes that could not be written and wait for a redrive or a discard; null: not known (yet)."
     )
-    last_verification: Verification | None = Field(description="The last full comparison of the two tables.")
+    last_verification: Verification | None = Field(
+        description="The last full comparison of the two tables. Null: there was none; while `dead_letters` is null: "
+        "or it is not known."
+    )
     gaps: list[GapStatus]
     warnings: list[str] = Field(description="Sentences for a person.")
     version: str = Field(description="Of dynamirror.", examples=["0.1.0"])

@@ -27,6 +27,7 @@ from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
 from service.telemetry import Observer
 
+KIND = "verification"
 LOOKED_AT_AFTER_RESTART = 20
 """Of the newest jobs: for the last one of all keys, which the status shows."""
 
@@ -38,7 +39,7 @@ class Verifications(JobRunner[Verification]):
     endless one, if it is wanted, runs beside.
     """
 
-    kind = "verification"
+    kind = KIND
     model = Verification
     failures = (HaltError,)
 

@@ -60,7 +60,7 @@ class LeaseHolder:
             try:
                 asked_at = self._clock.monotonic()
                 seen = await self._store.read_lease()
-                self.record = seen
+                self.record, self.asked_at = seen, asked_at
                 self.failing_since = self.failure = None
                 if seen is None or watched is None or seen.renewals != watched.renewals:
                     watched, watched_since = seen, self._clock.monotonic()
@@ -90,6 +90,7 @@ class LeaseHolder:
         started = self._clock.monotonic()
         record = await self._store.acquire_lease(self.owner, seen, self._lease_seconds, self._clock.now())
         self.record, self.asked_at = record, started
+        self.behind_since = lambda: None  # what a former flow of this process knew is old
         self.lease = Lease(record.owner, record.generation)
         self._trust_from(started)
         self._observer.observe(LeaseAcquired(record.owner, record.generation))
@@ -121,9 +122,24 @@ class LeaseHolder:
             self.failing_since = self._clock.now()
         self._observer.observe(Retried("control", error.cause, isinstance(error, ThrottledError)))
 
+    @property
+    def active(self) -> str | None:
+        """Who holds the lease, as it names itself; None while nobody does, or it was not seen for a lease time."""
+        if self.lease is not None:
+            return self.owner
+        record = self.record
+        if record is None or record.is_released or not record.generation:
+            return None
+        return record.owner if self._clock.monotonic() - self.asked_at <= record.lease_seconds else None
+
+    @property
+    def is_trusted(self) -> bool:
+        """The lease is surely ours at this moment."""
+        return self._clock.monotonic() < self._trusted_until
+
     def check_trust(self) -> None:
         """Raises LeaseLostError unless the lease is surely ours at this moment."""
-        if self._clock.monotonic() >= self._trusted_until:
+        if not self.is_trusted:
             reason = "the lease could not be renewed in time; another process may own the pipeline"
             self._observer.observe(LeaseLost(reason))
             raise LeaseLostError(reason)

@@ -237,6 +237,7 @@ class Readers:
                 async with self._permits:
                     is_at_end = await self._read_page(shard, reader)
             except RetryableError as error:
+                reader.lose_tip()
                 self._note_retry(error)
                 await backoff.wait()
                 continue
@@ -292,6 +293,8 @@ class Readers:
 
     def pause(self) -> None:
         self._may_read.clear()
+        for reader in self.readers.values():
+            reader.lose_tip()
 
     def resume(self) -> None:
         self._may_read.set()

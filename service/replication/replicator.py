@@ -118,6 +118,12 @@ class Replicator:
             self.window.forget_matches(self.settled_up_to)
 
     @property
+    def is_reading(self) -> bool:
+        """The stream is followed: neither held, nor draining, nor about to end for an error."""
+        is_at_work = self._reading is not None and not self._reading.done()
+        return is_at_work and not self._is_draining and not self.gate.is_paused
+
+    @property
     def settled_up_to(self) -> float:
         """Every change that the source made before this moment was read and is settled (seconds since the epoch)."""
         moments = [reader.surely_read_up_to for reader in self.readers.open_readers()]

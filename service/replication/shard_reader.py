@@ -134,6 +134,10 @@ class ShardReader:
         if not self.is_closed:
             self.is_closed, self.tip_seen_at = True, None
 
+    def lose_tip(self) -> None:
+        """Reading has stopped, or fails: the shard may have grown meanwhile, and one empty page does not tell."""
+        self.tip_seen_at, self._empty_pages = None, 0
+
     @property
     def wait_seconds(self) -> float:
         """How long to wait before the next page: nothing after a big one, a poll interval after an empty one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from selenium.webdriver import Chrome, Keys
@@ -11,6 +12,7 @@ from service.operations.console import ConflictError, TrimmedAlreadyError
 from service.operations.jobs import JobState
 from service.operations.status import PipelineState, RatesStatus
 from tests.acceptance.dashboard_page import DashboardPage
+from tests.fakes.console import NOW
 from tests.fakes.stage import GAP, RETENTION
 from tests.servers.browser import chromium
 
@@ -89,9 +91,39 @@ def test_a_standby_says_that_another_process_replicates(page: DashboardPage):
     page.stage.stands_by()
     page.open()
     page.shows("state", "Standing by")
-    page.shows("role", "another process replicates")
+    page.shows("role", "standby: mirror-1-17-5e0c1a2b replicates")
+    page.shows("lag", "12 s")
+    page.shows("lag-text", "told it last")
+    page.shows("shards-text", "The process that replicates knows them")
+    page.stage.shown["lag"] = page.stage.shown["lag"].model_copy(update={"seconds": 0.3})
+    page.shows("lag-tag", "as told last")
+    assert page.complaints() == []
+
+
+def test_what_is_not_known_is_called_unknown_and_never_good_news(page: DashboardPage):
+    page.stage.knows_nothing()
+    page.open()
+    page.shows("role", "no process that is known")
     page.shows("lag", "unknown")
-    page.shows("shards-text", "None known yet")
+    page.shows("letter-count", "unknown")
+    page.shows("verification", "unknown")
+    icons = [page.attribute(f"{name}-icon", "href") for name in ("letter-count", "verification")]
+    assert icons == ["#icon-ring", "#icon-ring"]
+    assert not page.find("lag-tag").is_displayed()
+    page.stage.shown.update(dead_letters=0)
+    page.shows("verification", "Never")
+    page.shows("letter-count", "0")
+    assert page.complaints() == []
+
+
+def test_since_when_it_is_paused_is_told(page: DashboardPage):
+    page.stage.state = PipelineState.PAUSED
+    page.stage.shown["paused_since"] = NOW - timedelta(hours=3)
+    page.open()
+    page.shows("paused-since", "3 h ago")
+    page.stage.state = PipelineState.RUNNING
+    page.stage.shown["paused_since"] = None
+    page.until(lambda: not page.find("paused-row").is_displayed())
 
 
 def test_pause_and_resume_work_after_a_confirmation(page: DashboardPage):
@@ -204,6 +236,10 @@ def test_jobs_show_how_far_they_are_and_what_came_of_them(page: DashboardPage):
     page.shows("jobs", "The stream was re-created meanwhile.")
     page.unfold("3 differing keys")
     page.shows("jobs", 'missing: customer = "customer-00000"')
+    shape = "(job) => [job.innerText, job.querySelector('use').getAttribute('href')]"
+    icons = page.run(f"return [...document.querySelectorAll('#jobs .job')].map({shape})")
+    (verified,) = [icon for text, icon in icons if text.startswith("Verification done, 3 differences left")]
+    assert verified == "#icon-warning"
     page.stage.jobs["s1"] = page.stage.jobs["s1"].model_copy(update={"state": JobState.DONE})
     page.shows("jobs-text", "2 running")
 

@@ -33,6 +33,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._limit = float("inf")
         self._spins = 0
         self._threads = 0
+        self.on_turn: Callable[[], None] = lambda: None
+        """Called at each turn of the loop, between whatever runs: for what must hold at every moment."""
         super().__init__(_JumpingSelector(self))
         self._born = itertools.count()
         self.set_task_factory(self._ordered_task)
@@ -102,6 +104,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> Any:
+        self._loop.on_turn()
         if self._loop.waits_for_threads and timeout != 0:
             return super().select(None)
         ready = super().select(0)

@@ -34,6 +34,7 @@ class FakePipeline:
 
     lease: LeaseRecord | None = None
     is_paused: bool = False
+    paused_since: float = 0.0
     progress_generation: int | None = None
     progress: PipelineRecord | None = None
     letters: dict[str, DeadLetter] = field(default_factory=dict)
@@ -129,9 +130,12 @@ class FakeControlStore:
             self.items.lease = replace(held, renewed_at=now, is_released=True, is_clean=is_clean, behind_since=known)
             self._wrote("release_lease", self.items.lease)
 
-    async def set_paused(self, is_paused: bool) -> None:
+    async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
         async with self._call("set_paused"):
+            if not (is_paused and self.items.is_paused and self.items.paused_since):
+                self.items.paused_since = (now or 0.0) if is_paused else 0.0
             self.items.is_paused = self._wrote("set_paused", is_paused)
+            return self.items.paused_since
 
     async def adopt_progress(self, lease: Lease) -> PipelineRecord | None:
         async with self._call("adopt_progress"):
@@ -317,7 +321,7 @@ class FakeControlStore:
             return None
 
     def _with_pause(self, held: LeaseRecord) -> LeaseRecord:
-        return replace(held, is_paused=self.items.is_paused)
+        return replace(held, is_paused=self.items.is_paused, paused_since=self.items.paused_since)
 
     def _mine(self, lease: Lease) -> LeaseRecord:
         held = self.items.lease

@@ -185,6 +185,8 @@ class Connection:
     calls: int = 0
     made: list[str] = field(default_factory=list)
     is_dead: bool = False
+    fails: RetryableError | None = None
+    """While it is set, this process alone reaches nothing: each of its calls raises it, without effect."""
     on_answer: Callable[[float], None] = lambda sent: None
     """Told of each answer that arrives, and when it was asked for."""
     hanging: set[str] = field(default_factory=set)
@@ -252,6 +254,8 @@ class Connection:
     def _fault_of_this_call(self, name: str, method: str) -> Fault | None:
         if self.calls == self._crash_at:
             return Fault(Crash(f"the process died at call {self.calls}, {name}.{method}"), self._crash_moment)
+        if self.fails is not None:
+            return Fault(self.fails)
         return self.plan.next_fault(name, method, self.clock.now())
 
     def _raised(self, fault: Fault) -> BaseException:

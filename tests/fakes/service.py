@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from service.config import Settings, load_settings
 from service.operations.console import UnavailableNowError
+from service.operations.control_looks import ControlLooks
 from service.operations.jobs import JobState, Replay, Verification
 from service.operations.letters import Letters
 from service.operations.pipeline import Outside, Pipeline
@@ -57,6 +58,7 @@ class Service:
         self.settings = settings_of(**overrides)
         self.adapters = self.process.adapters
         self.totals = Totals(self.process.clock)
+        self.looking: asyncio.Task[bool] | None = None
 
     async def open(self) -> Service:
         self.pipeline = Pipeline(
@@ -72,6 +74,13 @@ class Service:
             totals=self.totals,
             clock=self.process.clock,
             version="0",
+        )
+        self.looks = ControlLooks(
+            pipeline=self.pipeline,
+            report=self.report,
+            letters=self.pipeline.letter_count,
+            control=self.adapters.control,
+            clock=self.process.clock,
         )
         self.verifications = Verifications(
             pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
@@ -94,6 +103,12 @@ class Service:
     ) -> None:
         self.pipeline.stop()
         await self.running
+        if self.looking is not None:
+            self.looking.cancel()
+
+    def start_looking(self) -> None:
+        """At the control table once in a while, as the composition does."""
+        self.looking = asyncio.create_task(self.process.live(self.looks.look_periodically()), name="looks")
 
     async def die(self) -> None:
         """`kill -9`."""

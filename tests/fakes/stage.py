@@ -91,8 +91,17 @@ class Stage(FakeConsole):
 
     def stands_by(self) -> None:
         self.state = PipelineState.STANDBY
+        self.shown["lag"] = LagStatus(
+            seconds=12.4, unapplied_records=None, keys_in_doubt=None, oldest_unapplied_at=None, caught_up=False
+        )
+        self.shown.update(role=Role.STANDBY, active="mirror-1-17-5e0c1a2b", shards=[])
+
+    def knows_nothing(self) -> None:
+        """A standby whose control table can't be read."""
+        self.stands_by()
         self.lags(None)
-        self.shown.update(role=Role.STANDBY, shards=[])
+        self.shown["lag"] = self.shown["lag"].model_copy(update={"unapplied_records": None, "keys_in_doubt": None})
+        self.shown.update(active=None, dead_letters=None, last_verification=None)
 
     def fills_the_queue(self) -> None:
         self.shown["queue"] = QueueStatus(records=10000, bytes=61_200_000, max_records=10000, max_bytes=67108864)

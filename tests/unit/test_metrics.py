@@ -153,10 +153,13 @@ def test_gauges_are_the_status_as_it_is_at_the_scrape(pipeline: Pipeline) -> Non
 
 
 def test_a_lag_that_is_not_known_is_absent_and_never_zero(pipeline: Pipeline) -> None:
-    unknown = LagStatus(seconds=None, unapplied_records=0, oldest_unapplied_at=None, caught_up=False)
-    pipeline.changed = {"lag": unknown, "shards": []}
+    unknown = LagStatus(
+        seconds=None, unapplied_records=None, keys_in_doubt=None, oldest_unapplied_at=None, caught_up=False
+    )
+    pipeline.changed = {"lag": unknown, "shards": [], "dead_letters": None}
 
-    assert pipeline.value("dynamirror_lag_seconds") is None
+    for name in ("lag_seconds", "unapplied_records", "keys_in_doubt", "dead_letters"):
+        assert pipeline.value(f"dynamirror_{name}") is None
 
 
 def test_the_series_of_a_shard_ends_when_the_shard_is_closed_or_gone(pipeline: Pipeline) -> None:
@@ -240,6 +243,13 @@ def test_names_follow_the_conventions() -> None:
         assert re.fullmatch(r"dynamirror_[a-z_]+", each.name)
         assert each.name.endswith("_total") == isinstance(each, series.Counter)
         assert each.meaning.endswith(".")
+
+
+def test_no_alert_counts_the_pipelines_own_figures_once_for_each_process() -> None:
+    """A standby tells them too: two alerts, or a sum, would be wrong."""
+    for expression in _expressions("prometheus-alerts.yml"):
+        if re.search(r"lag_seconds|dead_letters\b|last_verification", expression):
+            assert "max by (job)" in expression, expression
 
 
 def _sample_names() -> set[str]:

@@ -18,6 +18,8 @@ STATUS_FIELDS = [
     "state",
     "reason",
     "role",
+    "active",
+    "paused_since",
     "source",
     "replica",
     "lag",
