@@ -314,8 +314,8 @@ async def test_shards_come_move_on_close_and_go_between_saves(store):
     assert await store.adopt_progress(lease_of("second", 2)) == PipelineRecord("arn", saved)
 
 
-async def test_another_process_finds_what_thousands_of_shards_were_saved_as(store_for):
-    names = [f"shardId-{number:020d}-abcdef01" for number in range(3000)]
+async def test_another_process_finds_what_many_shards_were_saved_as(store_for):
+    names = [f"shardId-{number:020d}-abcdef01" for number in range(700)]
     position = Position(after=SequenceNumber("4" * 30))
     saved = {ShardId(name): shard(name, position, parent=names[0], is_closed=True) for name in names}
     first, second = store_for("orders"), store_for("orders")
