@@ -30,6 +30,8 @@ def is_failed(pipeline: Pipeline) -> bool:
 
 
 def _not_here(pipeline: Pipeline) -> str:
+    if is_failed(pipeline):
+        return f"the pipeline has failed, and writes nothing: {pipeline.reason}"
     seen = pipeline.holder.record
     owner = f", {seen.owner}" if pipeline.holder.lease is None and seen is not None and not seen.is_released else ""
     return f"this process does not replicate now (it is {pipeline.state}); ask the active one{owner}, or wait"

@@ -17,13 +17,15 @@ from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
+from service.operations.carried_doubts import CarriedDoubts
 from service.operations.ending import Ending
-from service.operations.gaps import Healing, gap_of, record_gap
+from service.operations.gaps import Healing, record_gap
 from service.operations.job_log import new_job_id
 from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
+from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
@@ -80,8 +82,9 @@ class Pipeline:
         self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
-        self.on_flow_started: list[Callable[[Replicator], None]] = []
-        self.on_flow_ended: list[Callable[[Replicator], None]] = []
+        carried = CarriedDoubts()
+        self.on_flow_started: list[Callable[[Replicator], None]] = [carried.give_to]
+        self.on_flow_ended: list[Callable[[Replicator], None]] = [carried.take_from]
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self.ending = Ending(settings.shutdown_timeout_seconds)
         self.healing = Healing(self._clock, settings.on_gap)
@@ -162,7 +165,7 @@ class Pipeline:
         return tenure.build(beginning)
 
     async def _replicate(self, replicator: Replicator) -> None:
-        self._show_running()
+        replicator.when_looked(self._show_running)
         running = asyncio.ensure_future(replicator.replicate())
         try:
             await self._until_over(replicator, running)
@@ -211,13 +214,13 @@ class Pipeline:
 
     async def _halt(self, error: HaltError) -> None:
         """Nothing goes on until a person acts, or a snapshot may mend it: then a healing start comes next."""
-        self.replicator = None
-        if isinstance(error, GapError):
-            await self._record_gap(error)
-        else:
-            self._observer.observe(Halted(str(error)))
-        self.state, self.reason = PipelineState.FAILED, str(error)
+        self.replicator, self.state, self.reason = None, PipelineState.FAILED, str(error)
         try:
+            if isinstance(error, GapError):
+                await self._record_gap(error)
+                self.reason = str(error)
+            else:
+                self._observer.observe(Halted(str(error)))
             await self._with_lease_kept(self.healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
@@ -234,10 +237,7 @@ class Pipeline:
             assert self.holder.lease is not None
             self.gaps = await record_gap(self.outside.adapters.control, self.holder.lease, self.gaps[-1])
 
-        try:
-            await self._with_lease_kept(self._retrying(record))
-        except LeaseLostError as lost:
-            self._stand_back(str(lost))
+        await self._with_lease_kept(self._retrying(record))
 
     async def _release(self, *, is_clean: bool) -> None:
         if self.holder.lease is None:
@@ -283,8 +283,9 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
-        self.state = PipelineState.PAUSED if self.is_paused else at_work
+        running = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        begun = running if self.replicator.has_looked else PipelineState.STARTING
+        self.state = PipelineState.PAUSED if self.is_paused else begun
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

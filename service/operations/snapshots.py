@@ -41,6 +41,8 @@ class Snapshots(JobRunner[Snapshot]):
     async def start(self, pipeline: Pipeline) -> Snapshot:
         """A new snapshot, or the way out of the state `failed`. Raises ConflictError while one runs."""
         if is_failed(pipeline):
+            if pipeline.healing.refusal is not None:
+                raise ConflictError(pipeline.healing.refusal)
             return await self._mend(pipeline)
 
         async def make() -> Unfinished[Snapshot]:
@@ -92,10 +94,11 @@ class Snapshots(JobRunner[Snapshot]):
     def _go_on(self, flow: Replicator) -> None:
         """Also with a snapshot that the pipeline needs, and that nobody has begun yet."""
         super()._go_on(flow)
-        if flow.checkpoints.record.needs_snapshot:
+        is_needed = flow.checkpoints.record.needs_snapshot
+        self._pipeline.show_snapshotting(is_needed)  # a former flow may have ended before its snapshot had begun
+        if is_needed:
             self._held_for = flow
             flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
-            self._pipeline.show_snapshotting(True)
 
     async def _resume(self, flow: Replicator, lease: Lease) -> None:
         try:
@@ -163,8 +166,9 @@ class Snapshots(JobRunner[Snapshot]):
 
     async def _refuse_cancel(self, job: Snapshot) -> None:
         """The pipeline would call a replica whole that was never copied, or wait for good: it needs its snapshot."""
+        flow = self._pipeline.replicator
         try:
-            record = await self._control.read_progress()
+            record = flow.checkpoints.record if flow is not None else await self._control.read_progress()
         except RetryableError as error:
             raise UnavailableNowError(f"{error}; try again") from error
         is_needed = record is not None and record.needs_snapshot and record.snapshot_id in (None, job.id)
