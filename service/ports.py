@@ -176,8 +176,7 @@ class DeadLetterStore(Protocol):
 class JobStore(Protocol):
     """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id.
 
-    A job that is under way lies in its kind's slot: it exists by one conditional write there, goes on there, and ends
-    there. Only the owner of the lease writes the slot, fenced by its generation. Ended jobs are filed by their ids.
+    A job under way lies in its kind's slot, which only the owner of the lease writes; ended ones are filed by their ids.
     """
 
     async def read_slot(self, kind: str) -> JobSlot | None:
@@ -187,10 +186,7 @@ class JobStore(Protocol):
         """Fence former owners off, and return what they left. Raises LeaseLostError for a former owner."""
 
     async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
-        """Put the job into the slot. None: it is there; otherwise the id of the one that is there already.
-
-        That id is the job's own where an earlier answer was lost. Raises LeaseLostError for a former owner.
-        """
+        """None: it is in the slot; else the id of the one that is, its own too. LeaseLostError for a former owner."""
 
     async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
         """Replace the slot's document. Raises LeaseLostError if the slot has another owner or another job."""
