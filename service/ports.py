@@ -176,7 +176,7 @@ class DeadLetterStore(Protocol):
 class JobStore(Protocol):
     """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id.
 
-    A job under way lies in its kind's slot, which only the owner of the lease writes; ended ones are filed by their ids.
+    A job under way lies in its kind's slot, which only the lease's owner writes; ended ones are filed by their ids.
     """
 
     async def read_slot(self, kind: str) -> JobSlot | None:
