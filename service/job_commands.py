@@ -56,7 +56,7 @@ def snapshot(url: Url = None) -> None:
 
         def show(job: Snapshot) -> None:
             counts = f"{job.items_scanned} scanned, {job.items_written} written"
-            bar.show(job.items_scanned, job.items_estimated, counts)
+            bar.show(job.items_scanned, job.items_estimated, counts, is_over=job.state is not JobState.RUNNING)
 
         if settings is None:
             job = _followed(url, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
@@ -95,7 +95,9 @@ def verify(
 
         def show(job: Verification) -> None:
             found = job.missing + job.extra + job.different
-            bar.show(job.items_read, job.items_estimated, f"{job.items_compared} compared, {found} differ")
+            counts = f"{job.items_compared} compared, {found} differ"
+            is_over, is_good = job.state is not JobState.RUNNING, found <= job.repaired
+            bar.show(job.items_read, job.items_estimated, counts, is_over=is_over, is_good=is_good)
 
         if settings is None:
             job = _followed(
@@ -130,7 +132,7 @@ def _followed(
     find: Callable[[AdminClient, str], Document],
     show: Callable[[AJob], None],
 ) -> AJob:
-    """A job in a running service, from its start to its end. Raises HaltError when it failed there."""
+    """A job in a running service, from its start to its end. Raises HaltError when it failed or was cancelled there."""
     with asking(url) as client:
         job = model.model_validate(start(client))
         while job.state is JobState.RUNNING:
@@ -140,6 +142,8 @@ def _followed(
     show(job)
     if job.state is JobState.FAILED:
         raise HaltError(job.error or f"the job {job.id} failed in the service at {url}")
+    if job.state is JobState.CANCELLED:
+        raise HaltError(f"the job {job.id} was cancelled in the service at {url}")
     return job
 
 

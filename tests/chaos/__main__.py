@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: history after history until so many processes were killed, then a table of faults.
 
-`--seed N` plays one history again. Exit code 1 when an invariant did not hold; the seed is printed with it.
+`--seed N` plays one history again; with `--short` as the tests play it, with few kills and losses. Exit code 1 when an
+invariant did not hold; the seed is printed with it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import traceback
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from tests.chaos.history import History, Outcome
 from tests.servers import Server, running
 
-KILLS_EACH = 10
-SECONDS_EACH = 12.0
+LONG: dict[str, Any] = {"seconds": 12.0, "kills": 10, "losses": 3, "vanish": 0.3}
+MAX_FAILURES = 5
+"""So many show enough, and may have a cause that fails all."""
 
 
 def unique_name(word: str) -> str:
@@ -28,8 +31,10 @@ def unique_name(word: str) -> str:
 
 
 class LongRun:
-    def __init__(self, server: Server, kills: int, seconds: float) -> None:
+    def __init__(self, server: Server, kills: int, seconds: float, *, is_short: bool) -> None:
         self._server = server
+        self._options = {} if is_short else LONG
+        self._again = "python -m tests.chaos --short --seed" if is_short else "python -m tests.chaos --seed"
         self._kills = kills
         self._ends_at = time.monotonic() + seconds
         self.outcomes: list[Outcome] = []
@@ -40,16 +45,18 @@ class LongRun:
         for seed in seeds:
             began = time.monotonic()
             try:
-                outcome = await History(self._server, unique_name, seed, seconds=SECONDS_EACH, kills=KILLS_EACH).run()
+                outcome = await History(self._server, unique_name, seed, **self._options).run()
             except Exception:
                 traceback.print_exc()
                 self.failed.append(seed)
-                print(f"seed {seed} FAILED; play it again with: python -m tests.chaos --seed {seed}", flush=True)
+                print(f"seed {seed} FAILED; play it again with: {self._again} {seed}", flush=True)
             else:
                 self.outcomes.append(outcome)
                 seconds = time.monotonic() - began
                 print(f"seed {seed} held: {outcome.kills} kills, {outcome.writes} writes, {seconds:.0f} s", flush=True)
-            if sum(outcome.kills for outcome in self.outcomes) >= self._kills or time.monotonic() > self._ends_at:
+            kills = sum(outcome.kills for outcome in self.outcomes)
+            is_over = kills >= self._kills or time.monotonic() > self._ends_at
+            if is_over or len(self.failed) >= MAX_FAILURES:
                 return
 
 
@@ -63,6 +70,7 @@ def table(outcomes: list[Outcome]) -> str:
             {f"{role}: {fault}".replace("_", " "): number for (role, fault), number in outcome.injected.items()}
         )
         named.update({f"event: {name}": number for name, number in outcome.events.items()})
+        named.update({f"told by the product: {name}": number for name, number in outcome.noticed.items() if number})
         for name, number in named.items():
             counts[name] += number
             slowest[name] = max(slowest.get(name, 0.0), outcome.catch_up_seconds)
@@ -82,8 +90,8 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
     )
 
 
-async def long_run(server: Server, seeds: Iterator[int], kills: int, seconds: float, at_once: int) -> int:
-    run, began = LongRun(server, kills, seconds), time.monotonic()
+async def long_run(run: LongRun, seeds: Iterator[int], at_once: int) -> int:
+    began = time.monotonic()
     await asyncio.gather(*(run.play(seeds) for _ in range(at_once)))
     if run.outcomes:
         print(table(run.outcomes), summary(run.outcomes, time.monotonic() - began), sep="\n\n")
@@ -95,13 +103,15 @@ async def long_run(server: Server, seeds: Iterator[int], kills: int, seconds: fl
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     arguments.add_argument("--seed", type=int, help="play this history alone")
+    arguments.add_argument("--short", action="store_true", help="histories as the tests play them")
     arguments.add_argument("--kills", type=int, default=200)
     arguments.add_argument("--minutes", type=float, default=120, help="begin no history after so long")
     arguments.add_argument("--at-once", type=int, default=1)
     given = arguments.parse_args()
     seeds = iter([given.seed]) if given.seed is not None else itertools.count(random.SystemRandom().randrange(10**6))
     with running("dynamodb-local") as server:
-        return asyncio.run(long_run(server, seeds, given.kills, given.minutes * 60, given.at_once))
+        run = LongRun(server, given.kills, given.minutes * 60, is_short=given.short)
+        return asyncio.run(long_run(run, seeds, given.at_once))
 
 
 sys.exit(main())

@@ -57,6 +57,10 @@ class Rates:
     late: float = 0.0
     """A write of the replica: the connection is closed at once, and it takes effect up to `late_seconds` later."""
 
+    def named(self) -> list[str]:
+        """The faults that may happen."""
+        return [field.name for field in fields(self) if getattr(self, field.name)]
+
     @classmethod
     def wild(cls, factor: float = 1.0) -> Rates:
         one = cls(0.05, 0.02, 0.02, 0.02, 0.03, 0.03, 0.02, 0.15, 0.01, 0.01, 0.01, 0.01, 0.02)

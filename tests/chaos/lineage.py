@@ -35,6 +35,8 @@ class VirtualShard:
     ending: int | None = None
     ending_shown_at: float = 0.0
     """From when on a description tells that it is closed; its child may be listed before (E18)."""
+    is_end_told: bool = False
+    """A description has told that it is closed."""
     trimmed_through: int = -1
 
     @property
@@ -93,12 +95,12 @@ class Lineage:
         for shard in self.open_shards:
             self._close(shard.shard_id)
 
-    def trim(self, shard_id: str, through: int | None = None) -> None:
-        """Forget records up to this one, or all; a closed shard without any left vanishes."""
+    def trim(self, shard_id: str, through: int | None = None, *, is_kept: bool = False) -> None:
+        """Forget records up to this one, or all; a closed shard without any left vanishes, unless it `is_kept`."""
         shard = self.shards[shard_id]
         shard.trimmed_through = max(shard.trimmed_through, shard.tip if through is None else through)
         shard.records = [record for record in shard.records if record.number > shard.trimmed_through]
-        if not shard.is_open and not shard.records:
+        if not shard.is_open and not shard.records and not is_kept:
             del self.shards[shard_id]
 
     def trim_ended(self, keep: int) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from tests.chaos.faults import Role
+from service.replication.replica_watch import LOOK_EVERY_SECONDS as REPLICA_LOOK_SECONDS
+from tests.chaos.faults import Outage, Role
 from tests.chaos.proxy import Proxy
 from tests.chaos.watched import Watched
 from tests.chaos.witness import METADATA, digest_of
-from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.servers import Server, create_streamed_table, scan, sdk_client, set_stream
 
 POLL_SECONDS = 0.05
+NUMBERS_APART = 10**26
+"""By how much a stream's sequence numbers begin lower than those of the one before it; an emulator's are lower."""
 UniqueName = Callable[[str], str]
 
 
@@ -29,13 +33,16 @@ class Night:
         seed: int = 0,
         shards: int = 1,
         keys: Mapping[str, str] | None = None,
+        streams: int = 0,
         **settings: object,
     ) -> None:
+        """`streams`: how often the source's stream may be created anew, each time with lower numbers."""
         self.server = server
         self.seed = seed
         self.source, self.replica = unique_name("source"), unique_name("replica")
         self.control = unique_name("control")
         self._shards = shards
+        self._raised_by = streams * NUMBERS_APART
         self.keys = dict(keys or {"key": "S"})
         self.settings: dict[str, object] = {
             "control_table": self.control,
@@ -62,7 +69,7 @@ class Night:
         proxy = Proxy(self.server.endpoint_url, roles, seed=self.seed, key_names=tuple(self.keys))
         self.proxy = await self._stack.enter_async_context(proxy)
         assert self.arn is not None
-        self.stream = await self.proxy.show_stream(self.arn, shards=self._shards)
+        self.stream = await self.proxy.show_stream(self.arn, shards=self._shards, raised_by=self._raised_by)
         self.product = await self.another("first")
 
     async def __aexit__(self, *error: Any) -> None:
@@ -81,6 +88,50 @@ class Night:
 
     async def delete(self, **key: Any) -> None:
         await self.dynamodb.delete_item(TableName=self.source, Key=key)
+
+    async def stream_anew(self) -> None:
+        """The source's stream is switched off, and on again: another one, whose numbers begin lower.
+
+        Nothing may write to the source meanwhile: no stream would show it.
+        """
+        await self.until_seen()
+        old = self.stream
+        old.switch_off()
+        await set_stream(self.dynamodb, self.source, None)
+        roles = (Role.SOURCE, Role.STREAM)  # which may not be seen between here and the lineage
+        former = {role: self.proxy.plan.of[role].outage for role in roles}
+        for role in roles:
+            self.proxy.plan.of[role].outage = Outage.UNAVAILABLE
+        try:
+            self.arn = await set_stream(self.dynamodb, self.source, "NEW_AND_OLD_IMAGES")
+            assert self.arn is not None
+            self._raised_by -= NUMBERS_APART
+            self.stream = await self.proxy.show_stream(self.arn, shards=self._shards, raised_by=self._raised_by)
+            self.stream.behave_like(old)
+        finally:
+            for role in roles:
+                self.proxy.plan.of[role].outage = former[role]
+
+    async def replica_anew(self) -> None:
+        """The replica is deleted and created by hand: another table, which holds nothing."""
+        async with self.proxy.writes_held():
+            await self.dynamodb.delete_table(TableName=self.replica)
+            await create_streamed_table(self.dynamodb, self.replica, keys=self.keys)
+            self.proxy.witness.replica_created_anew(2 * REPLICA_LOOK_SECONDS)
+
+    async def renumber(self, key: str, number: str) -> bool:
+        """The replica's item gets another sequence number by hand; False when it is gone, or has none."""
+        try:
+            await self.dynamodb.update_item(
+                TableName=self.replica,
+                Key=json.loads(key),
+                UpdateExpression="SET dynamirror_sequence = :number",
+                ConditionExpression="attribute_exists(dynamirror_sequence)",
+                ExpressionAttributeValues={":number": {"S": number}},
+            )
+        except self.dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     async def until(self, is_so: Callable[[], bool], seconds: float = 60.0, what: str = "it") -> None:
         try:
@@ -112,6 +163,16 @@ class Night:
             lambda: witness.oldest_unapplied_at(left_out) is None, seconds, what="everything that came is applied"
         )
         return time.monotonic() - began
+
+    async def until_settled(self, seconds: float = 60.0) -> dict[str, Any]:
+        """All is applied as far as the product knows, and it is caught up, or says how many keys are in doubt."""
+
+        def is_settled(status: dict[str, Any]) -> bool:
+            lag = status["lag"]
+            is_all = status["state"] == "running" and not lag["unapplied_records"]
+            return is_all and (lag["caught_up"] or lag["keys_in_doubt"] > 0)
+
+        return await self.product.until(is_settled, seconds)
 
     async def check_equal(self, but: Callable[[str], bool] = lambda key: False) -> int:
         """I2, I6: both tables hold the same items, but for the metadata. Returns how many."""

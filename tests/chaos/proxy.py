@@ -14,7 +14,8 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Self
 
@@ -58,6 +59,9 @@ class Proxy:
         self.before_read: Callable[[Role, str, dict[str, Any]], Awaitable[None]] | None = None
         """A test may hold a read (its role, operation and payload) before it is passed on."""
         self._clock_offset_seconds = 0.0
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._writing = 0
         self.last_late_at: float | None = None
         """When (monotonic) the last late write took effect."""
         self.late_pending = 0
@@ -93,11 +97,17 @@ class Proxy:
         port: int = runner.addresses[0][1]
         return f"http://127.0.0.1:{port}"
 
-    async def show_stream(self, arn: str, *, shards: int = 1) -> VirtualStream:
-        """From now on this stream is a lineage; it begins with so many shards."""
+    async def show_stream(self, arn: str, *, shards: int = 1, raised_by: int = 0) -> VirtualStream:
+        """From now on this stream is a lineage; it begins with so many shards, and numbers higher by so much."""
         description = (await self._ask_stream("DescribeStream", {"StreamArn": arn}))["StreamDescription"]
         stream = VirtualStream(
-            description, self._ask_stream, self.witness, seed=self._seed, shards=shards, note=self.plan.note
+            description,
+            self._ask_stream,
+            self.witness,
+            seed=self._seed,
+            shards=shards,
+            raised_by=raised_by,
+            note=self.plan.note,
         )
         self.streams[arn] = stream
         stream.clock_offset_seconds = self._clock_offset_seconds
@@ -109,7 +119,26 @@ class Proxy:
         self._clock_offset_seconds = offset_seconds
         for stream in self.streams.values():
             stream.clock_offset_seconds = offset_seconds
-        self.plan.note(Role.OTHER, f"clock off by {offset_seconds:+.0f} s")
+
+    @asynccontextmanager
+    async def writes_held(self) -> AsyncIterator[None]:
+        """No write of the replica takes effect meanwhile; those that come wait, and those before are noted."""
+        self._may_write.clear()
+        try:
+            while self._writing:  # noqa: ASYNC110 as short as a write
+                await asyncio.sleep(0.005)
+            yield
+        finally:
+            self._may_write.set()
+
+    @asynccontextmanager
+    async def _writing_allowed(self) -> AsyncIterator[None]:
+        await self._may_write.wait()
+        self._writing += 1
+        try:
+            yield
+        finally:
+            self._writing -= 1
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -214,7 +243,7 @@ class Proxy:
                 split = self._writes.split(operation, payload)
                 if isinstance(split, Answer):
                     return
-                async with self._writes.turn(split.keys):
+                async with self._writes.turn(split.keys), self._writing_allowed():
                     changed = operation not in SINGLE_WRITES and split.left
                     answer = await self._forward(headers, orjson.dumps(split.request) if changed else body)
                     self._writes.note_effect(operation, split, answer, is_late=True)
@@ -285,7 +314,7 @@ class Proxy:
             self.witness.lands(split.keys, flight)
 
     async def _pass_on(self, operation: str, split: WriteSplit, body: bytes, request: web.BaseRequest) -> Answer:
-        async with self._writes.turn(split.keys):
+        async with self._writes.turn(split.keys), self._writing_allowed():
             changed = operation not in SINGLE_WRITES and split.left
             answer = await self._forward(request.headers, orjson.dumps(split.request) if changed else body)
             return self._writes.note_effect(operation, split, answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -35,31 +36,36 @@ class Sampler:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Raises what ended the sampling, if anything did: nothing was judged from then on."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
 
     async def _sample_on(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             before = self._oldest()
             try:
-                status = await asyncio.wait_for(self._product.status(), 2.0)
+                async with asyncio.timeout(2.0):  # wait_for may swallow the cancellation that ends this task
+                    status = await self._product.status()
             except (httpx.HTTPError, TimeoutError):
                 continue
             self.samples += 1
             self.states.add(status["state"])
             if status["state"] not in ("running", "snapshotting"):
                 continue
-            self.worst_lag_seconds = max(self.worst_lag_seconds, status["lag"]["seconds"])
+            self.worst_lag_seconds = max(self.worst_lag_seconds, status["lag"]["seconds"] or 0.0)
             if before is not None and before == self._oldest():
-                self._judge(time.monotonic() - before, status["lag"])
+                self._judge(before, status)
 
-    def _oldest(self) -> float | None:
+    def _oldest(self) -> tuple[float, str] | None:
         witness = self._night.proxy.witness
-        return witness.oldest_unapplied_at([key for key in witness.source if POISON in key])
+        return witness.oldest_unapplied([key for key in witness.source if POISON in key])
 
-    def _judge(self, seconds: float, lag: dict[str, Any]) -> None:
-        if seconds > MUST_SHOW_LAG_SECONDS and lag["seconds"] <= 0:
-            self.lies.append(f"a change was unapplied for {seconds:.1f} s while the lag was {lag}")
+    def _judge(self, oldest: tuple[float, str], status: dict[str, Any]) -> None:
+        seconds, lag = time.monotonic() - oldest[0], status["lag"]
+        change = f"{status['now']}, {status['state']}: a change of {oldest[1]} was unapplied for {seconds:.1f} s"
+        if seconds > MUST_SHOW_LAG_SECONDS and lag["seconds"] is not None and lag["seconds"] <= 0:
+            self.lies.append(f"{change} while the lag was {lag}")
         if seconds > MUST_NOT_BE_CAUGHT_UP_SECONDS and lag["caught_up"]:
-            self.lies.append(f"a change was unapplied for {seconds:.1f} s while the status said caught up: {lag}")
+            self.lies.append(f"{change} while the status said caught up: {lag}")

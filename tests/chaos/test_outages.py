@@ -15,26 +15,27 @@ from tests.chaos.verdict import check_witness
 from tests.chaos.workload import Workload
 
 
-@pytest.mark.parametrize("outage", list(Outage))
-async def test_while_the_source_is_away_the_lag_grows(a_night: ANight, outage: Outage) -> None:
-    """I8, E75; the readiness of a dead reader has its own limit of 30 s, which one of the three waits for."""
+@pytest.mark.timeout(240)
+async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
+    """I8, E75: in each way in which it can be away; a dead reader is not ready after 30 s, which the last waits for."""
     async with a_night() as night:
         await (await night.product.start()).until_running()
         await put_some(night, "before")
         await night.until_applied()
-        for role in (Role.SOURCE, Role.STREAM):
-            night.proxy.plan.of[role].outage = outage
-        began = time.monotonic()
-        await put_some(night, "during")
-        await night.product.until(lambda status: status["lag"]["seconds"] > 4 and not status["lag"]["caught_up"], 20)
-        if outage is Outage.HANG:
-            await until_not_ready(night, "was not read successfully", 45)
-            assert time.monotonic() - began > 25
-            assert (await night.product.status())["lag"]["seconds"] > 25
-        night.proxy.plan.calm()
-        await night.until_applied()
-        await night.product.until_caught_up()
-        assert (await night.product.get("/readyz")).status_code == 200
+        for outage in (Outage.RESET, Outage.UNAVAILABLE, Outage.HANG):
+            for role in (Role.SOURCE, Role.STREAM):
+                night.proxy.plan.of[role].outage = outage
+            began = time.monotonic()
+            await put_some(night, outage)
+            await night.product.until(lambda told: told["lag"]["seconds"] > 4 and not told["lag"]["caught_up"], 20)
+            if outage is Outage.HANG:
+                await until_not_ready(night, "was not read successfully", 45)
+                assert time.monotonic() - began > 25
+                assert (await night.product.status())["lag"]["seconds"] > 25
+            night.proxy.plan.calm()
+            await night.until_applied()
+            await night.product.until_caught_up()
+            assert (await night.product.get("/readyz")).status_code == 200
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0
 

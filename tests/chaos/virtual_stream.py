@@ -46,8 +46,9 @@ class VirtualStream:
         seed: int,
         shards: int,
         note: Callable[[Role, str], None],
+        raised_by: int = 0,
     ) -> None:
-        """`ask` calls the emulator's streams API."""
+        """`ask` calls the emulator's streams API. Its sequence numbers are shown `raised_by` higher."""
         self.arn: str = description["StreamArn"]
         self._template = description
         self._real_shard: str = description["Shards"][0]["ShardId"]
@@ -57,7 +58,9 @@ class VirtualStream:
         self._random = random.Random(seed)
         # ministack names no first number; 21 digits are the least (botocore, shape SequenceNumber)
         numbers = description["Shards"][0].get("SequenceNumberRange", {})
-        self.lineage = Lineage(seed, numbers.get("StartingSequenceNumber", "1".zfill(21)), shards=shards)
+        first = numbers.get("StartingSequenceNumber", "1".zfill(21))
+        self._raised_by = raised_by
+        self.lineage = Lineage(seed, str(int(first) + raised_by).zfill(len(first)), shards=shards)
         self._last_real: str | None = None
         self.status: str | None = None
         """Shown instead of the emulator's."""
@@ -73,6 +76,8 @@ class VirtualStream:
         """What to show instead of a record; None: the record itself. Bytes are any JSON at all."""
         self._empties: dict[str, int] = {}
         self.is_gone = False
+        self.dealt = 0
+        """Records that the emulator's shard has brought."""
         self.clock_offset_seconds = 0.0
         """How far the service's clock is ahead of ours."""
         self.flicker = 0.0
@@ -84,6 +89,15 @@ class VirtualStream:
         self._left_out: dict[str, int] = {}
         self._hidden: set[str] = set()
         self._ends_early = False
+
+    def switch_off(self) -> None:
+        """As the table's owner may: what it holds stays readable, and nothing more comes."""
+        self.status = "DISABLED"
+        self.lineage.close_all()
+
+    def behave_like(self, other: VirtualStream) -> None:
+        self.page_shards, self.flicker = other.page_shards, other.flicker
+        self.empty_pages, self.cut_pages = other.empty_pages, other.cut_pages
 
     def wild(self) -> None:
         """All that a healthy stream may do to its reader."""
@@ -133,10 +147,13 @@ class VirtualStream:
         change["ApproximateCreationDateTime"] = int(time.time() + self.clock_offset_seconds)
         key = self._witness.key_of(change["Keys"])
         text = self._last_real = change["SequenceNumber"]
+        if self._raised_by:
+            text = change["SequenceNumber"] = self._text(int(text) + self._raised_by)
         shown = self.spoil(record)
         if shown is None:
-            self._witness.saw_record(key, change.get("NewImage"), time.monotonic())
+            self._witness.saw_record(key, change.get("NewImage"), time.monotonic(), text)
         raw = shown if isinstance(shown, bytes) else orjson.dumps(shown or record)
+        self.dealt += 1
         self.lineage.add(Record(int(text), text, key, raw, time.monotonic()))
 
     def gave(self, iterator: str) -> bool:
@@ -198,6 +215,7 @@ class VirtualStream:
         numbers = {"StartingSequenceNumber": self._text(shard.starting)}
         if shard.ending is not None and shard.ending_shown_at <= now:
             numbers["EndingSequenceNumber"] = self._text(shard.ending)
+            shard.is_end_told = True
         shown: dict[str, Any] = {"ShardId": shard.shard_id, "SequenceNumberRange": numbers}
         if shard.parent_id is not None:
             shown["ParentShardId"] = shard.parent_id
@@ -266,7 +284,10 @@ class VirtualStream:
         self._empties[shard.shard_id] = 0
         if found and self.empty_before.get(shard.shard_id, 0) > 0:
             self.empty_before[shard.shard_id] -= 1
-            self._note(Role.STREAM, "empty page before the records")
+            if not shard.is_end_told:  # so many empty pages look like the tip of an open shard, and of no other
+                self._witness.held_back(record.key for record in found)
+            kind = "records" if shard.is_open else "records of a closed shard"
+            self._note(Role.STREAM, f"empty page before the {kind}")
             return []
         if found and empties < EMPTY_PAGES_IN_A_ROW and self._random.random() < self.empty_pages:
             self._empties[shard.shard_id] = empties + 1

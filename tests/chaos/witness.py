@@ -67,8 +67,12 @@ class Witness:
         self.source: dict[str, SourceKey] = defaultdict(SourceKey)
         self.replica: dict[str, list[Digest]] = defaultdict(list)
         """Each item's states in the order in which the writes took effect."""
-        self.late: dict[str, set[Digest]] = defaultdict(set)
-        """The states that late writes made: an item may have gone back to one of them, in mode auto."""
+        self.former_replicas: list[tuple[dict[str, list[Digest]], dict[str, set[int]]]] = []
+        """`replica` and `late` of tables that were deleted since."""
+        self.newest: dict[str, str] = {}
+        """The sequence number of each key's newest record, as it was shown."""
+        self.late: dict[str, set[int]] = defaultdict(set)
+        """The places in `replica` of the states that late writes made: an item may go back to them, in mode auto."""
         self.overlaps: list[tuple[str, Flight, Flight]] = []
         """Two writes of one key on their way at once."""
         self._flights: dict[str, Flight] = {}
@@ -76,8 +80,9 @@ class Witness:
     def key_of(self, item: dict[str, Any]) -> str:
         return orjson.dumps({name: item[name] for name in self.key_names}, default=_base64).decode()
 
-    def saw_record(self, key: str, image: Any, visible_at: float) -> None:
+    def saw_record(self, key: str, image: Any, visible_at: float, number: str = "") -> None:
         digest = digest_of(image)
+        self.newest[key] = number
         seen = self.source[key]
         present = self._present(key)
         if present == (seen.states[-1] if seen.states else None):
@@ -88,13 +93,21 @@ class Witness:
             seen.unapplied.append((visible_at, digest))
         seen.states.append(digest)
 
+    def held_back(self, keys: Iterable[str]) -> None:
+        """The stream holds records of these keys that it has not shown until now, and nobody could know."""
+        now = time.monotonic()
+        for key in set(keys):
+            unapplied = self.source[key].unapplied
+            for place, (visible_at, digest) in enumerate(unapplied):
+                unapplied[place] = (max(visible_at, now), digest)
+
     def took_effect(self, key: str, image: Any, *, is_late: bool = False) -> None:
         """A write of the replica did; what a late one took back is unapplied again."""
         digest = digest_of(image)
         self.replica[key].append(digest)
         unapplied = self.source[key].unapplied
         if is_late:
-            self.late[key].add(digest)
+            self.late[key].add(len(self.replica[key]) - 1)
             states = self.source[key].states
             if states and digest != states[-1] and not unapplied:
                 unapplied.append((time.monotonic(), states[-1]))
@@ -104,24 +117,39 @@ class Witness:
                     unapplied.popleft()
                 return
 
+    def replica_created_anew(self, noticed_within_seconds: float) -> None:
+        """Another table took its place, and holds nothing; so long, nobody can know."""
+        self.former_replicas.append((dict(self.replica), dict(self.late)))
+        self.replica.clear()
+        self.late.clear()
+        from_then_on = time.monotonic() + noticed_within_seconds
+        for seen in self.source.values():
+            seen.unapplied.clear()
+            if seen.states and seen.states[-1] is not None:
+                seen.unapplied.append((from_then_on, seen.states[-1]))
+
     def _present(self, key: str) -> Digest:
         states = self.replica.get(key)
         return states[-1] if states else None
 
-    def oldest_unapplied_at(self, but: Iterable[str] = ()) -> float | None:
-        """When (monotonic) the stream showed the oldest change that a reader of the replica does not see yet.
+    def oldest_unapplied(self, but: Iterable[str] = ()) -> tuple[float, str] | None:
+        """When (monotonic) the stream showed the oldest change that a reader of the replica does not see yet; its key.
 
         A key whose item is what its newest record says counts as applied, however it came about.
         """
         left_out = set(but)
         return min(
             (
-                seen.unapplied[0][0]
+                (seen.unapplied[0][0], key)
                 for key, seen in self.source.items()
                 if seen.unapplied and key not in left_out and self._present(key) != seen.states[-1]
             ),
             default=None,
         )
+
+    def oldest_unapplied_at(self, but: Iterable[str] = ()) -> float | None:
+        found = self.oldest_unapplied(but)
+        return None if found is None else found[0]
 
     def takes_off(self, keys: Iterable[str], flight: Flight) -> None:
         for key in keys:

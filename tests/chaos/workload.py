@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import itertools
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 BIG_BYTES = 390_000
@@ -42,6 +44,7 @@ class Workload:
         self.writes = 0
         self.poisoned = 0
         self._is_over = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Workload:
         self._task = asyncio.create_task(self._write_on(), name="workload")
@@ -54,9 +57,16 @@ class Workload:
 
     async def _write_on(self) -> None:
         while not self._is_over.is_set():
-            await self.write_once()
+            async with self._turn:
+                await self.write_once()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._is_over.wait(), self._pause_seconds)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nothing is written meanwhile, and the last write before is whole."""
+        async with self._turn:
+            yield
 
     async def write_once(self) -> None:
         self.writes += 1

@@ -8,7 +8,6 @@ import pytest
 
 from service.aws.control_store import DynamoControlStore
 from service.aws.dead_letter_items import COUNT
-from service.aws.item_size import item_size
 from service.control import Checkpoint, DeadLetter, Lease, PipelineRecord
 from service.errors import HaltError, RefusedError
 from service.migrations import load_migrations
@@ -49,18 +48,22 @@ def progress_of(shards: int) -> PipelineRecord:
     return PipelineRecord("arn", {name: Checkpoint(name, position, parent_id=names[0]) for name in names})
 
 
-async def test_more_shards_than_an_item_holds_are_saved_and_only_the_first_time_in_full(store, dynamodb, table):
-    saved = progress_of(3000)
+@pytest.mark.parametrize("server", ["ministack"], indirect=True)
+async def test_twenty_thousand_listed_shards_are_saved_moved_on_and_taken_over(dynamodb, table):
+    """Two thousand of them are open. An item holds some 2,500."""
+    requests: list[float] = []
+    store = DynamoControlStore(Billed(dynamodb, requests), table, "pipeline")
+    saved = progress_of(20_000)
+    saved = replace(saved, checkpoints=saved.checkpoints | closed(saved, 18_000))
     await store.adopt_progress(LEASE)
     await store.save_progress(LEASE, saved)
-    changed = replace(saved, checkpoints=saved.checkpoints | closed(saved, 10))
-    await store.save_progress(LEASE, changed)
-    await store.save_progress(LEASE, changed)
+    assert len(requests) > 20, "they lie in many items"
+    requests.clear()
+    newer = replace(saved, checkpoints=saved.checkpoints | moved(saved, 10))
+    await store.save_progress(LEASE, newer)
+    assert len(requests) == 1
 
-    sizes = [item_size(item) for item in await scan(dynamodb, table)]
-    assert sum(sizes) > 400_000
-    assert max(sizes) < 20_000
-    assert await DynamoControlStore(dynamodb, table, "pipeline").adopt_progress(Lease("other", 2)) == changed
+    assert await DynamoControlStore(dynamodb, table, "pipeline").adopt_progress(Lease("other", 2)) == newer
 
 
 def closed(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
@@ -84,7 +87,7 @@ async def test_a_save_of_ten_of_five_hundred_shards_is_billed_for_those(dynamodb
 
 
 def moved(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
-    found = list(saved.checkpoints.values())[:count]
+    found = list(saved.checkpoints.values())[-count:]
     return {each.shard_id: replace(each, read_up_to=each.read_up_to + 1) for each in found}
 
 
@@ -198,6 +201,7 @@ async def test_an_enormous_error_text_is_cut(store):
         ("progress", {"stream_arn": {"S": "arn"}, "shards": {"M": {"a": {"M": {"start": {"S": "tomorrow"}}}}}}),
         ("dead-letter#1", {"shard_id": {"S": "a"}, "record": {"B": b"not compressed"}}),
         ("replay#1", {"document": {"S": "{"}}),
+        ("job#replay", {"job_id": {"S": "1"}, "document": {"S": "{"}}),
     ],
 )
 async def test_an_item_that_a_hand_has_damaged_is_named(store, dynamodb, table, item, attributes):
@@ -207,6 +211,7 @@ async def test_an_item_that_a_hand_has_damaged_is_named(store, dynamodb, table, 
         "progress": store.read_progress,
         "dead-letter#1": lambda: store.get_dead_letter("1"),
         "replay#1": lambda: store.get_job("replay", "1"),
+        "job#replay": lambda: store.read_slot("replay"),
     }
 
     with pytest.raises(HaltError, match=f"item '{item}' of pipeline 'pipeline' can't be understood"):
