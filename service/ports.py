@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import AppliedMigration, DeadLetter, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -174,7 +174,25 @@ class DeadLetterStore(Protocol):
 
 
 class JobStore(Protocol):
-    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id."""
+    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id.
+
+    A job under way lies in its kind's slot, which only the lease's owner writes; ended ones are filed by their ids.
+    """
+
+    async def read_slot(self, kind: str) -> JobSlot | None:
+        """Without a lease, for showing. None: no version that knows slots has had such a job in its hands."""
+
+    async def adopt_slot(self, kind: str, generation: int) -> JobSlot:
+        """Fence former owners off, and return what they left. Raises LeaseLostError for a former owner."""
+
+    async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
+        """None: it is in the slot; else the id of the one that is, its own too. LeaseLostError for a former owner."""
+
+    async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        """Replace the slot's document. Raises LeaseLostError if the slot has another owner or another job."""
+
+    async def file_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        """Put the document by its id, then empty the slot; may be repeated. Raises LeaseLostError as `save_job`."""
 
     async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None: ...
 
