@@ -69,7 +69,8 @@ class Function:
         except TimeoutError as error:
             raise HaltError(
                 "the tables did not answer before the function's time was over: look at the network (a VPC needs an "
-                "endpoint for DynamoDB), or raise the function's time-out"
+                "endpoint for DynamoDB), or raise the function's time-out; a table that is being created needs some "
+                "seconds, and the next invocation finds it"
             ) from error
         self._engine = engine
         return engine

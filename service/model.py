@@ -209,6 +209,8 @@ class TableDescription:
     """DynamoDB's own estimate, updated about every six hours (API reference, TableDescription)."""
     table_id: str = ""
     """Tells a table from another one that has its name later; empty where a server tells nothing of the kind."""
+    status: str = "ACTIVE"
+    """As DynamoDB names it: `CREATING`, `ACTIVE`, …"""
     indexes: Mapping[str, tuple[KeyAttribute, ...]] = field(default_factory=dict)
     """The keys of its secondary indexes, global and local, by the index's name."""
 

@@ -208,6 +208,9 @@ class ClaimStore(Protocol):
         One atomic request: of several pipelines one gets it. The claim on a table with another id is void.
         """
 
+    async def read_claim(self, replica: TableDescription) -> ReplicaClaim | None:
+        """This pipeline's claim on the replica; None when nobody has one, or another pipeline."""
+
 
 class ControlStore(LeaseStore, ProgressStore, DeadLetterStore, JobStore, FixedStore, ClaimStore, Protocol):
     """The control table, for one pipeline."""

@@ -14,7 +14,7 @@ def check_tables(source: TableDescription, replica: TableDescription, *, is_one_
     if source.keys != replica.keys:
         raise HaltError(
             f"the key schemas differ: {source.name} has {source.key_text}, {replica.name} has {replica.key_text}; "
-            "create the replica anew with the source's keys (or let DYNAMIRROR_CREATE_REPLICA=true do it)"
+            "create the replica anew with the source's keys (where it is missing, DYNAMIRROR_CREATE_REPLICA=true does)"
         )
 
 

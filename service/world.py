@@ -18,7 +18,7 @@ from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
 from service.aws.schema_store import DynamoSchemaStore
 from service.aws.server_time import ServerTime, ServerTimes
 from service.aws.streams import DynamoStreams
-from service.aws.table_creation import create_table_like
+from service.aws.table_creation import found_or_created
 from service.aws.tables import DynamoTable, describe_table
 from service.config import Settings
 from service.errors import HaltError, RefusedError, RetryableError
@@ -95,18 +95,10 @@ class World:
         return Outside(self._adapters(source), source, replica)
 
     async def _replica_like(self, source: TableDescription) -> TableDescription:
-        client, name = self._connections.replica.client, self._settings.replica_table
-        if self._settings.create_replica:
-            await create_table_like(client, name, source.keys, self._clock)
-        try:
-            return await describe_table(client, name, "replica")
-        except RefusedError as error:
-            if error.cause != "ResourceNotFoundException":
-                raise
-            raise HaltError(
-                f"the replica table {name} does not exist: create it with the key {source.key_text}, or set "
-                "DYNAMIRROR_CREATE_REPLICA=true"
-            ) from error
+        client, settings = self._connections.replica.client, self._settings
+        return await found_or_created(
+            client, settings.replica_table, source, self._clock, creates=settings.create_replica
+        )
 
     def _adapters(self, source: TableDescription) -> Adapters:
         settings, connections = self._settings, self._connections

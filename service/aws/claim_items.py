@@ -31,11 +31,21 @@ class ClaimItems:
         try:
             await claims.put(CLAIM, claim, only_if=only_if, values=values)
         except ItemDiffersError as failed:
-            with understood(claims.pipeline, CLAIM):
-                return ReplicaClaim(
-                    claimed_by=text_of(failed.found, "claimed_by"),
-                    source=text_of(failed.found, "source"),
-                    replica_id=text_of(failed.found, "replica_id"),
-                    claimed_at=float_of(failed.found, "claimed_at"),
-                )
+            return _claim(claims, failed.found)
         return None
+
+    async def read_claim(self, replica: TableDescription) -> ReplicaClaim | None:
+        claims = self._table.of(claim_partition(replica))
+        found = await claims.get(CLAIM)
+        claim = None if found is None else _claim(claims, found)
+        return claim if claim is not None and claim.claimed_by == self._table.pipeline else None
+
+
+def _claim(claims: ControlTable, found: Attributes) -> ReplicaClaim:
+    with understood(claims.pipeline, CLAIM):
+        return ReplicaClaim(
+            claimed_by=text_of(found, "claimed_by"),
+            source=text_of(found, "source"),
+            replica_id=text_of(found, "replica_id"),
+            claimed_at=float_of(found, "claimed_at"),
+        )

@@ -1,4 +1,8 @@
-"""Creates a replica with the source's key schema, where it is missing and that is wanted."""
+"""Finds the replica, and creates it with the source's key schema where it is missing and that is wanted.
+
+Asked for again, or by two processes at the same moment, it comes to the same: DynamoDB creates a table once, and
+whoever meets it on its way waits until it is there.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,56 @@ from typing import Any
 
 from service.aws.calls import ask
 from service.aws.error_codes import Call
+from service.aws.tables import describe_table
 from service.errors import HaltError, RefusedError
-from service.model import KeyAttribute
+from service.model import TableDescription
 from service.ports import Clock
 
 CREATION_SECONDS = 300.0
 POLL_SECONDS = 0.5
+# botocore, dynamodb 2012-08-10: TableStatus. An UPDATING table is read and written as an active one.
+_USABLE = frozenset({"ACTIVE", "UPDATING"})
+_PASSING = frozenset({"CREATING", "DELETING"})
 
 
-async def create_table_like(client: Any, table: str, keys: tuple[KeyAttribute, ...], clock: Clock) -> None:
-    """Returns when the table is there and active; a table that exists is left alone.
+async def found_or_created(
+    client: Any, table: str, source: TableDescription, clock: Clock, *, creates: bool
+) -> TableDescription:
+    """The replica, once it can be written to; one that exists is left as it is. Only a missing one is created.
 
-    Billed per request, since nobody has said what capacity it needs. Raises HaltError, RefusedError.
+    Raises HaltError when it is missing and not to be created, or does not come; RefusedError.
     """
+    give_up_at = clock.monotonic() + CREATION_SECONDS
+    while True:
+        found = await _described(client, table)
+        if found is None:
+            if not creates:
+                raise HaltError(
+                    f"the replica table {table} does not exist: create it with the key {source.key_text}, or set "
+                    "DYNAMIRROR_CREATE_REPLICA=true"
+                )
+            await create_table_like(client, table, source)
+        elif found.status in _USABLE:
+            return found
+        elif found.status not in _PASSING:
+            raise HaltError(f"the replica table {table} is {found.status}, and takes no writes: make it active again")
+        if clock.monotonic() >= give_up_at:
+            status = "missing" if found is None else found.status
+            raise HaltError(f"the replica table {table} is {status} still after {CREATION_SECONDS:.0f} s")
+        await clock.sleep(POLL_SECONDS)
+
+
+async def _described(client: Any, table: str) -> TableDescription | None:
+    try:
+        return await describe_table(client, table, "replica")
+    except RefusedError as error:
+        if error.cause != "ResourceNotFoundException":
+            raise
+        return None
+
+
+async def create_table_like(client: Any, table: str, source: TableDescription) -> None:
+    """Billed per request, since nobody has said what capacity it needs. Nothing where somebody else was quicker."""
     try:
         await ask(
             client,
@@ -27,27 +68,13 @@ async def create_table_like(client: Any, table: str, keys: tuple[KeyAttribute, .
             dict,
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in keys],
+            AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in source.keys],
             KeySchema=[
                 {"AttributeName": key.name, "KeyType": "RANGE" if position else "HASH"}
-                for position, key in enumerate(keys)
+                for position, key in enumerate(source.keys)
             ],
         )
     except RefusedError as error:
+        # Created meanwhile, or DescribeTable, which is eventually consistent, does not know it yet.
         if error.cause != "ResourceInUseException":
             raise
-    describe = Call("DescribeTable", f"the replica table {table}")
-    give_up_at = clock.monotonic() + CREATION_SECONDS
-    while clock.monotonic() < give_up_at:
-        try:
-            if await ask(client, "describe_table", describe, _is_active, TableName=table):
-                return
-        except RefusedError as error:
-            if error.cause != "ResourceNotFoundException":  # DescribeTable is eventually consistent
-                raise
-        await clock.sleep(POLL_SECONDS)
-    raise HaltError(f"the replica table {table} did not become active within {CREATION_SECONDS:.0f} s")
-
-
-def _is_active(answer: dict[str, Any]) -> bool:
-    return bool(answer["Table"]["TableStatus"] == "ACTIVE")

@@ -7,6 +7,7 @@ requests on their way in doubt; the guard of the next start decides those.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -106,7 +107,8 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
         stream_arn=found["LatestStreamArn"] if is_streaming else None,
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found["ItemCount"],
-        table_id=found.get("TableId") or (f"created {made.isoformat()}" if made else ""),
+        table_id=found.get("TableId") or (f"created {made.astimezone(UTC).isoformat()}" if made else ""),
+        status=found["TableStatus"],
         indexes={index["IndexName"]: _keys(index, types) for index in indexes},
     )
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from service.config import OnGap
 from service.control import Gap, Lease
 from service.errors import GapError, HaltError, ReplicaTakenError
-from service.model import SequenceNumber, ShardId
 from service.ports import Clock, ProgressStore
 
 MAX_HEALS = 5
@@ -31,6 +30,8 @@ class Healing:
         self.is_wanted = False
         self.snapshot_id: str | None = None
         """The job that somebody has stored for it."""
+        self.refusal: str | None = None
+        """Why a snapshot can't mend what has stopped the pipeline: the replica is another's."""
 
     def ask(self, snapshot_id: str | None) -> None:
         """A person wants it: what was tried before counts no more."""
@@ -48,7 +49,8 @@ class Healing:
 
         `give_up` is told why no more is tried by itself.
         """
-        may_mend = isinstance(error, GapError) or (self.is_wanted and not isinstance(error, ReplicaTakenError))
+        self.refusal = str(error) if isinstance(error, ReplicaTakenError) else None
+        may_mend = isinstance(error, GapError) or (self.is_wanted and self.refusal is None)
         if self._on_gap is OnGap.SNAPSHOT and may_mend:
             reason = self._useless(str(error))
             if reason is None:
@@ -80,28 +82,21 @@ def _doubled(times: int) -> float:
     return min(FIRST_WAIT_SECONDS * 2 ** (times - 1), LONGEST_WAIT_SECONDS) if times else 0.0
 
 
-def gap_of(error: GapError, now: float) -> Gap:
-    """`now` in seconds since the epoch."""
-    return Gap(
-        shard_id=ShardId(error.shard_id) if error.shard_id else None,
-        after=SequenceNumber.parse(error.after) if error.after else None,
-        detected_at=now,
-        reason=str(error),
-    )
-
-
 async def record_gap(store: ProgressStore, lease: Lease, gap: Gap) -> tuple[Gap, ...]:
     """All gaps that are known then. A gap is kept once, however often a restart finds it again.
+
+    A snapshot that was owed is none any more: what it has copied may be stale, and the gap asks for another one.
 
     Raises LeaseLostError, RetryableError.
     """
     saved = await store.adopt_progress(lease)
     if saved is None:
         return (gap,)
-    if any(
+    is_known = any(
         (known.shard_id, known.after, known.reason) == (gap.shard_id, gap.after, gap.reason) for known in saved.gaps
-    ):
-        return saved.gaps
-    gaps = (*saved.gaps, gap)
-    await store.save_progress(lease, replace(saved, gaps=gaps))
+    )
+    gaps = saved.gaps if is_known else (*saved.gaps, gap)
+    record = replace(saved, gaps=gaps, needs_snapshot=False, snapshot_id=None)
+    if record != saved:
+        await store.save_progress(lease, record)
     return gaps

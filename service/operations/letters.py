@@ -93,11 +93,18 @@ class Letters:
             return
         cursor, began_at = None, self._clock.now()
         while True:
-            letters, cursor = await self._listed(LETTERS_AT_ONCE, cursor)
+            letters, cursor = await self._next(cursor)
             # What failed since it began is left out: it would not come to an end while the replica refuses everything.
             yield [letter.id for letter in letters if letter.failed_at <= began_at]
             if cursor is None:
                 return
+
+    async def _next(self, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
+        """A page of a redrive, asked for until it is answered."""
+        flow = self._pipeline.replicator
+        if flow is None:
+            raise ConflictError("the pipeline stopped meanwhile: ask again when it runs")
+        return await flow.requests.read(lambda: self._control.list_dead_letters(LETTERS_AT_ONCE, cursor), "control")
 
     async def _redrive_some(self, flow: Replicator, redrive: Redrive, ids: Sequence[str]) -> Counter[str]:
         async with asyncio.TaskGroup() as tasks:
@@ -137,7 +144,8 @@ class Letters:
 
     async def _keep(self, flow: Replicator, letter: DeadLetter, error: ChangeError) -> None:
         attempts = flow.requests.max_attempts if isinstance(error, TransientChangeError) else 1
-        refused = replace(letter, attempts=letter.attempts + attempts, error=str(error), failed_at=self._clock.now())
+        told = _escaped(str(error))
+        refused = replace(letter, attempts=letter.attempts + attempts, error=told, failed_at=self._clock.now())
         await flow.requests.read(lambda: self._control.note_dead_letter(refused), "control")
 
     async def _listed(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:

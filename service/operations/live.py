@@ -19,7 +19,7 @@ from service.operations.replays import Replays
 from service.operations.report import Report
 from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
-from service.operations.status import Status
+from service.operations.status import PipelineState, Status
 from service.operations.verifications import Verifications
 from service.ports import Clock
 from service.replication.replicator import Replicator
@@ -74,7 +74,9 @@ class LiveConsole:
         """The running flow. Raises ConflictError where this process has none."""
         flow = self._pipeline.replicator
         if flow is None:
-            state = self._pipeline.state
+            state, reason = self._pipeline.state, self._pipeline.reason
+            if state is PipelineState.FAILED:
+                raise ConflictError(f"the pipeline has failed, and writes nothing: {reason}")
             raise ConflictError(f"this process does not replicate now (it is {state}); ask the active one, or wait")
         return flow
 

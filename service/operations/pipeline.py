@@ -17,13 +17,15 @@ from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.migrations import migrate
 from service.model import TableDescription
+from service.operations.carried_doubts import CarriedDoubts
 from service.operations.ending import Ending
-from service.operations.gaps import Healing, gap_of, record_gap
+from service.operations.gaps import Healing, record_gap
 from service.operations.job_log import new_job_id
 from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.backoff import Backoff
+from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
@@ -80,11 +82,12 @@ class Pipeline:
         self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
-        self.on_flow_started: list[Callable[[Replicator], None]] = []
-        self.on_flow_ended: list[Callable[[Replicator], None]] = []
+        carried = CarriedDoubts()
+        self.on_flow_started: list[Callable[[Replicator], None]] = [carried.give_to]
+        self.on_flow_ended: list[Callable[[Replicator], None]] = [carried.take_from]
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self.ending = Ending(settings.shutdown_timeout_seconds)
-        self._healing = Healing(self._clock, settings.on_gap)
+        self.healing = Healing(self._clock, settings.on_gap)
 
     async def run(self) -> None:
         """Until `stop`; on return nothing is under way, everything settled is saved, and the lease is released.
@@ -120,7 +123,7 @@ class Pipeline:
 
     def _stand_back(self, reason: str) -> None:
         self.holder.lose()
-        self._healing.drop()  # whoever leads next looks for itself
+        self.healing.drop()  # whoever leads next looks for itself
         self.replicator = None
         self.state, self.reason = PipelineState.STANDBY, reason
 
@@ -146,7 +149,7 @@ class Pipeline:
         await self._replicate(replicator)
 
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
-        if self._healing.is_wanted:
+        if self.healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
         tenure = Tenure(
             settings=self.settings,
@@ -156,13 +159,13 @@ class Pipeline:
             former=former,
             observer=self._observer,
         )
-        snapshot_id = self._healing.snapshot_id or new_job_id(self._clock)
-        beginning = await tenure.begin(heal=self._healing.is_wanted, snapshot_id=snapshot_id)
-        self._healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
+        snapshot_id = self.healing.snapshot_id or new_job_id(self._clock)
+        beginning = await tenure.begin(heal=self.healing.is_wanted, snapshot_id=snapshot_id)
+        self.healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         return tenure.build(beginning)
 
     async def _replicate(self, replicator: Replicator) -> None:
-        self._show_running()
+        replicator.when_looked(self._show_running)
         running = asyncio.ensure_future(replicator.replicate())
         try:
             await self._until_over(replicator, running)
@@ -211,14 +214,14 @@ class Pipeline:
 
     async def _halt(self, error: HaltError) -> None:
         """Nothing goes on until a person acts, or a snapshot may mend it: then a healing start comes next."""
-        self.replicator = None
-        if isinstance(error, GapError):
-            await self._record_gap(error)
-        else:
-            self._observer.observe(Halted(str(error)))
-        self.state, self.reason = PipelineState.FAILED, str(error)
+        self.replicator, self.state, self.reason = None, PipelineState.FAILED, str(error)
         try:
-            await self._with_lease_kept(self._healing.until_due(error, self._give_up_healing))
+            if isinstance(error, GapError):
+                await self._record_gap(error)
+                self.reason = str(error)
+            else:
+                self._observer.observe(Halted(str(error)))
+            await self._with_lease_kept(self.healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
 
@@ -234,10 +237,7 @@ class Pipeline:
             assert self.holder.lease is not None
             self.gaps = await record_gap(self.outside.adapters.control, self.holder.lease, self.gaps[-1])
 
-        try:
-            await self._with_lease_kept(self._retrying(record))
-        except LeaseLostError as lost:
-            self._stand_back(str(lost))
+        await self._with_lease_kept(self._retrying(record))
 
     async def _release(self, *, is_clean: bool) -> None:
         if self.holder.lease is None:
@@ -256,7 +256,7 @@ class Pipeline:
 
     def mend(self, snapshot_id: str | None = None) -> None:
         """Start anew with a snapshot, from the state `failed`; `snapshot_id`: the job that was stored for it."""
-        self._healing.ask(snapshot_id)
+        self.healing.ask(snapshot_id)
 
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
@@ -283,8 +283,9 @@ class Pipeline:
     def _show_running(self) -> None:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
-        at_work = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
-        self.state = PipelineState.PAUSED if self.is_paused else at_work
+        running = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
+        begun = running if self.replicator.has_looked else PipelineState.STARTING
+        self.state = PipelineState.PAUSED if self.is_paused else begun
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:
         self.is_snapshotting = is_snapshotting

@@ -55,6 +55,8 @@ class Snapshots:
         flow = pipeline.replicator
         if flow is None and pipeline.state is not PipelineState.FAILED:
             raise ConflictError(f"this process does not replicate now (it is {pipeline.state}); ask the active one")
+        if flow is None and pipeline.healing.refusal is not None:
+            raise ConflictError(pipeline.healing.refusal)
         is_mending = flow is None
         try:
             job, place = await self._new(removes_extra=is_mending)
@@ -84,9 +86,10 @@ class Snapshots:
         self._run = None
         self.has_looked.clear()
         flow.start_early(self._resume(flow), "snapshot")
-        if flow.checkpoints.record.needs_snapshot:
+        is_needed = flow.checkpoints.record.needs_snapshot
+        self._pipeline.show_snapshotting(is_needed)  # a former flow may have ended before its snapshot had begun
+        if is_needed:
             flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
-            self._pipeline.show_snapshotting(True)
 
     async def _resume(self, flow: Replicator) -> None:
         needed = flow.checkpoints.record.needs_snapshot

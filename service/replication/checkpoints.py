@@ -101,6 +101,16 @@ class Checkpoints:
         return max(self._window.until, now - now % 10 + 10 + MARGIN_SECONDS)  # in steps: no write every second
 
     @property
+    def is_whole(self) -> bool:
+        """The replica lacks nothing but what the stream is still to bring: no gap is open, and no snapshot is owed."""
+        return not self._record.needs_snapshot and not self._record.gaps
+
+    @property
+    def lost_since(self) -> float | None:
+        """When the first of the open gaps was found (seconds since the epoch)."""
+        return min((gap.detected_at for gap in self._record.gaps), default=None)
+
+    @property
     def saved(self) -> PipelineRecord:
         """What the control table holds."""
         return self._saved or self._record

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from service.control import CLAIM, claim_partition
 from service.errors import ReplicaTakenError
 from service.model import TableDescription
-from service.ports import Adapters
+from service.ports import Adapters, ClaimStore
 
 
 async def claim_replica(adapters: Adapters, source: TableDescription, replica: TableDescription) -> None:
@@ -26,3 +26,13 @@ async def claim_replica(adapters: Adapters, source: TableDescription, replica: T
         f"item {CLAIM!r} of {claim_partition(replica)!r} from the control table {adapters.schema.table} and start "
         f"again; or, if it was this pipeline's name, keep it: DYNAMIRROR_PIPELINE={held.claimed_by}"
     )
+
+
+async def check_claim(control: ClaimStore, replica: TableDescription) -> None:
+    """Raises ReplicaTakenError when this pipeline's claim is gone: another is to have the replica; RetryableError."""
+    if await control.read_claim(replica) is None:
+        raise ReplicaTakenError(
+            f"this pipeline's claim on the replica {replica.name} is gone from the control table (the item {CLAIM!r} "
+            f"of {claim_partition(replica)!r}): another pipeline takes the replica over, and nothing more is written "
+            "here; if that is not so, start this one again"
+        )

@@ -143,6 +143,15 @@ class Doubts:
             self._image_bytes -= len(doubt.image)
             doubt.image = None
 
+    def inherit(self, former: Doubts) -> None:
+        """What a former flow of this process left in doubt: judged by the source from here on."""
+        now = self._clock.monotonic()
+        for key, left in former._keys.items():
+            self.note([key])
+            doubt = self._keys[key]
+            doubt.since, doubt.until, doubt.look_at = left.since, left.until, now
+            doubt.birth_until = left.birth_until
+
     # --- over a crash
 
     def after_crash(self, crashed_at: float) -> None:

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from service.control import Gap, PipelineRecord
 from service.errors import GapError
 from service.model import Position, SequenceNumber, ShardId
 
 MENDS = "a snapshot mends it: POST /snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
+
+
+def gap_of(error: GapError, now: float) -> Gap:
+    """`now` in seconds since the epoch."""
+    return Gap(
+        shard_id=ShardId(error.shard_id) if error.shard_id else None,
+        after=SequenceNumber.parse(error.after) if error.after else None,
+        detected_at=now,
+        reason=str(error),
+    )
+
+
+def still_open(gap: Gap) -> GapError:
+    """Found by a former flow: a start that does not find it again has lost the history all the same."""
+    return GapError(gap.reason, gap.shard_id, None if gap.after is None else str(gap.after))
+
+
+def without_progress(table: str, now: float) -> PipelineRecord:
+    """Of a pipeline that has begun and whose progress is gone; it is saved, so that no later start takes it for new."""
+    error = GapError(
+        f"the pipeline's progress is gone from the control table {table} (it was re-created, or its items deleted): "
+        f"where replication had come to is not known, and changes may be lost; {MENDS}"
+    )
+    return PipelineRecord(stream_arn="", gaps=(gap_of(error, now),))
 
 
 def stream_gone(arn: str) -> GapError:

@@ -216,11 +216,11 @@ class Guard:
             if await self.writes.replace(change.key, intent.projected, seen):
                 return Outcome.DELETED if intent.projected is None else Outcome.WRITTEN
 
-    async def refresh_beside(self, key: ItemKey) -> Outcome:
+    async def refresh_beside(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
         """`refresh`, with everything guarded meanwhile: it may take long, in a pause or with a slow replica."""
         self._window.hold()
         try:
-            return await self.refresh(key)
+            return await self.refresh(key, deletes=deletes)
         finally:
             self._window.release(self._clock.now())
 

@@ -42,6 +42,8 @@ class LeaseHolder:
         self.lease: Lease | None = None
         self.record: LeaseRecord | None = None
         """As last seen, ours or another's."""
+        self.has_vanished = False
+        """A lease that this process has seen was gone later: the control table was re-created, or cleared by hand."""
         self.asked_at = float("-inf")
         """Monotonic: when `record` was asked for. What was decided since may not be in it."""
         self.failing_since: float | None = None
@@ -60,6 +62,7 @@ class LeaseHolder:
             try:
                 asked_at = self._clock.monotonic()
                 seen = await self._store.read_lease()
+                self.has_vanished = self.has_vanished or (seen is None and self.record is not None)
                 self.record, self.asked_at = seen, asked_at
                 self.failing_since = self.failure = None
                 if seen is None or watched is None or seen.renewals != watched.renewals:

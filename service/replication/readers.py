@@ -15,6 +15,7 @@ from service.ports import Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
+from service.replication.first_look import FirstLook
 from service.replication.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.lineage import Lineage
 from service.replication.progress import Progress
@@ -90,10 +91,10 @@ class Readers:
         )
         self.listings = self._lineage.listings
         self.shards = self.listings.shards
+        self.first_look = FirstLook()
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
-        self._is_first_look = True
         for saved in checkpoints.values():
             if saved.is_closed:
                 self.ended_at[saved.shard_id] = clock.now()
@@ -172,7 +173,7 @@ class Readers:
             for shard in self.shards.values()
             if shard.shard_id in self.ended_at and shard.shard_id not in self.readers
         }
-        self._is_first_look = False
+        self.first_look.begin(starting)
         return starting
 
     def _check_switched_off(self, stream: StreamDescription) -> None:
@@ -210,7 +211,7 @@ class Readers:
             self._clock,
             poll_seconds=self._poll_seconds,
             limit=self._queue.max_records,
-            known_up_to=self.known_up_to if self._is_first_look else None,
+            known_up_to=self.known_up_to if not self.first_look.has_list else None,
             surely_up_to=self._surely_up_to(shard),
         )
 
@@ -239,6 +240,7 @@ class Readers:
             except RetryableError as error:
                 reader.lose_tip()
                 self._note_retry(error)
+                self.first_look.note(shard.shard_id)
                 await backoff.wait()
                 continue
             except PositionError as error:
@@ -247,6 +249,7 @@ class Readers:
                 raise shard_trimmed(shard.shard_id, reader.position.after, error) from error
             backoff.reset()
             self.trouble = None
+            self.first_look.note(shard.shard_id)
             if is_at_end:
                 return self._end(shard)
             await self._clock.sleep(reader.wait_seconds)
@@ -284,10 +287,7 @@ class Readers:
         self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
 
     def take_forgotten(self) -> set[ShardId]:
-        """Shards that have left the list after they were settled to their end: nobody will ask for them again.
-
-        Each is told once.
-        """
+        """Shards that left the list after they were settled to their end: nobody asks for them. Each is told once."""
         taken, self._forgotten = self._forgotten, set()
         return taken
 

@@ -8,7 +8,7 @@ last save, which is read again under the guard.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from service.errors import HaltError, LeaseLostError, RetryableError
@@ -190,6 +190,16 @@ class Replicator:
         """A restart from the checkpoints would repeat nothing, and no write is in doubt: no guard is needed then."""
         is_cut_short = self._has_given_up and self.queue.records > 0
         return self.is_saved and self.progress.is_exact and not is_cut_short and not self.doubts
+
+    @property
+    def has_looked(self) -> bool:
+        """The stream was looked at for the first time: what was lost before this start would be known."""
+        return self.readers.first_look.is_done
+
+    def when_looked(self, tell: Callable[[], None]) -> None:
+        """`tell` is called now, and again once the stream was looked at for the first time."""
+        self.readers.first_look.on_done = tell
+        tell()
 
     async def pause(self) -> bool:
         """Returns when no write is in flight any more; reading stops too. May be repeated. False: resumed before."""

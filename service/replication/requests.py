@@ -24,6 +24,7 @@ from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.doubts import Doubts
 from service.replication.gate import WriteGate
+from service.replication.replica_watch import ReplicaWatch
 from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
@@ -80,8 +81,11 @@ class Requests:
         max_attempts: int,
         fitness: ReplicaFitness,
         doubts: Doubts,
+        watch: ReplicaWatch | None = None,
     ) -> None:
+        """`watch` tells whether the replica is still the table that was written; None: nobody asks."""
         self._clock = clock
+        self._watch = watch
         self._gate = gate
         self._observer = observer
         self._fitness = fitness
@@ -190,6 +194,8 @@ class Requests:
         """Once, through the gate, noting what came of it, and which keys are in doubt after it."""
         await self._gate.enter(items)
         try:
+            if self._watch is not None:
+                await self._watch.make_sure()
             answer = await call()
         except RetryableError as error:
             if isinstance(error, AmbiguousError):
@@ -208,6 +214,8 @@ class Requests:
 
     def _failed(self, error: RetryableError) -> None:
         is_throttle = isinstance(error, ThrottledError)
+        if self._watch is not None:
+            self._watch.heard(error)
         if is_throttle:
             self._gate.throttled()
         if isinstance(error, RefusedError):
@@ -228,8 +236,12 @@ class Requests:
         began = self._clock.monotonic()
         while True:
             try:
+                if target == "replica" and self._watch is not None:
+                    await self._watch.make_sure()
                 answer = await call()
             except RetryableError as error:
+                if target == "replica" and self._watch is not None:
+                    self._watch.heard(error)
                 is_long = self._clock.monotonic() - began > TELL_READ_AFTER_SECONDS
                 if isinstance(error, RefusedError) or (is_long and not isinstance(error, ThrottledError)):
                     self.refused_reads[target] = str(error)

@@ -88,7 +88,8 @@ class SecondLooks:
                 or doubt.sequence is None
                 or (doubt.image is None and not doubt.is_deleted)
             ):
-                return await self._guard.refresh_beside(key)
+                # Settled as removed, by a record that says so: an archive, too, holds no such item.
+                return await self._guard.refresh_beside(key, deletes=doubt.is_deleted or None)
             if await self._guard.writes.replace(key, doubt.image, seen, doubt.sequence):
                 return Outcome.DELETED if doubt.is_deleted else Outcome.WRITTEN
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from service.config import Settings, StartFrom, WriteMode
-from service.control import Gap, LeaseRecord, PipelineRecord
+from service.control import LeaseRecord, PipelineRecord
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
+from service.items import sequence_of
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.ports import Adapters
 from service.replication.backoff import Backoff
@@ -21,7 +22,7 @@ from service.replication.checkpoints import Checkpoints
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
 from service.replication.fingerprint import remembered, shape_fingerprint, tell
-from service.replication.gaps import MENDS
+from service.replication.gaps import MENDS, still_open, without_progress
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress import Progress
@@ -85,10 +86,15 @@ class Tenure:
         self._metadata.note(replica)
         await self._answer(lambda: claim_replica(self._adapters, self._source, replica), "control")
         saved = await self._answer(lambda: self._adapters.control.adopt_progress(lease), "control")
+        if saved is None and self._lease.has_vanished:
+            saved = lost = without_progress(self._adapters.schema.table, self._adapters.clock.now())
+            await self._answer(lambda: self._adapters.control.save_progress(lease, lost), "control")
         if saved is None:
-            return await self._first_start(StartFrom(self._settings.start_at), (), snapshot_id, replica)
+            return await self._first_start(StartFrom(self._settings.start_at), snapshot_id, replica)
         if heal:
-            return await self._first_start(StartFrom.SNAPSHOT, saved.gaps, snapshot_id, replica)
+            return await self._first_start(StartFrom.SNAPSHOT, snapshot_id, replica, saved)
+        if saved.gaps and not saved.needs_snapshot:
+            raise still_open(saved.gaps[-1])
         if saved.stream_arn != self._source.stream_arn:
             raise GapError(
                 f"the stream of {self._source.name} was re-created: it was {saved.stream_arn} and is "
@@ -145,9 +151,16 @@ class Tenure:
             doubts.after_crash(former.renewed_at if former.is_released else former.renewed_at + former.lease_seconds)
 
     async def _first_start(
-        self, start: StartFrom, gaps: tuple[Gap, ...], snapshot_id: str | None, replica: TableDescription
+        self,
+        start: StartFrom,
+        snapshot_id: str | None,
+        replica: TableDescription,
+        former: PipelineRecord | None = None,
     ) -> Beginning:
-        """Fix every shard's position before anything else is done (E65), and save it."""
+        """Fix every shard's position before anything else is done (E65), and save it.
+
+        `former` is what a heal replaces: its gaps are open until the snapshot ends, its doubts outlive it.
+        """
         lease = self._lease.lease
         assert lease is not None
         stream = await self._described()
@@ -168,12 +181,13 @@ class Tenure:
                 )
                 await self._answer(reader.start_at_tip, "stream")
                 at_tip[shard.shard_id] = reader
-        guarded = now + MARGIN_SECONDS if await self._replica_has_items() else 0.0
+        guarded = now + MARGIN_SECONDS if await self._replica_has_items(is_new=former is None) else 0.0
         record = PipelineRecord(
             stream_arn=stream.arn,
             checkpoints=checkpoints,
             guarded_until=guarded,
-            gaps=gaps,
+            gaps=former.gaps if former else (),
+            in_doubt=former.in_doubt if former else None,
             needs_snapshot=start is StartFrom.SNAPSHOT,
             snapshot_id=snapshot_id if start is StartFrom.SNAPSHOT else None,
             replica_id=replica.table_id or None,
@@ -195,9 +209,18 @@ class Tenure:
                 return stream
             await backoff.wait()
 
-    async def _replica_has_items(self) -> bool:
+    async def _replica_has_items(self, *, is_new: bool) -> bool:
         """Whether anything was ever written there: on an empty replica no change can have been applied before."""
         page = await self._answer(lambda: self._adapters.replica.scan(0, 1, None, limit=1), "replica")
+        number = self._settings.sequence_attribute
+        if is_new and number and any(sequence_of(image, number) is not None for _, image in page.items):
+            self._observer.observe(
+                Warned(
+                    "replicated before",
+                    "the control table knows nothing of this pipeline, but the replica holds items that were "
+                    "replicated before: what changed since is not known; a verification with repair mends it",
+                )
+            )
         return bool(page.items) or page.next_key is not None
 
     async def _answer(self, ask: Callable[[], Awaitable[Answer]], target: str) -> Answer:
@@ -216,6 +239,8 @@ class Tenure:
         assert self._lease.lease is not None
         queue = ChangeQueue(settings.queue_max_records, settings.queue_max_bytes)
         progress = Progress(queue.release)
+        known = beginning.record.replica_id
+        watch = ReplicaWatch(adapters.replica, adapters.control, known, clock, self._metadata.note)
         writing = build_write_path(
             settings=settings,
             adapters=adapters,
@@ -228,6 +253,7 @@ class Tenure:
             settle=progress.settle,
             check_trust=self._lease.check_trust,
             observer=observer,
+            watch=watch,
             metadata=self._metadata,
         )
         self._remember_doubts(writing.doubts, beginning.record)
@@ -265,5 +291,5 @@ class Tenure:
             writing=writing,
             progress=progress,
             checkpoints=checkpoints,
-            replica_watch=ReplicaWatch(adapters.replica, beginning.record.replica_id, clock, self._metadata.note),
+            replica_watch=watch,
         )

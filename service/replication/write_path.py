@@ -17,6 +17,7 @@ from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
 from service.replication.metadata import Metadata
+from service.replication.replica_watch import ReplicaWatch
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
@@ -49,9 +50,13 @@ def build_write_path(
     settle: Settle,
     check_trust: Callable[[], None],
     observer: Observer,
+    watch: ReplicaWatch | None = None,
     metadata: Metadata | None = None,
 ) -> WritePath:
-    """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written."""
+    """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written.
+
+    `watch` knows the replica that was written so far.
+    """
     clock, replica = adapters.clock, adapters.replica
     metadata = metadata or metadata_of(settings, source, observer)
     gate = WriteGate(
@@ -65,6 +70,7 @@ def build_write_path(
         max_attempts=settings.max_attempts,
         fitness=ReplicaFitness(replica, source.keys, clock, metadata.note),
         doubts=doubts,
+        watch=watch,
     )
     shape = shape_of(settings, source, adapters, observer, metadata)
     guard = Guard(

@@ -727,6 +727,9 @@ async def test_a_pipeline_claims_its_replica_as_often_as_it_starts(store_for):
 
     assert await mine.claim_replica(REPLICA, SOURCE, NOW + 5) is None
 
+    assert await mine.read_claim(REPLICA) == replace(CLAIMED, claimed_at=NOW + 5)
+    assert await other.read_claim(REPLICA) is None
+    assert await mine.read_claim(table_of("sales-copy")) is None
     assert await other.claim_replica(REPLICA, OTHER_SOURCE, NOW) == replace(CLAIMED, claimed_at=NOW + 5)
 
 

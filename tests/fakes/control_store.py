@@ -277,6 +277,11 @@ class FakeControlStore:
             self.table.claims[replica.arn] = self._wrote("claim_replica", claim)
             return None
 
+    async def read_claim(self, replica: TableDescription) -> ReplicaClaim | None:
+        async with self._call("read_claim"):
+            held = self.table.claims.get(replica.arn)
+            return held if held is not None and held.claimed_by == self.pipeline else None
+
     def _with_pause(self, held: LeaseRecord) -> LeaseRecord:
         return replace(held, is_paused=self.items.is_paused, paused_since=self.items.paused_since)
 

@@ -18,11 +18,12 @@ from service.aws.table_creation import create_table_like
 from service.aws.tables import describe_table
 from service.config import load_settings
 from service.errors import DynamirrorError, HaltError, RetryableError, UnavailableError
-from service.model import KeyAttribute, Position, ShardId
+from service.model import KeyAttribute, Position, ShardId, TableDescription
 from tests.fakes.clock import ManualClock
 from tests.servers import REGION, environment
 
 KEYS = (KeyAttribute("k", "S"),)
+SOURCE = TableDescription("orders", "arn:aws:dynamodb:us-west-2:123456789012:table/orders", REGION, KEYS)
 STREAM = "arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 HTML = b"<!doctype html><html><body>Sign in, caf\xe9</body></html>"
 FOREIGN = [
@@ -91,7 +92,7 @@ async def errors_of_every_call(url: str) -> list[tuple[str, DynamirrorError | No
         streams = DynamoStreams(connections.streams.client, connections.streams.wire, STREAM, KEYS, None)
         calls = {
             "describe table": lambda: describe_table(connections.source.client, "orders", "source"),
-            "create table": lambda: create_table_like(client, "copies", KEYS, ManualClock()),
+            "create table": lambda: create_table_like(client, "copies", SOURCE),
             "describe stream": streams.describe,
             "iterator": lambda: streams.iterator(ShardId("shardId-00000001541626099285-f35f62ef"), Position()),
             "keys": schema.keys,

@@ -21,6 +21,8 @@ WRITES = ("put", "put", "put", "delete", "wait")
 RESHARDS = ("roll", "split")
 CRASHES = ("crash", "crash", "kill", "stop")
 RIVALS = ("rival", "cut", "freeze")
+EXPIRIES = ("expire", "expire")
+LOSSES = ("lose_stream", "lose_history", "lose_replica")
 OPERATIONS = ("snapshot", "pause", "resume")
 WAITS = (0.0, 0.05, 0.3, 1.0, 4.0, 12.0)
 
@@ -66,8 +68,10 @@ def steps(draw: st.DrawFn, kinds: Sequence[str], keys: int, contents: int) -> St
     match kind:
         case "put":
             return kind, draw(key), draw(st.integers(0, contents - 1))
-        case "delete":
+        case "delete" | "expire":
             return kind, draw(key)
+        case "lose_stream" | "lose_history" | "lose_replica":
+            return kind, draw(st.lists(steps(("put", "put", "delete"), keys, contents), max_size=4))
         case "wait":
             return kind, draw(st.sampled_from(WAITS))
         case "roll" | "split":

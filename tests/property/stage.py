@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hypothesis import currently_in_test_context, note
 
 from service.config import load_settings
 from service.errors import UnavailableError
+from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.report import Report
@@ -108,7 +110,12 @@ class Actor:
         outside = Outside(adapters, stage.source, stage.replica)
 
         async def look_again() -> Outside:
-            return Outside(adapters, await stage.world.source.describe(), stage.replica)
+            """Whichever stream is the table's by now."""
+            streams = process.connection.to(stage.world.source.stream, "streams")
+            self.others[0] = Stalled(stage.streams(streams))
+            found: Any = (*self.others, self.replica, self.control)
+            anew = Adapters(*found, process.schema, process.clock)
+            return Outside(anew, await stage.world.source.describe(), await stage.world.replica.describe())
 
         self.pipeline = Pipeline(
             settings=stage.settings, outside=outside, look_again=look_again, owner=owner, observer=observer
@@ -206,6 +213,12 @@ class Stage:
         self.breaches: list[AssertionError] = []
         """Checkpoints that passed what had not reached the replica (I2)."""
         self.writes: list[tuple[int, float, float]] = []
+        self.has_lost = False
+        """History, a table, or items that an archive keeps: no checkpoint can be judged by the replica then."""
+        self.expired: Counter[ItemKey] = Counter()
+        """How often the source's TTL removed an item."""
+        self.changed_at = 0.0
+        """When the last step began that was no wait, on the loop's clock."""
         if setting.start_at == "snapshot":
             self.world.source.preset(*[item(key, 0) for key in range(setting.preset)])
 
@@ -240,7 +253,7 @@ class Stage:
             if actor.is_alive:
                 await actor.stop()
         await asyncio.gather(*[actor.task for actor in self.actors])
-        assert not self.breaches, self.breaches[0]
+        assert self.has_lost or not self.breaches, self.breaches[0]
 
     async def until_caught_up(self) -> Actor:
         self._end_of_stalls()
@@ -290,6 +303,8 @@ class Stage:
     async def apply(self, step: Step) -> None:
         """A step, whether any process is there or not."""
         kind, *rest = step
+        if kind not in ("wait", "rest"):
+            self.changed_at = asyncio.get_running_loop().time()
         await getattr(self, f"_{kind}")(*rest)
         await asyncio.sleep(self.random.choice([0.0, 0.0, 0.01, 0.2]))
 
@@ -301,6 +316,10 @@ class Stage:
 
     async def _wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def _rest(self) -> None:
+        """Long enough for anything to be noticed."""
+        await asyncio.sleep(45)
 
     async def _roll(self, number: int) -> None:
         shards = self.world.source.stream.open_shards
@@ -344,6 +363,41 @@ class Stage:
             with contextlib.suppress(ConflictError, UnavailableNowError):
                 job = actor.snapshots.start(actor.pipeline)
                 await asyncio.wait([asyncio.create_task(actor.process.live(job))])
+
+    async def _expire(self, key: int) -> None:
+        """The source's TTL removes it."""
+        self.has_lost = True
+        name = {"key": {"S": f"k{key}"}}
+        if self.world.source.delete(name, is_ttl=True) is not None:
+            self.expired[self.world.source.key(name)] += 1
+
+    async def _lose_stream(self, unseen: Sequence[Step]) -> None:
+        """It is switched off and on again; nothing tells of what is written meanwhile."""
+        self.world.source.stream.disable()
+        await self._lose(unseen)
+        self.world.source.recreate_stream(restarts_numbers=self.random.random() < 0.5)
+        self.source = await self.world.source.describe()
+
+    async def _lose_history(self, unseen: Sequence[Step]) -> None:
+        """Everything up to now is trimmed, before anybody has read it."""
+        await self._lose(unseen)
+        stream = self.world.source.stream
+        old = list(stream.shards)
+        for shard in stream.open_shards:
+            stream.roll(shard.shard_id)
+        for shard_id in old:  # parents too: a child outlives its parent
+            stream.trim(shard_id)
+
+    async def _lose_replica(self, unseen: Sequence[Step]) -> None:
+        """It is deleted and created anew."""
+        self.world.replica.recreate()
+        self.replica = await self.world.replica.describe()
+        await self._lose(unseen)
+
+    async def _lose(self, unseen: Sequence[Step]) -> None:
+        self.has_lost = True
+        for kind, *rest in unseen:
+            await getattr(self, f"_{kind}")(*rest)  # nobody else has a turn meanwhile
 
     async def _pause(self) -> None:
         await self.operator.set_paused(True)

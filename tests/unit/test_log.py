@@ -288,6 +288,12 @@ def test_text_is_one_line_for_an_event_without_colours_where_nobody_sees_them(lo
     assert "\x1b" not in line
 
 
+def test_text_that_is_no_unicode_is_written_as_its_escape(log: Log) -> None:
+    LogObserver().observe(Warned("odd", "half of a pair: \ud800"))
+    assert log.last()["event"] == "half of a pair: \ud800"
+    assert "\\ud800" in log.text.splitlines()[-1]
+
+
 def test_errors_of_libraries_are_written_in_the_same_form(log: Log) -> None:
     logging.getLogger("uvicorn.error").error("it fell over: %s", "why")
 

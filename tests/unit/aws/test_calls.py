@@ -1,5 +1,6 @@
 """service.aws.calls: what an answer of the SDK lacks is never taken for "none"."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -100,3 +101,11 @@ async def test_credentials_that_stay_expired_refuse_a_call_of_the_sdk():
 
     with pytest.raises(RefusedError, match="still expired"):
         await ask(AnsweringClient(error), "put_item", Call("PutItem", "the control table"), dict)
+
+
+async def test_a_creation_time_that_stands_in_for_an_id_is_the_same_in_every_time_zone():
+    made = datetime(2026, 11, 1, 10, tzinfo=UTC)
+    zones = (UTC, timezone(timedelta(hours=9)))
+    answers = [{"Table": TABLE | {"CreationDateTime": made.astimezone(zone)}} for zone in zones]
+    described = [await describe_table(AnsweringClient(answer), "orders", "source") for answer in answers]
+    assert [found.table_id for found in described] == ["created 2026-11-01T10:00:00+00:00"] * 2

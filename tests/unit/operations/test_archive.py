@@ -131,3 +131,20 @@ async def test_the_snapshot_that_mends_a_gap_removes_only_what_is_left_out_and_t
     assert [text.split(" that")[0] for text in texts] == ["the snapshot kept 1 items"] * (lost == "removed")
     pipeline.stop()
     await running
+
+
+async def test_a_late_write_that_brings_a_removed_item_back_is_mended_in_an_archive_too():
+    async with Service(World(), skip_ttl_deletes=True) as service:
+        await service.until_caught_up()
+        service.world.source.put(item(1))
+        service.world.source.put(item(2))
+        await until(lambda: len(service.world.replica.items) == 2)
+        flow = await service.flow()
+        flow.doubts.note(list(service.world.replica.items))
+        service.world.source.delete(key(1))
+        service.world.source.delete(key(2), is_ttl=True)
+        await until(lambda: service.world.replica.item(key(1)) is None)
+        service.world.replica.preset(item(1))  # a copy's request that was given up: it carries no number
+        await service.until_caught_up()
+        assert service.world.replica.item(key(1)) is None
+        assert service.world.replica.item(key(2)) is not None

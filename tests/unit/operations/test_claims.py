@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from service.errors import AmbiguousError, HaltError
+from service.operations.console import ConflictError
 from service.operations.jobs import JobState
-from service.operations.pipeline import Outside
+from service.operations.pipeline import Outside, Pipeline
 from service.operations.side_flow import SidePipeline
+from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from service.operations.status import PipelineState
 from service.telemetry import Observers
@@ -18,6 +20,7 @@ from tests.fakes.faults import Moment
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World
+from tests.unit.operations.test_healing import SnapshottingService
 from tests.unit.operations.test_standalone_snapshot import Command
 from tests.unit.operations.test_verification import filled, item
 
@@ -129,7 +132,6 @@ async def test_a_heal_on_a_replica_that_another_pipeline_has_taken_is_refused_on
             await asyncio.sleep(600)
             assert is_failed(first)
             assert "belongs to the pipeline 'b'" in (first.pipeline.reason or "")
-            assert second.pipeline.replicator is not None
 
 
 async def test_a_pipeline_may_start_again_once_the_claim_was_deleted() -> None:
@@ -191,3 +193,126 @@ async def test_what_writes_beside_lambda_is_refused_too() -> None:
     assert "belongs to the pipeline 'a'" in (pipeline.reason or "")
     pipeline.stop()
     await running
+
+
+@pytest.mark.parametrize("on_gap", ["fail", "snapshot"])
+async def test_a_pipeline_whose_claim_was_deleted_for_another_one_stops_writing(on_gap: str) -> None:
+    world = World()
+    async with service_of(world, "a", on_gap=on_gap) as first:
+        await filled(first)
+        world.control.claims.clear()  # as the line says
+        async with service_of(world, "b", on_gap=on_gap) as second, asyncio.timeout(60):
+            await second.flow()
+            await until(lambda: is_failed(first))
+            assert "claim on the replica replica-table is gone" in (first.pipeline.reason or "")
+            writes = world.replica.writes.copy()
+            world.source.put(item(1, "5"))
+            await until(lambda: world.replica.writes != writes)
+            await second.until_caught_up()
+            assert sum(world.replica.writes.values()) == sum(writes.values()) + 1
+            assert is_failed(first)
+    assert "belongs to the pipeline 'b'" in await reason_of(service_of(world, "a", on_gap=on_gap))
+
+
+async def test_a_pipeline_whose_claim_was_deleted_by_mistake_goes_on_when_it_is_started_again() -> None:
+    world = World()
+    async with service_of(world, "a") as first:
+        await filled(first)
+        world.control.claims.clear()
+        async with asyncio.timeout(60):
+            await until(lambda: is_failed(first))
+    async with service_of(world, "a") as again:
+        await again.until_caught_up()
+
+
+async def test_a_refused_pipeline_takes_no_job_and_says_why() -> None:
+    world = await world_of("a")
+    async with SnapshottingService(world, world.process("b"), pipeline="b") as refused:
+        await until(lambda: is_failed(refused))
+        with pytest.raises(ConflictError, match="belongs to the pipeline 'a'"):
+            await refused.snapshots.start(refused.pipeline)
+        await asyncio.sleep(60)
+        assert await refused.snapshots.newest() == []
+        assert is_failed(refused)
+
+
+class AdminOnly:
+    """What `run --admin-only` runs for a pipeline that Lambda replicates."""
+
+    def __init__(self, world: World, **more: Any) -> None:
+        self.world = world
+        self.line = world.process("b")
+        self.settings = settings_of(pipeline="b", **more)
+
+    async def _look(self) -> Outside:
+        return Outside(self.line.adapters, await self.world.source.describe(), await self.world.replica.describe())
+
+    async def __aenter__(self) -> Pipeline:
+        outside = await self._look()
+        self.pipeline = SidePipeline(
+            settings=self.settings, outside=outside, look_again=self._look, owner="admin", observer=Observers()
+        )
+        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=self.line.adapters, observer=Observers())
+        self._running = asyncio.create_task(self.pipeline.run())
+        return self.pipeline
+
+    async def __aexit__(self, *_: object) -> None:
+        self.pipeline.stop()
+        await self._running
+
+
+async def until_state(pipeline: Pipeline, state: PipelineState) -> None:
+    async with asyncio.timeout(60):
+        await until(lambda: pipeline.state is state)
+
+
+@pytest.mark.parametrize("on_gap", ["fail", "snapshot"])
+async def test_the_claim_on_what_lambda_fills_is_watched_by_the_admin_process(on_gap: str) -> None:
+    world = World()
+    async with AdminOnly(world, on_gap=on_gap) as pipeline:
+        await until_state(pipeline, PipelineState.RUNNING)
+        world.control.claims.clear()
+        await until_state(pipeline, PipelineState.FAILED)
+        assert "claim on the replica replica-table is gone" in (pipeline.reason or "")
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_a_replica_of_lambda_that_is_created_anew_fails_until_a_snapshot_mends_it(is_running: bool) -> None:
+    world = World()
+    world.source.preset(*[item(number) for number in range(5)])
+    async with AdminOnly(world) as pipeline:
+        await until_state(pipeline, PipelineState.RUNNING)
+        if is_running:
+            world.replica.recreate()
+            await until_state(pipeline, PipelineState.FAILED)
+    if not is_running:
+        world.replica.recreate()
+    for _ in range(2):  # each start finds it
+        async with AdminOnly(world) as pipeline:
+            await until_state(pipeline, PipelineState.FAILED)
+            assert "was re-created" in (pipeline.reason or "")
+    admin = AdminOnly(world)
+    async with admin as pipeline:
+        await until_state(pipeline, PipelineState.FAILED)
+        world.replica.preset(item(99))
+        job = await admin.snapshots.start(pipeline)
+        async with asyncio.timeout(60):
+            await until(lambda: world.replica.items.keys() == world.source.items.keys())
+            await until(lambda: pipeline.state is PipelineState.RUNNING and not pipeline.gaps)
+        assert [(one.id, one.state) for one in await admin.snapshots.newest()] == [(job.id, JobState.DONE)]
+    async with AdminOnly(world) as pipeline:
+        await until_state(pipeline, PipelineState.RUNNING)
+
+
+async def test_a_replica_of_lambda_that_is_created_anew_is_filled_by_itself() -> None:
+    world = World()
+    world.source.preset(*[item(number) for number in range(5)])
+    admin = AdminOnly(world, on_gap="snapshot")
+    async with admin as pipeline:
+        await until_state(pipeline, PipelineState.RUNNING)
+        world.replica.recreate()
+        world.replica.preset(item(99))
+        async with asyncio.timeout(60):
+            await until(lambda: world.replica.items.keys() == world.source.items.keys())
+            await until(lambda: pipeline.state is PipelineState.RUNNING and not pipeline.gaps)
+        assert [job.state for job in await admin.snapshots.newest()] == [JobState.DONE]

@@ -10,7 +10,7 @@ import pytest
 
 from service.config import load_settings
 from service.control import DeadLetter
-from service.errors import AmbiguousError, ChangeError, UnavailableError
+from service.errors import AmbiguousError, ChangeError, ThrottledError, UnavailableError
 from service.lambda_engine import SHARD as LAMBDA
 from service.model import Put, ShardId
 from service.replication.dead_letters import MAX_TOGETHER, identity_of
@@ -337,3 +337,37 @@ async def test_letters_that_come_together_are_stored_together():
         assert len(letters(service.world)) == 200
         check_count(service)
         assert service.process.connection.made.count("control.put_dead_letters") < 100
+
+
+async def test_a_redrive_of_all_goes_on_over_a_control_table_that_throttles_and_ends_while_letters_come():
+    async with Service(World()) as service:
+        flow = await service.flow()
+        refusing(service.world)
+        for number in range(100):
+            service.world.source.put(item(number))
+        await settled(service)
+        await asyncio.sleep(1)
+
+        async def put_more() -> None:
+            for number in range(100, 400):
+                service.world.source.put(item(number))
+                await asyncio.sleep(0.01)
+
+        service.world.plan.fail_next("control.list_dead_letters", ThrottledError("slower", "Throttling"), times=3)
+        more = asyncio.create_task(put_more())
+        assert sum((await service.letters.redrive(flow, None)).values()) == 100
+        await more
+        await settled(service)
+        assert sorted(letter.attempts for letter in letters(service.world)) == [1] * 300 + [2] * 100
+        check_count(service)
+
+
+async def test_an_error_that_is_no_unicode_is_kept_as_its_escape():
+    async with Service(World()) as service:
+        flow = await service.flow()
+        refusing(service.world, "half of a pair: \ud800")
+        service.world.source.put(item(1))
+        await settled(service)
+        await service.letters.redrive(flow, None)
+        (letter,) = letters(service.world)
+        assert (letter.error, letter.attempts) == ("half of a pair: \\ud800", 2)

@@ -135,8 +135,8 @@ async def test_what_is_asked_last_holds_although_the_first_answer_comes_later():
             def __getattr__(self, name: str) -> Any:
                 return getattr(service.adapters.control, name)
 
-            async def set_paused(self, is_paused: bool) -> None:
-                await set_paused(is_paused)
+            async def set_paused(self, is_paused: bool, *more: Any) -> None:
+                await set_paused(is_paused, *more)
                 flags.append(is_paused)
                 await asyncio.sleep(2 if is_paused else 0)
 
