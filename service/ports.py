@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import AppliedMigration, DeadLetter, Gap, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -139,7 +139,10 @@ class ProgressStore(Protocol):
         """
 
     async def read_progress(self) -> PipelineRecord | None:
-        """Without a lease, for showing only."""
+        """Without a lease, for showing only; all of it, which is much with thousands of shards."""
+
+    async def read_gaps(self) -> tuple[Gap, ...]:
+        """Those of the progress, by one small answer; none where nothing was saved."""
 
 
 class DeadLetterStore(Protocol):

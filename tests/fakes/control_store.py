@@ -154,6 +154,10 @@ class FakeControlStore:
         async with self._call("read_progress"):
             return _copy(self.items.progress)
 
+    async def read_gaps(self) -> tuple[Gap, ...]:
+        async with self._call("read_gaps"):
+            return () if self.items.progress is None else self.items.progress.gaps
+
     async def put_dead_letters(self, letters: Sequence[DeadLetter]) -> list[str | None]:
         async with self._call("put_dead_letters"):
             assert 0 < len(letters) == len({letter.identity for letter in letters}) <= 25
