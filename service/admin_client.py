@@ -16,12 +16,18 @@ from service.hosts import address, is_loopback, reached
 
 Document = dict[str, Any]
 
-# A pause answers when the last write is done, and the API interrupts any call after a minute.
+# A pause answers when the last write is done, and the API interrupts any call but a redrive after a minute.
 _TIMEOUT = httpx.Timeout(75, connect=5)
+_UNHURRIED = httpx.Timeout(75, connect=5, read=None)
+JOB_LISTS = {"replay": "/replays", "snapshot": "/snapshots", "verification": "/verifications"}
 
 
 class AdminError(DynamirrorError):
-    """The service could not be asked, or refused; one line for a person."""
+    """The service could not be asked, or refused; one line for a person. `status` is the answer's, if there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def default_url(given: Mapping[str, str]) -> str:
@@ -128,7 +134,24 @@ class AdminClient:
 
     def redrive(self, ids: list[str] | None) -> Document:
         """None means all."""
-        return self._ask("POST", "/dead-letters/redrive", json={"all": True} if ids is None else {"ids": ids})
+        body = {"all": True} if ids is None else {"ids": ids}
+        return self._ask("POST", "/dead-letters/redrive", json=body, timeout=_UNHURRIED)
+
+    def jobs(self) -> list[Document]:
+        """Each with its `kind`, those that run first, then the newest."""
+        found = [{"kind": kind, **job} for kind, path in JOB_LISTS.items() for job in self._ask("GET", path)["items"]]
+        found.sort(key=lambda job: str(job.get("started_at")), reverse=True)
+        return sorted(found, key=lambda job: job.get("state") != "running")
+
+    def cancel(self, job_id: str) -> Document:
+        """A job of any kind, by its id."""
+        for path in JOB_LISTS.values():
+            try:
+                return self._ask("DELETE", f"{path}/{quote(job_id, safe='')}")
+            except AdminError as error:
+                if error.status != 404:
+                    raise
+        raise AdminError(f"there is no job {job_id!r} at {self._url}: `dynamirror jobs` lists them")
 
     def discard(self, letter_id: str) -> None:
         self._ask("DELETE", f"/dead-letters/{quote(letter_id, safe='')}")
@@ -162,4 +185,5 @@ class AdminClient:
                 f"The service at {self._url} wants a token, and not the one that was sent, if any: "
                 "set DYNAMIRROR_ADMIN_TOKEN to the service's."
             )
-        raise AdminError(str(document.get("detail") or f"{self._url} answers HTTP {response.status_code}."))
+        text = str(document.get("detail") or f"{self._url} answers HTTP {response.status_code}.")
+        raise AdminError(text, response.status_code)

@@ -1,4 +1,4 @@
-"""The commands that ask a running service: status, pause, resume, replay, dead-letters.
+"""The commands that ask a running service: status, pause, resume, replay, jobs, cancel, dead-letters.
 
 Tables for people, `--json` for machines. What goes wrong is one line on standard error and exit code 1; a command that
 makes no sense is exit code 2.
@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from service.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url
-from service.admin_tables import dead_letter_table, pairs, printable, status_tables, text
+from service.admin_tables import dead_letter_table, job_table, pairs, printable, status_tables, text
 from service.config import known_settings
 
 Url = Annotated[
@@ -57,6 +57,8 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_TOKEN_TEXT)(pause)
     app.command(epilog=_TOKEN_TEXT)(resume)
     app.command(epilog=_TOKEN_TEXT)(replay)
+    app.command("jobs", epilog=_TOKEN_TEXT)(list_jobs)
+    app.command(epilog=_TOKEN_TEXT)(cancel)
     letters = typer.Typer(invoke_without_command=True, epilog=_TOKEN_TEXT)
     letters.callback()(list_letters)
     letters.command("show")(show_letter)
@@ -99,7 +101,9 @@ def replay(
     from_time: Annotated[str | None, typer.Option(help="Replay from this time on, such as 2026-11-23T10:15Z.")] = None,
     from_: Annotated[Horizon | None, typer.Option("--from", help="Replay all that the stream has.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when it is done; exit code 1 if it failed.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when it is done; exit code 1 if it failed or was cancelled.")
+    ] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -121,8 +125,24 @@ def replay(
             time.sleep(_REPLAY_POLL_SECONDS)
             job = client.find_replay(str(job["id"]))
         _print(job, as_json, pairs)
-        if job.get("state") == "failed":
+        if job.get("state") in ("failed", "cancelled"):
             raise typer.Exit(FAILED)
+
+
+def list_jobs(url: Url = None, as_json: Json = False) -> None:
+    """List the snapshots, replays and verifications: those that run, then the newest."""
+    with asking(url) as client:
+        _print({"items": client.jobs()}, as_json, lambda found: job_table(found["items"]))
+
+
+def cancel(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="As `dynamirror jobs` lists it.")],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """End a snapshot, replay or verification before its time; returns when nothing of it is under way."""
+    with asking(url) as client:
+        _print(client.cancel(job_id), as_json, pairs)
 
 
 def list_letters(

@@ -25,8 +25,13 @@ _STATE_STYLES = {
     "snapshotting": _WORRY,
     "paused": _WORRY,
     "stopping": _WORRY,
+    "cancelled": _WORRY,
     "failed": _BAD,
 }
+_JOB_COUNTS = (
+    "records_read", "records_applied", "records_unchanged", "items_scanned", "items_written", "items_compared",
+    "missing", "extra", "different", "repaired",
+)  # fmt: skip
 
 
 def printable(value: object) -> str:
@@ -138,6 +143,27 @@ def dead_letter_table(letters: Iterable[Document]) -> Table:
             text(json.dumps(letter.get("keys"), ensure_ascii=False)),
             text(letter.get("error")),
             text(letter.get("attempts")),
+        )
+    return table
+
+
+def job_table(jobs: Iterable[Document]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", no_wrap=True)  # to be copied
+    for name in ("kind", "state", "started", "by", "ended", "counts", "error"):
+        table.add_column(name, overflow="fold")
+    for job in jobs:
+        state = str(job.get("state"))
+        counts = [f"{number(job[name])} {name.replace('_', ' ')}" for name in _JOB_COUNTS if job.get(name) is not None]
+        table.add_row(
+            text(job.get("id")),
+            text(job.get("kind")),
+            text(state, _STATE_STYLES.get(state, "")),
+            text(job.get("started_at")),
+            text(job.get("started_by")),
+            text(job.get("finished_at")),
+            text(", ".join(counts)),
+            text(job.get("error"), _BAD),
         )
     return table
 

@@ -90,7 +90,7 @@ async def serve(
             clock=clock,
             has_gaps=not is_admin_only,
         )
-        live = _console(pipeline, reading, settings, report, clock, observer)
+        live = _console(pipeline, settings, report, clock, observer)
         console: Console = live
         if is_admin_only:
             mappings = await stack.enter_async_context(open_mappings(settings))
@@ -128,9 +128,7 @@ async def _run_both(pipeline: Pipeline, server: AdminServer) -> None:
         await asyncio.wait([serving])
 
 
-def _console(
-    pipeline: Pipeline, reading: Pipeline, settings: Settings, report: Report, clock: Clock, observer: Observers
-) -> LiveConsole:
+def _console(pipeline: Pipeline, settings: Settings, report: Report, clock: Clock, observer: Observers) -> LiveConsole:
     adapters = pipeline.outside.adapters
     return LiveConsole(
         pipeline=pipeline,
@@ -141,7 +139,7 @@ def _console(
         letters=Letters(pipeline=pipeline, adapters=adapters, observer=observer),
         snapshots=Snapshots(pipeline=pipeline, adapters=adapters, observer=observer),
         verifications=Verifications(pipeline=pipeline, adapters=adapters, observer=observer, report=report),
-        replays=Replays(pipeline=reading, adapters=adapters, observer=observer),
+        replays=Replays(pipeline=pipeline, adapters=adapters, observer=observer),
     )
 
 

@@ -6,6 +6,7 @@ These values outlive the process; schemas/README.md describes how each is stored
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.model import ItemKey, Position, SequenceNumber, ShardId, TableDescription
 
@@ -161,6 +162,18 @@ class DeadLetter:
     def comes_again(self) -> bool:
         """Its record has no sequence number: no checkpoint can pass it while it is the last of its shard."""
         return self.sequence is None and self.event_name != SNAPSHOT
+
+
+@dataclass(frozen=True, slots=True)
+class JobSlot:
+    """Room for the one unfinished job of a kind in a pipeline."""
+
+    generation: int
+    """Of the lease whose owner may write here."""
+    job_id: str | None = None
+    """None: there is no unfinished job."""
+    document: dict[str, Any] = field(default_factory=dict)
+    """The job's, as JobStore keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _followed(
     find: Callable[[AdminClient, str], Document],
     show: Callable[[AJob], None],
 ) -> AJob:
-    """A job in a running service, from its start to its end. Raises HaltError when it failed there."""
+    """A job in a running service, from its start to its end. Raises HaltError when it failed or was cancelled there."""
     with asking(url) as client:
         job = model.model_validate(start(client))
         while job.state is JobState.RUNNING:
@@ -140,6 +140,8 @@ def _followed(
     show(job)
     if job.state is JobState.FAILED:
         raise HaltError(job.error or f"the job {job.id} failed in the service at {url}")
+    if job.state is JobState.CANCELLED:
+        raise HaltError(f"the job {job.id} was cancelled in the service at {url}")
     return job
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, Gap, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import AppliedMigration, DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -132,10 +132,9 @@ class ProgressStore(Protocol):
         """Fence former owners off, and return what they saved last; None on a pipeline's first start."""
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
-        """Replace what was saved, wholly or not at all; it costs what changed since the last save.
+        """Replace what was saved, wholly or not at all, at the price of what changed.
 
-        Raises LeaseLostError if a later owner has adopted it. A request that takes effect late never counts after a
-        newer one.
+        Raises LeaseLostError if a later owner has adopted it. A late request never counts after a newer one.
         """
 
     async def read_progress(self) -> PipelineRecord | None:
@@ -177,7 +176,25 @@ class DeadLetterStore(Protocol):
 
 
 class JobStore(Protocol):
-    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id."""
+    """What an operator asked for: replays, snapshots, verifications. A document each, by kind and id.
+
+    A job under way lies in its kind's slot, which only the lease's owner writes; ended ones are filed by their ids.
+    """
+
+    async def read_slot(self, kind: str) -> JobSlot | None:
+        """Without a lease, for showing. None: no version that knows slots has had such a job in its hands."""
+
+    async def adopt_slot(self, kind: str, generation: int) -> JobSlot:
+        """Fence former owners off, and return what they left. Raises LeaseLostError for a former owner."""
+
+    async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
+        """None: it is in the slot; else the id of the one that is, its own too. LeaseLostError for a former owner."""
+
+    async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        """Replace the slot's document. Raises LeaseLostError if the slot has another owner or another job."""
+
+    async def file_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        """Put the document by its id, then empty the slot; may be repeated. Raises LeaseLostError as `save_job`."""
 
     async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None: ...
 
@@ -188,10 +205,8 @@ class JobStore(Protocol):
 
 
 class FixedStore(Protocol):
-    """What a job is made of and never changes, of any size."""
-
     async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
-        """May be repeated with the same content. A crash can leave a part of it, which is as none."""
+        """What a job is made of and never changes, of any size. May be repeated; a crash can leave a part, or none."""
 
     async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
         """Whole, or None."""

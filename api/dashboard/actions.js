@@ -95,7 +95,8 @@ function askToRedrive(letter) {
     text: `${letter ? `${letter.event_name} ${keyWords(letter.keys)} is` : "They are"} written again, unless a newer state of the item has been applied since.`,
     go: letter ? "Redrive" : "Redrive all",
     act: async () => {
-      const { redriven, superseded, failed } = await change("POST", "/dead-letters/redrive", letter ? { ids: [letter.id] } : { all: true });
+      const asked = letter ? { ids: [letter.id] } : { all: true };
+      const { redriven, superseded, failed } = await change("POST", "/dead-letters/redrive", asked, REDRIVE_SECONDS);
       void pollLetters();
       return `${count(redriven)} written, ${count(superseded)} not needed any more, ${count(failed)} refused again.`;
     },

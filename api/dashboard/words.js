@@ -23,6 +23,7 @@ const JOB_STATES = {
   running: { word: "running", icon: "play", tone: "busy" },
   done: { word: "done", icon: "check", tone: "good" },
   failed: { word: "failed", icon: "failed", tone: "bad" },
+  cancelled: { word: "cancelled", icon: "ring", tone: "calm" },
 };
 
 const UNKNOWN = { icon: "ring", tone: "calm" };

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.audit import note
 from api.payloads import MAX_ID, ReplayRequest, Replays
-from api.rendering import ACCEPTED, accepted, rendered
+from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.console import Console
 from service.operations.jobs import Replay
 
@@ -50,5 +50,10 @@ def build(console: Console) -> APIRouter:
     async def find_replay(replay_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
         """One replay: its progress while it runs, then its result."""
         return rendered(await console.find_replay(replay_id))
+
+    @router.delete("/replays/{id}", response_model=Replay, responses=CANCELLED)
+    async def cancel_replay(replay_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
+        """Cancel a replay. Answers once nothing of it is under way; it is never taken up again."""
+        return rendered(await console.cancel_replay(replay_id))
 
     return router

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path
 from starlette.responses import Response
 
 from api.payloads import MAX_ID, Nothing, Snapshots
-from api.rendering import ACCEPTED, accepted, rendered
+from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.console import Console
 from service.operations.jobs import Snapshot
 
@@ -36,5 +36,13 @@ def build(console: Console) -> APIRouter:
     async def find_snapshot(snapshot_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
         """One snapshot: its progress while it runs, then its result."""
         return rendered(await console.find_snapshot(snapshot_id))
+
+    @router.delete("/snapshots/{id}", response_model=Snapshot, responses=CANCELLED)
+    async def cancel_snapshot(snapshot_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
+        """Cancel a snapshot. Answers once nothing of it is under way; it is never taken up again.
+
+        One that the pipeline needs, since the replica is not whole without it, can't be cancelled.
+        """
+        return rendered(await console.cancel_snapshot(snapshot_id))
 
     return router

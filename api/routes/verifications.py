@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.audit import note
 from api.payloads import MAX_ID, Verifications, VerifyRequest
-from api.rendering import ACCEPTED, accepted, rendered
+from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.console import Console
 from service.operations.jobs import Verification
 
@@ -41,5 +41,10 @@ def build(console: Console) -> APIRouter:
     async def find_verification(verification_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
         """One verification: its progress while it runs, then its result."""
         return rendered(await console.find_verification(verification_id))
+
+    @router.delete("/verifications/{id}", response_model=Verification, responses=CANCELLED)
+    async def cancel_verification(verification_id: Annotated[str, Path(alias="id", max_length=MAX_ID)]) -> Response:
+        """Cancel a verification. Answers once nothing of it is under way; it is never taken up again."""
+        return rendered(await console.cancel_verification(verification_id))
 
     return router

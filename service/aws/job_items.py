@@ -1,4 +1,7 @@
-"""The items `KIND#ID`: what an operator asked for, as one JSON text each, so that any nesting survives."""
+"""The items `KIND#ID` and `job#KIND`: what an operator asked for, as one JSON text each, so that any nesting survives.
+
+`job#KIND` has room for the one job of a kind that is under way; each write of it is one conditional request.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,13 @@ from typing import Any
 
 import orjson
 
-from service.aws.attributes import Attributes, text, text_of, understood
-from service.aws.control_table import ControlTable
+from service.aws.attributes import Attributes, integer_of, number, optional_text_of, text, text_of, understood
+from service.aws.control_table import ControlTable, ItemDiffersError
+from service.control import JobSlot
+from service.errors import LeaseLostError
+
+_NOT_A_FORMER_OWNER = "(attribute_not_exists(#generation) OR #generation <= :mine)"
+_MINE = "#job_id = :job_id AND #generation = :mine"
 
 
 class JobItems:
@@ -18,7 +26,7 @@ class JobItems:
     _table: ControlTable
 
     async def put_job(self, kind: str, job_id: str, document: Mapping[str, Any]) -> None:
-        await self._table.put(f"{kind}#{job_id}", {"document": text(orjson.dumps(document).decode())})
+        await self._table.put(f"{kind}#{job_id}", {"document": _text_of(document)})
 
     async def get_job(self, kind: str, job_id: str) -> dict[str, Any] | None:
         found = await self._table.get(f"{kind}#{job_id}")
@@ -34,7 +42,66 @@ class JobItems:
                     break
         return listed
 
+    async def read_slot(self, kind: str) -> JobSlot | None:
+        found = await self._table.get(_slot(kind))
+        return None if found is None else self._job_slot(kind, found)
+
+    async def adopt_slot(self, kind: str, generation: int) -> JobSlot:
+        values = {":mine": number(generation)}
+        try:
+            found = await self._table.update(
+                _slot(kind), "SET #generation = :mine", values, only_if=_NOT_A_FORMER_OWNER
+            )
+        except ItemDiffersError as differs:
+            raise self._taken(kind) from differs
+        return self._job_slot(kind, found)
+
+    async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
+        item = {"job_id": text(job_id), "generation": number(generation), "document": _text_of(document)}
+        only_if = f"attribute_not_exists(#job_id) AND {_NOT_A_FORMER_OWNER}"
+        try:
+            await self._table.put(_slot(kind), item, only_if=only_if, values={":mine": number(generation)})
+        except ItemDiffersError as differs:
+            running = optional_text_of(differs.found, "job_id")
+            if running is None:
+                raise self._taken(kind) from differs
+            return running
+        return None
+
+    async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        values = {":job_id": text(job_id), ":mine": number(generation), ":document": _text_of(document)}
+        try:
+            await self._table.update(_slot(kind), "SET #document = :document", values, only_if=_MINE)
+        except ItemDiffersError as differs:
+            raise self._taken(kind) from differs
+
+    async def file_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        await self.put_job(kind, job_id, document)
+        values = {":job_id": text(job_id), ":mine": number(generation)}
+        try:
+            await self._table.update(_slot(kind), "REMOVE #job_id, #document", values, only_if=_MINE)
+        except ItemDiffersError as differs:
+            is_mine = integer_of(differs.found, "generation", 0) == generation
+            if not is_mine or "job_id" in differs.found:  # else it is empty already: an earlier answer was lost
+                raise self._taken(kind) from differs
+
+    def _job_slot(self, kind: str, found: Attributes) -> JobSlot:
+        with understood(self._table.pipeline, _slot(kind)):
+            document = self._document(_slot(kind), found) if "job_id" in found else {}
+            return JobSlot(integer_of(found, "generation", 0), optional_text_of(found, "job_id"), document)
+
+    def _taken(self, kind: str) -> LeaseLostError:
+        return LeaseLostError(f"the {kind} of pipeline {self._table.pipeline!r} is in another process's hands")
+
     def _document(self, item: str, found: Attributes) -> dict[str, Any]:
         with understood(self._table.pipeline, item):
             document: dict[str, Any] = orjson.loads(text_of(found, "document"))
             return document
+
+
+def _slot(kind: str) -> str:
+    return f"job#{kind}"
+
+
+def _text_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    return text(orjson.dumps(document).decode())

@@ -84,6 +84,9 @@ class AdminOnlyConsole:
     async def find_replay(self, replay_id: str) -> Replay:
         return await self._console.find_replay(replay_id)
 
+    async def cancel_replay(self, replay_id: str) -> Replay:
+        return await self._console.cancel_replay(replay_id)
+
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
         return await self._console.replicate(keys)
 
@@ -96,6 +99,9 @@ class AdminOnlyConsole:
     async def find_snapshot(self, snapshot_id: str) -> Snapshot:
         return await self._console.find_snapshot(snapshot_id)
 
+    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot:
+        return await self._console.cancel_snapshot(snapshot_id)
+
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
         return await self._console.verify(repair=repair, sample=sample)
 
@@ -104,6 +110,9 @@ class AdminOnlyConsole:
 
     async def find_verification(self, verification_id: str) -> Verification:
         return await self._console.find_verification(verification_id)
+
+    async def cancel_verification(self, verification_id: str) -> Verification:
+        return await self._console.cancel_verification(verification_id)
 
     async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         return await self._console.dead_letters(limit, cursor)

@@ -69,6 +69,12 @@ class Console(Protocol):
 
     async def find_replay(self, replay_id: str) -> Replay: ...
 
+    async def cancel_replay(self, replay_id: str) -> Replay:
+        """Returns the job once nothing of it is under way, and it is never taken up again; so the others' cancel.
+
+        Raises NotFoundError; ConflictError when it has ended, or the pipeline can't do without it.
+        """
+
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
         """Copies one item's present state. Raises InvalidError when `keys` is not a key of the source table."""
 
@@ -78,11 +84,15 @@ class Console(Protocol):
 
     async def find_snapshot(self, snapshot_id: str) -> Snapshot: ...
 
+    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot: ...
+
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification: ...
 
     async def verifications(self) -> list[Verification]: ...
 
     async def find_verification(self, verification_id: str) -> Verification: ...
+
+    async def cancel_verification(self, verification_id: str) -> Verification: ...
 
     async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Entries as the contract lists them. Raises InvalidError for a cursor that is none."""
@@ -91,7 +101,10 @@ class Console(Protocol):
         """The entry, with `record`: the whole stream record."""
 
     async def redrive(self, ids: list[str] | None) -> dict[str, int]:
-        """`ids` None means all: `{"redriven", "superseded", "failed"}`."""
+        """`ids` None means all: `{"redriven", "superseded", "failed"}`, however long it takes.
+
+        Whoever asked may go: the work goes on. Raises ConflictError (409) while another redrive runs.
+        """
 
     async def discard(self, letter_id: str) -> None:
         """Raises NotFoundError."""

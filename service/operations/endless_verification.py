@@ -12,7 +12,7 @@ from typing import Any
 from service.errors import HaltError, RetryableError
 from service.operations.comparison import Comparison
 from service.operations.job_log import JobLog
-from service.operations.jobs import JobState, Verification
+from service.operations.jobs import JobState, StartedBy, Verification
 from service.operations.looks import FlowLooks
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
@@ -77,7 +77,11 @@ class EndlessVerification:
     def _new(self) -> tuple[Verification, dict[str, Any]]:
         estimated = items_estimated(self._pipeline)
         job = Verification(
-            id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now(), items_estimated=estimated
+            id=self._log.new_id(),
+            state=JobState.RUNNING,
+            started_at=self._log.now(),
+            started_by=StartedBy.SCHEDULE,
+            items_estimated=estimated,
         )
         return job, {"segments": 1}
 

@@ -1,4 +1,7 @@
-"""Long jobs that an operator asks for: replays, snapshots, verifications. Their documents outlive the process."""
+"""Long jobs that an operator asks for: replays, snapshots, verifications, redrives.
+
+Their documents outlive the process.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,16 @@ class JobState(enum.StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StartedBy(enum.StrEnum):
+    ADMIN = "admin"
+    """Somebody asked for it."""
+    SCHEDULE = "schedule"
+    """The settings did, such as the first start's."""
+    GAP = "gap"
+    """History was lost, and it mends that by itself."""
 
 
 class Job(BaseModel):
@@ -24,6 +37,10 @@ class Job(BaseModel):
     id: str = Field(examples=["20261123T101500-3f9c"])
     state: JobState
     started_at: Instant = Field(examples=["2026-11-23T10:15:00Z"])
+    started_by: StartedBy = Field(
+        default=StartedBy.ADMIN,
+        description="`admin`: somebody asked for it; `schedule`: the settings did; `gap`: it mends lost history.",
+    )
     finished_at: Instant | None = Field(default=None, description="Null while it runs.")
     error: str | None = Field(default=None, description="Why the job failed, and what to do.")
 
@@ -66,3 +83,11 @@ class Verification(Job):
     differing_keys: list[dict[str, Any]] = Field(
         default_factory=list, description="The first 100 differing keys, in DynamoDB JSON, each with its `kind`."
     )
+
+
+class Redriving(Job):
+    """Dead letters that are written again; the call that asked for it answers with the counts."""
+
+    redriven: int = 0
+    superseded: int = 0
+    failed: int = 0

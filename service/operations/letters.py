@@ -14,19 +14,18 @@ import msgspec
 
 from service.control import DeadLetter
 from service.errors import ChangeError, HaltError, RetryableError, TransientChangeError
-from service.operations.beside import beside
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
 from service.operations.pipeline import Pipeline
 from service.operations.redrive import Redrive
+from service.operations.redrives import FAILED, REDRIVEN, SUPERSEDED, Redrives
 from service.operations.report import moment
 from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.telemetry import JobChanged, Observer
+from service.telemetry import Observer
 
 Answer = TypeVar("Answer")
 LETTERS_AT_ONCE = 32
 """Whole records in memory while they are redriven: each can hold two images of 400 KB."""
-REDRIVEN, SUPERSEDED, FAILED = "redriven", "superseded", "failed"
 
 
 class Letters:
@@ -36,9 +35,9 @@ class Letters:
         self._pipeline = pipeline
         self._control = adapters.control
         self._clock = adapters.clock
-        self._observer = observer
+        self._redrives = Redrives(pipeline=pipeline, adapters=adapters, observer=observer, work=self._redrive)
         self._under_way: set[str] = set()
-        """Letters that are being redriven: a second redrive leaves them out."""
+        """Letters that are being redriven."""
 
     async def page(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """By their ids, oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
@@ -61,28 +60,24 @@ class Letters:
     async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
         """Write these letters, or all, again: `{"redriven", "superseded", "failed"}`. May be repeated.
 
-        Raises NotFoundError for an id that is none, before anything is done; ConflictError, UnavailableNowError.
+        Raises NotFoundError for an id that is none, before anything is done; ConflictError, also while another
+        redrive runs; UnavailableNowError.
         """
         if self._pipeline.is_paused:
             raise ConflictError("the pipeline is paused, and writes nothing: resume it, then redrive")
         for letter_id in ids or ():
             await self._whole(letter_id)
-        counts = await beside(flow, lambda: self._redrive(flow, ids), "redrive")
-        told = ", ".join(f"{counts[name]} {name}" for name in (REDRIVEN, SUPERSEDED, FAILED))
-        self._observer.observe(JobChanged("redrive", "", "done", told))
-        return {name: counts[name] for name in (REDRIVEN, SUPERSEDED, FAILED)}
+        return await self._redrives.redrive(flow, ids)
 
-    async def _redrive(self, flow: Replicator, ids: Sequence[str] | None) -> Counter[str]:
-        counts: Counter[str] = Counter()
+    async def _redrive(self, flow: Replicator, ids: Sequence[str] | None, counts: Counter[str]) -> None:
         redrive = Redrive(flow, self._pipeline.outside)
         async for some in self._chosen(ids):
-            mine = [letter_id for letter_id in some if letter_id not in self._under_way]
-            self._under_way.update(mine)
+            await flow.gate.until_open()
+            self._under_way.update(some)
             try:
-                counts += await self._redrive_some(flow, redrive, mine)
+                await self._redrive_some(flow, redrive, some, counts)
             finally:
-                self._under_way.difference_update(mine)
-        return counts
+                self._under_way.difference_update(some)
 
     async def _chosen(self, ids: Sequence[str] | None) -> AsyncIterator[list[str]]:
         """Oldest first, so that a key's letters are written in order; each once, however long it takes."""
@@ -106,17 +101,15 @@ class Letters:
             raise ConflictError("the pipeline stopped meanwhile: ask again when it runs")
         return await flow.requests.read(lambda: self._control.list_dead_letters(LETTERS_AT_ONCE, cursor), "control")
 
-    async def _redrive_some(self, flow: Replicator, redrive: Redrive, ids: Sequence[str]) -> Counter[str]:
+    async def _redrive_some(self, flow: Replicator, redrive: Redrive, ids: Sequence[str], counts: Counter[str]) -> None:
         async with asyncio.TaskGroup() as tasks:
             reading = [tasks.create_task(self._read(flow, letter_id)) for letter_id in ids]
-        counts: Counter[str] = Counter()
         async with asyncio.TaskGroup() as tasks:  # they enter the lanes in the order of their making
             for letter in [task.result() for task in reading]:
                 if isinstance(letter, DeadLetter):
                     tasks.create_task(self._redrive_one(flow, redrive, letter, counts), name=f"redrive {letter.id}")
                 elif letter is not None:
                     counts[FAILED] += 1
-        return counts
 
     async def _read(self, flow: Replicator, letter_id: str) -> DeadLetter | HaltError | None:
         """None if it is gone meanwhile; the error of one that can't be read."""

@@ -12,6 +12,7 @@ from service.operations.beside import beside
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.jobs import Replay, Snapshot, Verification
 from service.operations.letters import Letters
+from service.operations.ownership import flow_of
 from service.operations.pause import Pause
 from service.operations.pipeline import Pipeline
 from service.operations.readiness import not_ready_reason
@@ -19,10 +20,9 @@ from service.operations.replays import Replays
 from service.operations.report import Report
 from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
-from service.operations.status import PipelineState, Status
+from service.operations.status import Status
 from service.operations.verifications import Verifications
 from service.ports import Clock
-from service.replication.replicator import Replicator
 
 Answer = TypeVar("Answer")
 
@@ -70,16 +70,6 @@ class LiveConsole:
         await self._pausing.resume()
         return self.status()
 
-    def _flow(self) -> Replicator:
-        """The running flow. Raises ConflictError where this process has none."""
-        flow = self._pipeline.replicator
-        if flow is None:
-            state, reason = self._pipeline.state, self._pipeline.reason
-            if state is PipelineState.FAILED:
-                raise ConflictError(f"the pipeline has failed, and writes nothing: {reason}")
-            raise ConflictError(f"this process does not replicate now (it is {state}); ask the active one, or wait")
-        return flow
-
     async def replay(
         self,
         *,
@@ -90,7 +80,7 @@ class LiveConsole:
         dry_run: bool = False,
     ) -> Replay:
         return await self._replays.start(
-            self._flow(),
+            flow_of(self._pipeline),
             sequence_number=sequence_number,
             shard_id=shard_id,
             from_time=from_time,
@@ -104,8 +94,11 @@ class LiveConsole:
     async def find_replay(self, replay_id: str) -> Replay:
         return await self._replays.found(replay_id)
 
+    async def cancel_replay(self, replay_id: str) -> Replay:
+        return await self._replays.cancel(replay_id)
+
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
-        flow = self._flow()
+        flow = flow_of(self._pipeline)
         key = key_from(keys, self._pipeline.outside.source)
         if self._pipeline.is_paused:
             raise ConflictError("the pipeline is paused, and writes nothing: resume it, then copy the item")
@@ -120,14 +113,20 @@ class LiveConsole:
     async def find_snapshot(self, snapshot_id: str) -> Snapshot:
         return await self._snapshots.found(snapshot_id)
 
+    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot:
+        return await self._snapshots.cancel(snapshot_id)
+
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
-        return await self._verifications.start(self._flow(), repair=repair, sample=sample)
+        return await self._verifications.start(flow_of(self._pipeline), repair=repair, sample=sample)
 
     async def verifications(self) -> list[Verification]:
         return await self._verifications.newest()
 
     async def find_verification(self, verification_id: str) -> Verification:
         return await self._verifications.found(verification_id)
+
+    async def cancel_verification(self, verification_id: str) -> Verification:
+        return await self._verifications.cancel(verification_id)
 
     async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         return await self._letters.page(limit, cursor)
@@ -136,7 +135,7 @@ class LiveConsole:
         return await self._letters.found(letter_id)
 
     async def redrive(self, ids: list[str] | None) -> dict[str, int]:
-        return await self._letters.redrive(self._flow(), ids)
+        return await self._letters.redrive(flow_of(self._pipeline), ids)
 
     async def discard(self, letter_id: str) -> None:
         await self._letters.discard(self._pipeline.replicator, letter_id)

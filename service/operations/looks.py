@@ -94,7 +94,13 @@ class FlowLooks:
         return self._brought[key]
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
-        return await self._flow.requests.read(call, target)
+        """Not in a pause: then neither table is read on."""
+
+        async def when_open() -> Answer:
+            await self._flow.gate.until_open()
+            return await call()
+
+        return await self._flow.requests.read(when_open, target)
 
     async def mend(self, key: ItemKey) -> bool:
         """At the key's turn in its lane. Everything is guarded until it is done: it may take long, in a pause."""

@@ -7,13 +7,12 @@ the replica does not show it. Each shard's place is saved about once a second: a
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from service.config import Settings
 from service.control import Checkpoint
-from service.errors import HaltError, PositionError, RetryableError
 from service.model import Page, ShardId
-from service.operations.job_log import JobLog
-from service.operations.jobs import JobState, Replay
+from service.operations.jobs import Replay
 from service.operations.replay_page import Counts, PageReplay
 from service.operations.replay_place import Place, Stretch
 from service.operations.replay_reader import StretchReader
@@ -21,7 +20,6 @@ from service.ports import Adapters
 from service.replication.replicator import Replicator, first_of
 
 SHARDS_AT_ONCE = 4
-SAVE_EVERY_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.2
 """Whether the live reading has come as far as where it stood."""
 
@@ -29,19 +27,9 @@ LOOK_EVERY_SECONDS = 0.2
 class ReplayRun:
     """One replay's work in one tenure of the lease."""
 
-    def __init__(
-        self,
-        *,
-        job: Replay,
-        place: Place,
-        log: JobLog[Replay],
-        flow: Replicator,
-        adapters: Adapters,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, *, job: Replay, place: Place, flow: Replicator, adapters: Adapters, settings: Settings) -> None:
         self.job = job
         self._place = place
-        self._log = log
         self._flow = flow
         self._streams = adapters.streams
         self._clock = adapters.clock
@@ -51,38 +39,26 @@ class ReplayRun:
         self._counts = Counts(job.records_read, job.records_applied, parked)
         self._permits = asyncio.Semaphore(SHARDS_AT_ONCE)
         self._begun: set[ShardId] = set()
-        self._is_saved = True
 
-    async def run(self) -> Replay:
-        """To its end; returns the job as it ended, saved. Raises LeaseLostError, or whatever else ends the flow."""
-        ended = await self._ended()
-        await self._flow.requests.read(lambda: self._log.save(ended, self._place.saved()), "control")
-        return ended
-
-    async def _ended(self) -> Replay:
+    async def run(self) -> None:
+        """To its end. Raises PositionError, HaltError, LeaseLostError, or whatever else ends the flow."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                saving = tasks.create_task(self._save_periodically(), name="replay progress")
-                await self._until_live_has_passed()
-                async with asyncio.TaskGroup() as shards:
-                    self._begin_readable(shards)
-                saving.cancel()
+            await self._until_live_has_passed()
+            async with asyncio.TaskGroup() as shards:
+                self._begin_readable(shards)
         except BaseExceptionGroup as errors:
-            error = first_of(errors)
-            if not isinstance(error, PositionError | HaltError):
-                raise error from errors
-            return self.shown(JobState.FAILED, str(error))
-        return self.shown(JobState.DONE)
+            raise first_of(errors) from errors
 
-    def shown(self, state: JobState = JobState.RUNNING, error: str | None = None) -> Replay:
-        """The job as it is now."""
+    def shown(self) -> Replay:
         counts = {
             "records_read": self._counts.read,
             "records_applied": self._counts.applied,
             "records_unchanged": self._counts.unchanged,
         }
-        finished_at = None if state is JobState.RUNNING else self._log.now()
-        return self.job.model_copy(update={**counts, "state": state, "error": error, "finished_at": finished_at})
+        return self.job.model_copy(update=counts)
+
+    def saved(self) -> tuple[Replay, dict[str, Any]]:
+        return self.shown(), self._place.saved()
 
     async def _until_live_has_passed(self) -> None:
         """Until all that is replayed was applied once: what is still on its way is not missing from the replica."""
@@ -112,7 +88,6 @@ class ReplayRun:
         async with self._permits:
             await self._replay_pages(stretch)
         stretch.is_done = True
-        self._is_saved = False
         self._begin_readable(tasks)
 
     async def _replay_pages(self, stretch: Stretch) -> None:
@@ -139,15 +114,3 @@ class ReplayRun:
         """All of a page is settled: counts and place move together, so that a restart counts nothing twice."""
         self._counts.add(counts)
         stretch.move(page.changes)
-        self._is_saved = False
-
-    async def _save_periodically(self) -> None:
-        while True:
-            await self._clock.sleep(SAVE_EVERY_SECONDS)
-            if self._is_saved:
-                continue
-            self._is_saved = True
-            try:
-                await self._log.save(self.shown(), self._place.saved())
-            except RetryableError:
-                self._is_saved = False  # the next save has it

@@ -61,6 +61,7 @@ class PageReplay:
         """
         counts = Counts(read=len(changes))
         for groups in _batches(changes):
+            await self._flow.gate.until_open()
             await self._replay_batch(groups, counts)
         return counts
 

@@ -9,8 +9,6 @@ from service.ports import Clock, Streams
 from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
 
-LOOK_EVERY_SECONDS = 0.2
-"""Whether a pause is over."""
 SEEK_END_AFTER_PAGES = 50
 """After so many empty pages in a row, the records that were to come may be trimmed."""
 GIVE_UP_AFTER_PAGES = 600
@@ -55,10 +53,8 @@ class StretchReader:
         Raises PositionError when records that were asked for are lost.
         """
         while not self._is_over:
-            while self._flow.gate.is_paused:
-                await self._clock.sleep(LOOK_EVERY_SECONDS)
             try:
-                page = await self._flow.requests.read(self._reader.read_once, "stream")
+                page = await self._flow.requests.read(self._read_once, "stream")
             except PositionError as error:
                 await self._lose(error)
                 continue
@@ -70,6 +66,10 @@ class StretchReader:
                 return page
             await self._wait_for_more()
         return None
+
+    async def _read_once(self) -> Page | None:
+        await self._flow.gate.until_open()
+        return await self._reader.read_once()
 
     def _is_at_tip(self) -> bool:
         """The live reading began at the tip, and nothing was made since: what was made before was all read again."""

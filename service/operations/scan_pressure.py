@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from service.errors import AmbiguousError, UnavailableError
@@ -39,9 +40,10 @@ MAX_PATIENCE = 64
 
 
 class ScanPressure:
-    """Shared by the segments of one job's scans."""
+    """Shared by the segments of one job's scans. `until_open` waits while nothing is to be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, until_open: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._until_open = until_open
         self._at = 0
         self._pages = 0
         self._patience = 1
@@ -61,6 +63,8 @@ class ScanPressure:
         asked_at = self._at
         limits = [limit for limit in (self.step.items, at_most) if limit is not None]
         try:
+            if self._until_open is not None:
+                await self._until_open()
             page = await table.scan(segment, segments, after, min(limits, default=None))
         except (AmbiguousError, UnavailableError):
             self._lost(asked_at)

@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from service.errors import ChangeError, RetryableError
+from service.errors import ChangeError
 from service.model import Image, ItemKey, ScanPage
-from service.operations.job_log import JobLog
-from service.operations.jobs import JobState, Snapshot
+from service.operations.jobs import Snapshot
 from service.operations.reshaping import note_reshaped
 from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
-from service.telemetry import JobChanged, Observer, Warned
+from service.telemetry import Observer, Warned
 
 SEGMENTS = 8
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
-SAVE_EVERY_SECONDS = 1.0
 
 
 class Place:
@@ -74,34 +71,43 @@ class SnapshotRun:
     """One snapshot's work in one tenure of the lease."""
 
     def __init__(
-        self,
-        *,
-        job: Snapshot,
-        place: Mapping[str, Any],
-        log: JobLog[Snapshot],
-        flow: Replicator,
-        adapters: Adapters,
-        observer: Observer,
+        self, *, job: Snapshot, place: Mapping[str, Any], flow: Replicator, adapters: Adapters, observer: Observer
     ) -> None:
         self.job = job
         self._place = Place(place)
-        self._log = log
         self._flow = flow
         self._adapters = adapters
         self._observer = observer
-        self._pressure = ScanPressure()
+        self._pressure = ScanPressure(flow.gate.until_open)
         self._scanned = job.items_scanned
         self._written = job.items_written
 
+    def shown(self) -> Snapshot:
+        return self.job.model_copy(update={"items_scanned": self._scanned, "items_written": self._written})
+
+    def saved(self) -> tuple[Snapshot, dict[str, Any]]:
+        return self.shown(), self._place.saved()
+
     async def run(self) -> None:
-        """Until every segment is copied. The caller holds the guard's window meanwhile."""
-        async with asyncio.TaskGroup() as tasks:
-            saving = tasks.create_task(self._save_periodically(), name="snapshot progress")
-            await self._scan_all("source")
-            if self._place.removes_extra:
-                await self._scan_all("replica")
-            saving.cancel()
-        await self._finish()
+        """Until every segment is copied, and the replica is whole. The caller holds the guard's window meanwhile.
+
+        The pipeline stops asking for a snapshot before the job has ended: a crash between repeats the job's end.
+        """
+        await self._scan_all("source")
+        if self._place.removes_extra:
+            await self._scan_all("replica")
+        await note_reshaped(self._flow, self._place.shape_fingerprint, self._observer)
+        self._flow.checkpoints.snapshot_done()
+        await self._flow.requests.read(self._flow.checkpoints.save_once, "control")
+        if self._place.kept:
+            self._observer.observe(
+                Warned(
+                    "archive",
+                    f"the snapshot kept {self._place.kept} items that the source lacks: with "
+                    "DYNAMIRROR_SKIP_TTL_DELETES nothing tells which of them its TTL has removed; POST /replicate "
+                    "removes one that does not belong there",
+                )
+            )
 
     async def _scan_all(self, table: str) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -112,6 +118,7 @@ class SnapshotRun:
     async def _scan(self, table: str, segment: int) -> None:
         brought = self._flow.guard.brought
         while not self._place.is_finished(table, segment):
+            await self._flow.gate.until_open()
             page_number = brought.open_page()
             try:
                 page = await self._page(table, segment)
@@ -135,8 +142,12 @@ class SnapshotRun:
 
     async def _copy_part(self, part: list[tuple[ItemKey, Image]], page_number: int) -> None:
         """Items that share a lane: what needs no more than a batch is written in one, the others one by one."""
-        copier = self._flow.copier
-        outcomes = await self._flow.lanes.run(part[0][0], lambda: copier.copy_together(part, page_number))
+
+        async def copy_together() -> dict[ItemKey, Outcome]:
+            await self._flow.gate.until_open()  # it reads, and perhaps writes nothing
+            return await self._flow.copier.copy_together(part, page_number)
+
+        outcomes = await self._flow.lanes.run(part[0][0], copy_together)
         assert isinstance(outcomes, dict)
         left = [(key, image) for key, image in part if key not in outcomes]
         others = await asyncio.gather(*[self._copy(key, image, page_number) for key, image in left])
@@ -184,42 +195,3 @@ class SnapshotRun:
             return None  # it can't be removed; the verification shows it
         assert isinstance(outcome, Outcome)
         return outcome
-
-    def shown(self, state: JobState = JobState.RUNNING) -> Snapshot:
-        finished_at = None if state is JobState.RUNNING else self._log.now()
-        counts = {"items_scanned": self._scanned, "items_written": self._written}
-        return self.job.model_copy(update={**counts, "state": state, "finished_at": finished_at})
-
-    async def _save_periodically(self) -> None:
-        saved = ""
-        while True:
-            await self._adapters.clock.sleep(SAVE_EVERY_SECONDS)
-            job = self.shown()
-            now = repr((job, self._place.saved()))
-            if now != saved:  # one that waits pays for no saves
-                await self._save(job)
-                saved = now
-
-    async def _save(self, job: Snapshot) -> None:
-        self.job = job
-        with contextlib.suppress(RetryableError):  # the next save has it
-            await self._log.save(job, self._place.saved())
-
-    async def _finish(self) -> None:
-        """The job's end is saved before the pipeline stops asking for a snapshot: a crash between repeats the end."""
-        await note_reshaped(self._flow, self._place.shape_fingerprint, self._observer)
-        self.job = self.shown(JobState.DONE)
-        await self._flow.requests.read(lambda: self._log.save(self.job, self._place.saved()), "control")
-        self._flow.checkpoints.snapshot_done()
-        await self._flow.requests.read(self._flow.checkpoints.save_once, "control")
-        text = f"{self._scanned} items scanned, {self._written} written"
-        if self._place.kept:
-            self._observer.observe(
-                Warned(
-                    "archive",
-                    f"the snapshot kept {self._place.kept} items that the source lacks: with "
-                    "DYNAMIRROR_SKIP_TTL_DELETES nothing tells which of them its TTL has removed; POST /replicate "
-                    "removes one that does not belong there",
-                )
-            )
-        self._observer.observe(JobChanged("snapshot", self.job.id, self.job.state, text))

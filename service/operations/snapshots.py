@@ -1,145 +1,181 @@
-"""Starts snapshots, goes on with one after a restart, and shows them."""
+"""Starts snapshots, goes on with one after a restart, cancels and shows them."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from service.control import PipelineRecord
-from service.errors import RetryableError
+from service.control import Lease, PipelineRecord
+from service.errors import LeaseLostError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
-from service.operations.job_log import JobLog
-from service.operations.jobs import JobState, Snapshot
+from service.operations.job_log import new_job_id
+from service.operations.job_runner import JobRunner, Unfinished
+from service.operations.jobs import JobState, Snapshot, StartedBy
+from service.operations.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline import Pipeline
 from service.operations.reshaping import resumed
 from service.operations.snapshot import Place, SnapshotRun
-from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
-from service.telemetry import JobChanged, Observer
+from service.telemetry import Observer
 
 OVERTAKEN = "history was lost while it ran: what it had copied may be stale, and a new snapshot copies everything"
+NEEDED = (
+    "the replica is not whole without the snapshot {}, so that it can't be cancelled: a pause (POST /pause) stops its "
+    "reads and writes, and it goes on when the pipeline is resumed"
+)
 
 
-class Snapshots:
-    """One snapshot at a time; its document in the control table says that it runs, and where."""
+class Snapshots(JobRunner[Snapshot]):
+    """One snapshot at a time. A first start, and one that heals a gap, begins its own."""
+
+    kind = "snapshot"
+    model = Snapshot
 
     def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
-        self._pipeline = pipeline
-        self._observer = observer
-        self._log = JobLog("snapshot", Snapshot, adapters.control, adapters.clock)
-        self._run: SnapshotRun | None = None
-        self.has_looked = asyncio.Event()
-        """The running flow knows whether a snapshot goes on."""
-        pipeline.on_flow_started.append(self._go_on)
-
-    async def newest(self) -> list[Snapshot]:
-        return [self._current(job) for job in await self._log.newest()]
-
-    async def found(self, job_id: str) -> Snapshot:
-        if self._run is not None and self._run.job.id == job_id:
-            return self._run.shown()  # known here, also while the control table is silent
-        return await self._log.found(job_id)
-
-    def _current(self, job: Snapshot) -> Snapshot:
-        """The running job as it is now, rather than as it was last saved."""
-        return self._run.shown() if self._run is not None and self._run.job.id == job.id else job
+        super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
+        self._control = adapters.control
+        self._held_for: Replicator | None = None
+        """The flow whose window is held until it is known whether a snapshot goes on."""
 
     async def start(self, pipeline: Pipeline) -> Snapshot:
         """A new snapshot, or the way out of the state `failed`. Raises ConflictError while one runs."""
-        if pipeline.replicator is not None:
-            await self.has_looked.wait()  # else one that goes on after a restart would run twice
-        if self._run is not None:
-            raise ConflictError(f"the snapshot {self._run.job.id} runs already")
-        flow = pipeline.replicator
-        if flow is None and pipeline.state is not PipelineState.FAILED:
-            raise ConflictError(f"this process does not replicate now (it is {pipeline.state}); ask the active one")
-        if flow is None and pipeline.healing.refusal is not None:
-            raise ConflictError(pipeline.healing.refusal)
-        is_mending = flow is None
-        try:
-            job, place = await self._new(removes_extra=is_mending)
-        except RetryableError as error:
-            raise UnavailableNowError(f"{error}; try again") from error
-        if flow is None:
-            pipeline.mend(job.id)
-        else:
-            self._start(flow, job, place)
+        if is_failed(pipeline):
+            if pipeline.healing.refusal is not None:
+                raise ConflictError(pipeline.healing.refusal)
+            return await self._mend(pipeline)
+
+        async def make() -> Unfinished[Snapshot]:
+            return self._new(removes_extra=False, started_by=StartedBy.ADMIN)
+
+        job, _ = await self._start(flow_of(pipeline), make)
         return job
 
-    async def _new(self, *, removes_extra: bool, job_id: str | None = None) -> tuple[Snapshot, dict[str, Any]]:
-        estimated = self._pipeline.outside.source.item_count
+    async def _mend(self, pipeline: Pipeline) -> Snapshot:
+        """Whatever snapshot was under way before is of no use any more."""
+        async with self._turn:
+            lease = lease_of(pipeline)
+            if (wanted := self._wanted_to_mend()) is not None:
+                raise self._runs_already(wanted)
+            try:
+                unfinished = await self._log.adopt(lease.generation)
+                if unfinished is not None:
+                    await self._end_unfinished(unfinished, lease, OVERTAKEN)
+            except RetryableError as error:
+                raise UnavailableNowError(f"{error}; try again") from error
+            except LeaseLostError as error:
+                raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
+            job, place = self._new(removes_extra=True, started_by=StartedBy.ADMIN)
+            await self._begin(job, place, lease)
+            if is_failed(pipeline):
+                pipeline.mend(job.id)
+            else:
+                self._look_again()
+            return job
+
+    def _wanted_to_mend(self) -> str | None:
+        """The snapshot that is begun as the way out of the state `failed`, until its start is saved."""
+        healing = self._pipeline.healing
+        return healing.snapshot_id if healing.is_wanted else None
+
+    def _new(
+        self, *, removes_extra: bool, started_by: StartedBy, job_id: str | None = None
+    ) -> tuple[Snapshot, dict[str, Any]]:
         job = Snapshot(
-            id=job_id or self._log.new_id(),
+            id=job_id or new_job_id(self._clock),
             state=JobState.RUNNING,
             started_at=self._log.now(),
-            items_estimated=estimated,
+            started_by=started_by,
+            items_estimated=self._pipeline.outside.source.item_count,
         )
         shape = shape_fingerprint(self._pipeline.settings)
-        place = Place({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
-        await self._log.save(job, place)
-        return job, place
+        return job, Place({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
 
     def _go_on(self, flow: Replicator) -> None:
-        """A new flow: a snapshot that the pipeline needs, or that was under way, runs beside it."""
-        self._run = None
-        self.has_looked.clear()
-        flow.start_early(self._resume(flow), "snapshot")
+        """Also with a snapshot that the pipeline needs, and that nobody has begun yet."""
+        super()._go_on(flow)
         is_needed = flow.checkpoints.record.needs_snapshot
         self._pipeline.show_snapshotting(is_needed)  # a former flow may have ended before its snapshot had begun
         if is_needed:
+            self._held_for = flow
             flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
 
-    async def _resume(self, flow: Replicator) -> None:
-        needed = flow.checkpoints.record.needs_snapshot
+    async def _resume(self, flow: Replicator, lease: Lease) -> None:
         try:
-            unfinished = await flow.requests.read(lambda: self._wanted(flow.checkpoints.record), "control")
-            if unfinished is not None and flow.window.is_shared and not self._pipeline.settings.skip_ttl_deletes:
-                # Beside Lambda each copy is looked at again, lest it outlives a deletion that Lambda has applied
-                # meanwhile. A process that died in between has left that to us.
-                unfinished = unfinished[0], unfinished[1] | {"removes_extra": True}
-            if unfinished is None and needed:
-                removes_extra, job_id = bool(self._pipeline.gaps), flow.checkpoints.record.snapshot_id
-                unfinished = await flow.requests.read(
-                    lambda: self._new(removes_extra=removes_extra, job_id=job_id), "control"
-                )
-            if unfinished is not None:
-                self._start(flow, *unfinished)
+            await super()._resume(flow, lease)
         finally:
-            self.has_looked.set()
-            if needed:
-                flow.window.release(self._log.now().timestamp())
+            if self._held_for is flow:
+                self._held_for = None
+                flow.window.release(self._clock.now())
 
-    async def _wanted(self, record: PipelineRecord) -> tuple[Snapshot, dict[str, Any]] | None:
-        """The job to go on with. One that scanned before the saved start is never taken up: it ends as failed."""
-        if not (record.needs_snapshot and record.snapshot_id):
-            return await self._log.unfinished()
-        await self._log.end_others(record.snapshot_id, OVERTAKEN)
-        return await self._log.stored(record.snapshot_id)  # done already: only its end is repeated
+    def _preferred_id(self, flow: Replicator) -> str | None:
+        return flow.checkpoints.record.snapshot_id
 
-    def _start(self, flow: Replicator, job: Snapshot, place: dict[str, Any]) -> None:
-        run = SnapshotRun(
+    async def _taken_up(
+        self, flow: Replicator, lease: Lease, unfinished: Unfinished[Snapshot] | None
+    ) -> Unfinished[Snapshot] | None:
+        """One that scanned before the pipeline's saved start is never taken up for it: it ends as failed."""
+        record = flow.checkpoints.record
+        if unfinished is not None and record.needs_snapshot and record.snapshot_id not in (None, unfinished[0].id):
+            await self._end_unfinished(unfinished, lease, OVERTAKEN)
+            unfinished = None
+        if unfinished is None and record.needs_snapshot:
+            return await self._needed(flow, lease, record)
+        if unfinished is not None and flow.window.is_shared and not self._pipeline.settings.skip_ttl_deletes:
+            # Beside Lambda each copy is looked at again, lest it outlives a deletion that Lambda has applied
+            # meanwhile. A process that died in between has left that to us.
+            return unfinished[0], unfinished[1] | {"removes_extra": True}
+        return unfinished
+
+    async def _needed(self, flow: Replicator, lease: Lease, record: PipelineRecord) -> Unfinished[Snapshot] | None:
+        """The pipeline's own snapshot, begun now, unless it is done and only that is not saved yet."""
+        if record.snapshot_id is not None:
+            filed = await self._log.filed(record.snapshot_id)
+            if filed is not None and filed.state is JobState.DONE:
+                flow.checkpoints.snapshot_done()
+                await flow.checkpoints.save_once()
+                self._show_over(flow)
+                return None
+        started_by = StartedBy.GAP if self._pipeline.gaps else StartedBy.SCHEDULE
+        job, place = self._new(
+            removes_extra=bool(self._pipeline.gaps), started_by=started_by, job_id=record.snapshot_id
+        )
+        await self._log.begin(job, place, lease.generation)
+        return job, place
+
+    def _make_run(self, flow: Replicator, job: Snapshot, place: dict[str, Any]) -> SnapshotRun:
+        return SnapshotRun(
             job=job,
             place=resumed(place, self._pipeline.settings),
-            log=self._log,
             flow=flow,
             adapters=self._pipeline.outside.adapters,
             observer=self._observer,
         )
-        flow.window.hold()
-        if not flow.start_job(self._carry(flow, run), f"snapshot {job.id}"):
-            flow.window.release(self._log.now().timestamp())
-            return
-        self._run = run
-        self._pipeline.show_snapshotting(True)
-        self._observer.observe(JobChanged("snapshot", job.id, job.state, f"about {job.items_estimated} items"))
 
-    async def _carry(self, flow: Replicator, run: SnapshotRun) -> None:
+    def _enter(self, flow: Replicator) -> None:
+        flow.window.hold()
+        self._pipeline.show_snapshotting(True)
+
+    def _leave(self, flow: Replicator) -> None:
+        flow.window.release(self._clock.now())
+        self._show_over(flow)
+
+    def _show_over(self, flow: Replicator) -> None:
+        self._pipeline.gaps = flow.checkpoints.record.gaps
+        self._pipeline.show_snapshotting(False)
+
+    async def _refuse_cancel(self, job: Snapshot) -> None:
+        """The pipeline would call a replica whole that was never copied, or wait for good: it needs its snapshot."""
+        flow = self._pipeline.replicator
         try:
-            await run.run()
-            self._pipeline.gaps = flow.checkpoints.record.gaps
-        finally:
-            flow.window.release(self._log.now().timestamp())
-            self._run = None
-            self._pipeline.show_snapshotting(False)
+            record = flow.checkpoints.record if flow is not None else await self._control.read_progress()
+        except RetryableError as error:
+            raise UnavailableNowError(f"{error}; try again") from error
+        is_needed = record is not None and record.needs_snapshot and record.snapshot_id in (None, job.id)
+        if is_needed or job.id == self._wanted_to_mend():
+            raise ConflictError(NEEDED.format(job.id))
+
+    def _told(self, job: Snapshot) -> str:
+        if job.state is JobState.RUNNING and not job.items_scanned:
+            return f"about {job.items_estimated} items"
+        return f"{job.items_scanned} items scanned, {job.items_written} written"

@@ -84,7 +84,7 @@ class VerificationRun:
         )
 
     async def run(
-        self, report: Callable[[], Awaitable[None]], every_seconds: float = REPORT_EVERY_SECONDS
+        self, report: Callable[[], Awaitable[None]] | None = None, every_seconds: float = REPORT_EVERY_SECONDS
     ) -> Verification:
         """To the end; returns the finished job. `report` is called once in a while.
 
@@ -92,7 +92,7 @@ class VerificationRun:
         """
 
         async def report_periodically() -> None:
-            while True:
+            while report is not None:
                 await self._adapters.clock.sleep(every_seconds)
                 await report()
 

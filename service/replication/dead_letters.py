@@ -38,7 +38,7 @@ def identity_of(key: ItemKey, error: str) -> str:
 
 
 def identity_of_record(record: bytes) -> str:
-    """Of a record that names no key: what it says, however it is spelled, and whoever reads it.
+    """Of a record that names no key or no number: what it says, however it is spelled, and whoever reads it.
 
     The stream and Lambda's event spell the time differently, so it is left out.
     """
@@ -127,7 +127,10 @@ class DeadLetters:
 
     async def park_unreadable(self, record: Unreadable) -> None:
         told = _printable(record.error)
-        identity = identity_of(record.key, told) if record.key is not None else identity_of_record(record.record)
+        # One without a number may come again after it was discarded: it is known by what it says, and by nothing less.
+        identity = identity_of_record(record.record)
+        if record.key is not None and record.sequence is not None:
+            identity = identity_of(record.key, told)
         await self._keep(
             shard_id=record.shard_id,
             sequence=record.sequence,

@@ -33,8 +33,21 @@ class WriteGate:
         self._pace = Pace(clock)
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._pausing: list[asyncio.Future[bool]] = []
+        self._is_open = asyncio.Event()
+        self._is_open.set()
         self.in_flight = 0
-        self.is_paused = False
+
+    @property
+    def is_paused(self) -> bool:
+        return not self._is_open.is_set()
+
+    @is_paused.setter
+    def is_paused(self, is_paused: bool) -> None:
+        (self._is_open.clear if is_paused else self._is_open.set)()
+
+    async def until_open(self) -> None:
+        """While it is paused. A job waits here before it reads on: what it reads is of no use until it may write."""
+        await self._is_open.wait()
 
     @property
     def limit(self) -> int:

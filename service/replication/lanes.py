@@ -24,6 +24,9 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 """Of the newest images in a batch. BatchWriteItem takes 16 MB (API reference); JSON can be several times as long as
 what is stored, and a lane's memory is bounded by this."""
 
+END_ABANDONED_AFTER_SECONDS = 5.0
+"""A request takes no longer (service.world, MAX_REQUEST_SECONDS); one that is cut off leaves its keys in doubt."""
+
 
 class Applies(Protocol):
     """The sink, as lanes see it."""
@@ -34,22 +37,27 @@ class Applies(Protocol):
 class Errand:
     """Work on one key that waits for its turn in the key's lane. `done` carries what the work returns or raises."""
 
-    __slots__ = ("done", "key", "work")
+    __slots__ = ("done", "key", "running", "work")
 
     def __init__(self, key: ItemKey, work: Callable[[], Awaitable[object]]) -> None:
         self.key = key
         self.work = work
         self.done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.running: asyncio.Future[object] | None = None
+        """From its turn on: a task of its own, which can be ended without the lane."""
 
     async def run(self) -> None:
-        """An error of the work is its sender's, not the lane's, unless it ends the flow; a cancellation is both's."""
+        """An error of the work is its sender's, not the lane's, unless it ends the flow; so is a cancellation."""
         if self.done.cancelled():
             return  # its sender has gone
+        self.running = asyncio.ensure_future(self.work())
         try:
-            result = await self.work()
+            result = await self.running
         except asyncio.CancelledError:
             self.done.cancel()
-            raise
+            lane = asyncio.current_task()
+            if lane is None or lane.cancelling():
+                raise
         except DynamirrorError as error:
             if not self.done.done():
                 self.done.set_exception(error)
@@ -103,6 +111,8 @@ class Lanes:
         self._lanes = [Lane() for _ in range(count)]
         self._sink = sink
         self._is_draining = False
+        self._abandoned: set[asyncio.Future[object]] = set()
+        """Errands under way whose senders have gone."""
         self.watchers: list[Callable[[Sequence[Change]], None]] = []
         """Told of all changes that enter the lanes, before any of them is applied."""
 
@@ -143,7 +153,26 @@ class Lanes:
         lane = self._lanes[crc32(key) % len(self._lanes)]
         lane.waiting.append(errand)
         lane.has_work.set()
-        return await errand.done
+        try:
+            return await errand.done
+        finally:
+            if errand.running is not None and not errand.running.done():
+                self._abandoned.add(errand.running)
+                errand.running.add_done_callback(self._abandoned.discard)
+
+    async def end_abandoned(self) -> None:
+        """Returns when no errand is under way whose sender has gone; one whose turn has not come is never begun.
+
+        Each may finish the request that it is at. What waits longer, in a pause or for a replica that does not answer,
+        is ended.
+        """
+        if not self._abandoned:
+            return
+        _, waiting = await asyncio.wait(set(self._abandoned), timeout=END_ABANDONED_AFTER_SECONDS)
+        for errand in waiting:
+            errand.cancel()
+        if waiting:
+            await asyncio.wait(waiting)
 
     async def _write(self, lane: Lane) -> None:
         """The lane's writer: one batch or one errand at a time, until everything is drained."""

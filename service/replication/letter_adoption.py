@@ -65,7 +65,7 @@ class LetterAdoption:
         return bool(former)
 
     async def _identity(self, letter: DeadLetter) -> str:
-        if letter.key is not None:
+        if letter.key is not None and not letter.comes_again:
             return identity_of(letter.key, letter.error)
         whole = await self._store.get_dead_letter(letter.id)
         return identity_of_record(whole.record if whole is not None else letter.id.encode())

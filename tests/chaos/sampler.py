@@ -46,7 +46,8 @@ class Sampler:
             await asyncio.sleep(EVERY_SECONDS)
             before = self._oldest()
             try:
-                status = await asyncio.wait_for(self._product.status(), 2.0)
+                async with asyncio.timeout(2.0):  # wait_for may swallow the cancellation that ends this task
+                    status = await self._product.status()
             except (httpx.HTTPError, TimeoutError):
                 continue
             self.samples += 1

@@ -15,7 +15,7 @@ from tests.servers import Server
 FRESH_SEED = 4 if os.environ.get("CI") else random.SystemRandom().randrange(10**6)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [1, 2, 3, pytest.param(FRESH_SEED, id="fresh")])
 async def test_a_bad_night_loses_nothing_and_takes_nothing_back(
     dynamodb_local: Server, unique_name: Callable[[str], str], seed: int

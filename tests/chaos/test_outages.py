@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from tests.chaos.faults import Outage, Role
 from tests.chaos.night import Night
 from tests.chaos.sampler import Sampler
@@ -13,6 +15,7 @@ from tests.chaos.verdict import check_witness
 from tests.chaos.workload import Workload
 
 
+@pytest.mark.timeout(240)
 async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
     """I8, E75: in each way in which it can be away; a dead reader is not ready after 30 s, which the last waits for."""
     async with a_night() as night:

@@ -10,7 +10,7 @@ import pytest
 
 from api.payloads import MAX_ID
 from service.aws.control_store import DynamoControlStore
-from service.control import Checkpoint, DeadLetter, Gap, KeysInDoubt, Lease, PipelineRecord, ReplicaClaim
+from service.control import Checkpoint, DeadLetter, Gap, JobSlot, KeysInDoubt, Lease, PipelineRecord, ReplicaClaim
 from service.errors import LeaseLostError
 from service.migrations import load_migrations
 from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt, TableDescription
@@ -691,6 +691,59 @@ async def test_jobs_of_more_than_one_megabyte_are_listed(store):
         await store.put_job("verification", str(number), {"keys": "x" * 300_000})
 
     assert len(await store.list_jobs("verification", 5)) == 5
+
+
+ENDED = {"state": "done"}
+
+
+async def test_of_two_jobs_of_a_kind_one_begins_and_the_other_is_told_its_id(store):
+    assert await store.read_slot("replay") is None
+    assert await store.begin_job("replay", "1", 1, DOCUMENT) is None
+
+    assert await store.begin_job("replay", "2", 1, ENDED) == "1"
+    assert await store.begin_job("replay", "1", 1, DOCUMENT) == "1", "again, after a lost answer"
+
+    assert await store.read_slot("replay") == JobSlot(1, "1", DOCUMENT)
+    assert await store.begin_job("snapshot", "3", 1, ENDED) is None
+
+
+async def test_of_jobs_that_begin_at_the_same_moment_one_does(store):
+    answers = await asyncio.gather(*[store.begin_job("replay", str(each), 1, DOCUMENT) for each in range(8)])
+
+    assert answers.count(None) == 1
+    assert {answer for answer in answers if answer is not None} == {str(answers.index(None))}
+
+
+async def test_a_job_goes_on_in_its_slot_and_is_filed_when_it_has_ended(store):
+    await store.begin_job("replay", "1", 1, {"state": "running"})
+    await store.save_job("replay", "1", 1, DOCUMENT)
+    assert await store.adopt_slot("replay", 2) == JobSlot(2, "1", DOCUMENT)
+    assert await store.list_jobs("replay", 10) == []
+
+    for _ in range(2):  # again, after a lost answer
+        await store.file_job("replay", "1", 2, ENDED)
+
+    assert await store.read_slot("replay") == JobSlot(2)
+    assert await store.list_jobs("replay", 10) == [ENDED]
+    assert await store.begin_job("replay", "2", 2, DOCUMENT) is None
+
+
+async def test_a_former_owner_s_jobs_are_turned_away(store):
+    await store.begin_job("replay", "1", 1, DOCUMENT)
+    await store.adopt_slot("replay", 2)
+    await store.adopt_slot("snapshot", 2)
+
+    for late in (
+        store.adopt_slot("replay", 1),
+        store.save_job("replay", "1", 1, ENDED),
+        store.file_job("replay", "1", 1, ENDED),
+        store.begin_job("snapshot", "1", 1, DOCUMENT),
+        store.save_job("replay", "another", 2, ENDED),
+    ):
+        with pytest.raises(LeaseLostError):
+            await late
+    assert await store.read_slot("replay") == JobSlot(2, "1", DOCUMENT)
+    assert await store.read_slot("snapshot") == JobSlot(2)
 
 
 async def test_pipelines_do_not_see_each_other(store_for):

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from service.operations.console import NotFoundError
+from service.operations.console import ConflictError, NotFoundError
 from service.operations.jobs import JobState, Replay, Snapshot, Verification
 from service.operations.status import (
     LagStatus,
@@ -39,7 +39,7 @@ class FakeConsole:
         self.letters: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
         self.held: asyncio.Event | None = None
-        """While it is set to an event, a pause waits for it."""
+        """While it is set to an event, a pause and a redrive wait for it."""
         self.outcome: Literal["written", "deleted", "unchanged"] = "written"
 
     def _ask(self, name: str, **values: Any) -> None:
@@ -156,6 +156,22 @@ class FakeConsole:
         self._ask("find_replay", replay_id=replay_id)
         return self._found(replay_id, Replay)  # type: ignore[no-any-return]  # checked there
 
+    def _cancel(self, name: str, job_id: str, kind: type[Any]) -> Any:
+        self._ask(name, job_id=job_id)
+        job = self._found(job_id, kind)
+        if job.state is not JobState.RUNNING:
+            raise ConflictError(f"{job_id} has ended: it is {job.state}")
+        return self._begin(job.model_copy(update={"state": JobState.CANCELLED, "finished_at": NOW}))
+
+    async def cancel_replay(self, replay_id: str) -> Replay:
+        return self._cancel("cancel_replay", replay_id, Replay)  # type: ignore[no-any-return]  # checked there
+
+    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot:
+        return self._cancel("cancel_snapshot", snapshot_id, Snapshot)  # type: ignore[no-any-return]  # checked there
+
+    async def cancel_verification(self, verification_id: str) -> Verification:
+        return self._cancel("cancel_verification", verification_id, Verification)  # type: ignore[no-any-return]
+
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
         self._ask("replicate", keys=keys)
         return self.outcome
@@ -205,6 +221,8 @@ class FakeConsole:
 
     async def redrive(self, ids: list[str] | None) -> dict[str, int]:
         self._ask("redrive", ids=ids)
+        if self.held is not None:
+            await self.held.wait()
         chosen = list(self.letters) if ids is None else ids
         for letter_id in chosen:
             self.letters.pop(letter_id, None)

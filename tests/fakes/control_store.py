@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from service.control import DeadLetter, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.errors import LeaseLostError
 from service.model import TableDescription
 
@@ -46,6 +46,7 @@ class FakePipeline:
     count: int = 0
     is_counted: bool = False
     jobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    slots: dict[str, JobSlot] = field(default_factory=dict)
     fixed: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
@@ -253,6 +254,48 @@ class FakeControlStore:
         async with self._call("list_jobs"):
             newest_first = sorted((key for key in self.items.jobs if key[0] == kind), reverse=True)
             return [orjson.loads(self.items.jobs[key]) for key in newest_first[:limit]]
+
+    async def read_slot(self, kind: str) -> JobSlot | None:
+        async with self._call("read_slot"):
+            return self.items.slots.get(kind)
+
+    async def adopt_slot(self, kind: str, generation: int) -> JobSlot:
+        async with self._call("adopt_slot"):
+            slot = replace(self._slot(kind, generation), generation=generation)
+            self.items.slots[kind] = self._wrote("adopt_slot", slot)
+            return slot
+
+    async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
+        async with self._call("begin_job"):
+            held = self.items.slots.get(kind)
+            if held is not None and held.job_id is not None:
+                return held.job_id
+            self._slot(kind, generation)
+            slot = JobSlot(generation, job_id, orjson.loads(orjson.dumps(document)))
+            self.items.slots[kind] = self._wrote("begin_job", slot)
+            return None
+
+    async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        async with self._call("save_job"):
+            held = self.items.slots.get(kind)
+            if held is None or (held.job_id, held.generation) != (job_id, generation):
+                raise LeaseLostError("the slot has another owner or another job")
+            slot = replace(held, document=orjson.loads(orjson.dumps(document)))
+            self.items.slots[kind] = self._wrote("save_job", slot)
+
+    async def file_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
+        async with self._call("file_job"):
+            self.items.jobs[kind, job_id] = orjson.dumps(document)
+            held = self.items.slots.get(kind)
+            if held is None or held.generation != generation or held.job_id not in (job_id, None):
+                raise LeaseLostError("the slot has another owner or another job")
+            self.items.slots[kind] = self._wrote("file_job", JobSlot(generation))
+
+    def _slot(self, kind: str, generation: int) -> JobSlot:
+        held = self.items.slots.get(kind) or JobSlot(generation)
+        if held.generation > generation:
+            raise LeaseLostError("a later owner has the slot")
+        return held
 
     async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
         async with self._call("put_fixed"):

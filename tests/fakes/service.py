@@ -19,6 +19,7 @@ from service.operations.letters import Letters
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.replays import Replays
 from service.operations.report import Report
+from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.replication.replicator import Replicator
@@ -84,6 +85,7 @@ class Service:
         self.verifications = Verifications(
             pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
         )
+        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
         self.letters = Letters(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
         self.replays = Replays(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
         self.running = asyncio.create_task(self.process.live(self.pipeline.run()), name="service")

@@ -201,6 +201,7 @@ async def test_an_enormous_error_text_is_cut(store):
         ("progress", {"stream_arn": {"S": "arn"}, "shards": {"M": {"a": {"M": {"start": {"S": "tomorrow"}}}}}}),
         ("dead-letter#1", {"shard_id": {"S": "a"}, "record": {"B": b"not compressed"}}),
         ("replay#1", {"document": {"S": "{"}}),
+        ("job#replay", {"job_id": {"S": "1"}, "document": {"S": "{"}}),
     ],
 )
 async def test_an_item_that_a_hand_has_damaged_is_named(store, dynamodb, table, item, attributes):
@@ -210,6 +211,7 @@ async def test_an_item_that_a_hand_has_damaged_is_named(store, dynamodb, table, 
         "progress": store.read_progress,
         "dead-letter#1": lambda: store.get_dead_letter("1"),
         "replay#1": lambda: store.get_job("replay", "1"),
+        "job#replay": lambda: store.read_slot("replay"),
     }
 
     with pytest.raises(HaltError, match=f"item '{item}' of pipeline 'pipeline' can't be understood"):

@@ -238,6 +238,23 @@ async def test_post_dead_letters_redrive_takes_ids_or_all(api: FakeApi, body, id
     assert api.console.asked == [("redrive", {"ids": ids})]
 
 
+@pytest.mark.parametrize("kind", ["replay", "snapshot", "verification"])
+async def test_delete_of_a_job_is_200_and_the_job_cancelled_and_409_when_it_had_ended(api: FakeApi, kind):
+    start = "verify" if kind == "verification" else kind
+    begun = await api.call("POST", f"/{start}", json={"from": "trim_horizon"} if kind == "replay" else {})
+    place = begun.headers["location"]
+    answer = await api.call("DELETE", place)
+    assert answer.status_code == 200
+    assert {"id": begun.json()["id"], "state": "cancelled"}.items() <= answer.json().items()
+    assert (await api.call("GET", place)).json() == answer.json()
+    assert problem_of(await api.call("DELETE", place))["status"] == 409
+    assert problem_of(await api.call("DELETE", f"{place}-not"))["status"] == 404
+
+
+async def test_jobs_tell_who_started_them(api: FakeApi):
+    assert (await api.call("POST", "/snapshot")).json()["started_by"] == "admin"
+
+
 async def test_delete_dead_letters_id_is_204(api: FakeApi):
     api.console.add_letter("a")
     response = await api.call("DELETE", "/dead-letters/a")

@@ -80,7 +80,7 @@ async def test_a_snapshot_that_goes_on_removes_what_its_predecessor_copied_too_l
     died = world.process()
     log = JobLog("snapshot", Snapshot, died.control, died.clock)
     job = Snapshot(id=log.new_id(), state=JobState.RUNNING, started_at=log.now(), items_estimated=1)
-    await log.save(job, Place({}).saved())
+    await log.begin(job, Place({}).saved(), 0)
     async with Admin(world, settings_of(skip_ttl_deletes=str(keeps))) as admin:
         while (await log.found(job.id)).state is JobState.RUNNING:  # noqa: ASYNC110 the store is asked
             await asyncio.sleep(0.1)

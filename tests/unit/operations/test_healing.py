@@ -10,7 +10,6 @@ import pytest
 from service.operations.gaps import MAX_HEALS
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside
-from service.operations.snapshots import Snapshots
 from service.operations.status import PipelineState
 from service.ports import Adapters
 from tests.fakes.judges import check_equal
@@ -20,11 +19,6 @@ from tests.unit.operations.test_verification import item, key
 
 
 class SnapshottingService(Service):
-    async def open(self) -> Service:
-        await super().open()
-        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
-        return self
-
     async def _look(self) -> Outside:
         """Whichever stream is the table's by now."""
         streams = self.process.connection.to(self.world.source.stream, "streams")

@@ -53,7 +53,15 @@ def lose_history(world: World) -> None:
         world.source.stream.trim(shard_id)
 
 
-WRITES = ("control.save", "control.put", "control.adopt", "replica.put", "replica.delete", "replica.write")
+WRITES = (
+    "control.save",
+    "control.begin",
+    "control.file",
+    "control.adopt",
+    "replica.put",
+    "replica.delete",
+    "replica.write",
+)
 LOSSES = [lose_stream, lose_replica, lose_history]
 
 
@@ -120,7 +128,7 @@ async def heal_with_a_crash(lose: Callable[[World], None], call: int, moment: Mo
 @pytest.mark.parametrize("lose", LOSSES)
 async def test_a_heal_survives_a_crash_at_each_of_its_calls(lose: Callable[[World], None]) -> None:
     calls = await calls_of_a_heal(lose)
-    assert {"control.save_progress", "control.put_job", "source.scan", "replica.scan"} <= set(calls)
+    assert {"control.save_progress", "control.begin_job", "source.scan", "replica.scan"} <= set(calls)
     first = calls.index("control.adopt_progress") + 1
     for number, call in enumerate(calls[first - 1 :], first):
         await heal_with_a_crash(lose, number, Moment.BEFORE)
@@ -215,11 +223,11 @@ async def test_a_snapshot_that_another_process_ended_is_not_shown_for_ever() -> 
 
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("is_heal", [False, True])
-@pytest.mark.parametrize("call", ["put_job", "save_progress"])
+@pytest.mark.parametrize("call", ["save_job", "file_job", "save_progress"])
 async def test_a_gap_at_the_very_end_of_a_snapshot_is_healed_too(
     lose: Callable[[World], None], is_heal: bool, call: str
 ) -> None:
-    """It falls between the last page and the save that ends the job, or between that and what the pipeline saves."""
+    """It falls between the last page and what the pipeline saves, or between that and the end of the job."""
     world = World()
     world.source.preset(*[item(number) for number in range(6)])
     running = service(world, start_at="snapshot", on_gap="snapshot")

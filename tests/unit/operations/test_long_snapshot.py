@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from service.operations.snapshots import Snapshots
 from service.operations.status import PipelineState
 from tests.fakes.clock import run_virtual
 from tests.fakes.judges import Judge
@@ -49,7 +48,6 @@ def test_a_snapshot_of_more_than_24_hours_loses_nothing_since_the_stream_goes_on
             lease_seconds=3600,
             checkpoint_interval_seconds=60,
         ) as service:
-            snapshots = Snapshots(pipeline=service.pipeline, adapters=service.adapters, observer=service.totals)
             writing = asyncio.create_task(write_and_trim(world))
             await until(lambda: service.pipeline.is_snapshotting)
             while service.pipeline.is_snapshotting:
@@ -59,7 +57,7 @@ def test_a_snapshot_of_more_than_24_hours_loses_nothing_since_the_stream_goes_on
             writing.cancel()
             await asyncio.sleep(20 * HOUR)
             assert service.report.status().gaps == []
-            snapshot = (await snapshots.newest())[0]
+            snapshot = (await service.snapshots.newest())[0]
             assert snapshot.items_scanned >= ITEMS - 50
             Judge(world).check_all()
 

@@ -371,3 +371,19 @@ async def test_an_error_that_is_no_unicode_is_kept_as_its_escape():
         await service.letters.redrive(flow, None)
         (letter,) = letters(service.world)
         assert (letter.error, letter.attempts) == ("half of a pair: \\ud800", 2)
+
+
+async def test_another_record_without_a_number_is_another_letter_whatever_was_discarded():
+    world = World()
+    async with Service(world) as service:
+        flow = await service.flow()
+        world.source.add_unreadable(key(1), is_numbered=False, is_first=True)
+        await settled(service)
+        await service.letters.discard(flow, letters(world)[0].id)
+        world.source.add_unreadable(key(1), is_numbered=False, is_first=False)
+        await settled(service)
+        assert [b'"is_first":false' in letter.record for letter in letters(world)] == [True]
+    async with Service(world) as again:
+        await settled(again)
+        assert [b'"is_first":false' in letter.record for letter in letters(world)] == [True]
+        check_count(again)

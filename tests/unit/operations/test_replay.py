@@ -362,7 +362,7 @@ async def test_a_replay_goes_on_after_a_crash_where_it_was():
     world.replica.lose(key(199))
     world.source.stream.timing.empty_pages = 0.9
     job = await service.replays.start(await service.flow(), **HORIZON)
-    await until(lambda: any(name == "put_job" and saved(what) > 50 for name, what in world.control.writes))
+    await until(lambda: any(name == "save_job" and saved(what) > 50 for name, what in world.control.writes))
     await service.die()
     world.source.stream.timing.empty_pages = 0.0
     async with Service(world) as next_one:
@@ -400,7 +400,7 @@ async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a
     world.source.stream.timing.empty_pages = 0.9
     job = await service.replays.start(await service.flow(), **HORIZON)
     await service.die()
-    world.plan.fail_next("control.list_jobs", UnavailableError("away"), times=6)
+    world.plan.fail_next("control.read_slot", UnavailableError("away"), times=12)
     async with Service(world, queue_max_records=10) as next_one:
         flow = await next_one.flow()
         assert not next_one.replays.has_looked.is_set()
@@ -409,7 +409,7 @@ async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a
 
 
 def saved(what: Any) -> int:
-    return int(what[2]["document"].get("records_read", 0))
+    return int(what.document["document"].get("records_read", 0))
 
 
 @pytest.mark.parametrize("digits", ["1", "123", "9" * 20])

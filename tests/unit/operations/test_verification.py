@@ -178,11 +178,11 @@ async def test_a_content_that_comes_and_goes_is_no_difference():
 async def test_a_pause_holds_the_verdicts_back_and_the_job_shows_that_it_runs():
     async with Service(World()) as service:
         await filled(service)
-        await service.adapters.control.set_paused(True)
-        await asyncio.sleep(5)
         service.world.source.put(item(1, "2"))
         service.world.replica.lose(key(2))
         job = await service.verifications.start(await service.flow())
+        await asyncio.sleep(1)
+        await service.adapters.control.set_paused(True)
         await asyncio.sleep(120)
         shown = await service.verifications.found(job.id)
         assert (shown.state, shown.items_compared) == (JobState.RUNNING, 20)
@@ -253,8 +253,8 @@ async def test_a_verification_goes_on_after_a_crash_and_counts_each_item_once():
     await filled(service, 3000)
     expected = damage(world)
     job = await service.verifications.start(await service.flow())
-    saved = service.world.control.of("source--replica").jobs
-    await until(lambda: b'"at":{"source' in saved["verification", job.id])
+    slots = service.world.control.of("source--replica").slots
+    await until(lambda: "source-0" in slots["verification"].document["place"]["at"])
     await service.die()
     async with Service(world) as second:
         await second.flow()
@@ -461,7 +461,7 @@ async def test_one_that_is_asked_for_before_it_is_known_what_goes_on_waits_for_t
     """Also a replay: a script that asks right after a restart is not refused."""
     world = World()
     async with Service(world) as service:
-        world.plan.fail_next("control.list_jobs", UnavailableError("away"), times=6)
+        world.plan.fail_next("control.read_slot", UnavailableError("away"), times=12)
         flow = await service.flow()
         assert not service.verifications.has_looked.is_set()
         assert not service.replays.has_looked.is_set()
@@ -478,7 +478,7 @@ async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a
     damage(world)  # what is suspicious is looked at again: it is not done yet
     job = await service.verifications.start(await service.flow())
     await service.die()
-    world.plan.fail_next("control.list_jobs", UnavailableError("away"), times=6)
+    world.plan.fail_next("control.read_slot", UnavailableError("away"), times=12)
     async with Service(world) as next_one:
         flow = await next_one.flow()
         assert not next_one.verifications.has_looked.is_set()
