@@ -34,13 +34,16 @@ class RateColumn(ProgressColumn):
 class JobBar:
     """A context: on a terminal the bar is there until the block ends."""
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
+    def __init__(self, title: str, console: Console | None = None, *, line_seconds: float = LINE_SECONDS) -> None:
         self._title = title
+        self._line_seconds = line_seconds
         self._console = console or Console(stderr=True)
-        self._line_at = time.monotonic() + LINE_SECONDS
+        self._line_at = time.monotonic() + self._line_seconds
+        self._has_lines = False
+        self._column = BarColumn(bar_width=BAR_WIDTH)
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=BAR_WIDTH),
+            self._column,
             TaskProgressColumn(),
             TextColumn("{task.fields[counts]}"),
             RateColumn(),
@@ -60,10 +63,15 @@ class JobBar:
     ) -> None:
         self._bar.stop()
 
-    def show(self, completed: int, estimated: int, counts: str) -> None:
-        """`estimated` is DynamoDB's own count, hours old: what was counted here wins."""
-        total = max(completed, estimated) or None
-        self._bar.update(self._task, completed=completed, total=total, counts=counts)
-        if not self._console.is_terminal and time.monotonic() >= self._line_at:
-            self._line_at = time.monotonic() + LINE_SECONDS
+    def show(self, completed: int, estimated: int, counts: str, *, is_over: bool = False, is_good: bool = True) -> None:
+        """`estimated` is DynamoDB's own count, hours old: what has been passed already tells nothing.
+
+        `is_over`: these are the last counts; so is the last line, where there were lines. Green only if `is_good`.
+        """
+        total = completed if is_over else estimated if estimated >= completed else None
+        self._column.finished_style = "bar.finished" if is_good else "yellow"
+        self._bar.update(self._task, completed=completed, total=total or None, counts=counts)
+        is_due = self._has_lines if is_over else time.monotonic() >= self._line_at
+        if not self._console.is_terminal and is_due:
+            self._line_at, self._has_lines = time.monotonic() + self._line_seconds, True
             self._console.print(f"{self._title}: {counts}", markup=False, highlight=False, soft_wrap=True)

@@ -56,7 +56,7 @@ def snapshot(url: Url = None) -> None:
 
         def show(job: Snapshot) -> None:
             counts = f"{job.items_scanned} scanned, {job.items_written} written"
-            bar.show(job.items_scanned, job.items_estimated, counts)
+            bar.show(job.items_scanned, job.items_estimated, counts, is_over=job.state is not JobState.RUNNING)
 
         if settings is None:
             job = _followed(url, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
@@ -95,7 +95,9 @@ def verify(
 
         def show(job: Verification) -> None:
             found = job.missing + job.extra + job.different
-            bar.show(job.items_read, job.items_estimated, f"{job.items_compared} compared, {found} differ")
+            counts = f"{job.items_compared} compared, {found} differ"
+            is_over, is_good = job.state is not JobState.RUNNING, found <= job.repaired
+            bar.show(job.items_read, job.items_estimated, counts, is_over=is_over, is_good=is_good)
 
         if settings is None:
             job = _followed(

@@ -98,7 +98,7 @@ function showProgress(progress, job) {
   const estimated = job.items_estimated ?? 0;
   const done = job.items_scanned ?? job.items_read ?? 0;
   progress.hidden = job.state !== "running";
-  if (estimated > 0) progress.value = Math.min(0.99, done / estimated);
+  if (isEstimated(done, estimated)) progress.value = Math.min(0.99, done / estimated);
   else progress.removeAttribute("value");
 }
 
@@ -116,8 +116,11 @@ function jobNumbers(job) {
   return `${count(job.items_compared)} compared${part} · ${kinds.join(" · ")}`;
 }
 
+/** DynamoDB's own count is up to six hours old: what has been passed already tells nothing. */
+const isEstimated = (done, estimated) => estimated > 0 && done <= estimated;
+
 const partWords = (done, estimated) =>
-  estimated > 0 ? ` (about ${Math.min(99, Math.floor((100 * done) / estimated))} %)` : "";
+  isEstimated(done, estimated) ? ` (about ${Math.min(99, Math.floor((100 * done) / estimated))} %)` : "";
 
 $("more-jobs").addEventListener("click", () => {
   areAllJobsShown = !areAllJobsShown;

@@ -11,6 +11,7 @@ from typing import Any
 
 from service.errors import HaltError, RetryableError
 from service.operations.comparison import Comparison
+from service.operations.estimates import count_anew, items_estimated
 from service.operations.job_log import JobLog
 from service.operations.jobs import JobState, StartedBy, Verification
 from service.operations.looks import FlowLooks
@@ -66,7 +67,7 @@ class EndlessVerification:
         current = await self._stored(flow, CURRENT)
         while True:
             started = self._clock.monotonic()
-            job, place = current or self._new()
+            job, place = current or await self._new()
             current = None
             try:
                 await self._pass(flow, job, place)
@@ -74,7 +75,8 @@ class EndlessVerification:
                 self._observer.observe(Warned("endless verification", f"a pass was given up: {error}"))
             await self._clock.sleep(max(0.0, started + PASS_AT_LEAST_SECONDS - self._clock.monotonic()))
 
-    def _new(self) -> tuple[Verification, dict[str, Any]]:
+    async def _new(self) -> tuple[Verification, dict[str, Any]]:
+        await count_anew(self._pipeline)
         estimated = items_estimated(self._pipeline)
         job = Verification(
             id=self._log.new_id(),
@@ -126,8 +128,3 @@ class EndlessVerification:
 def comparison(pipeline: Pipeline, flow: Replicator) -> Comparison:
     """As the pipeline's settings want its replica."""
     return Comparison(flow.guard.shape, keeps_extra=pipeline.settings.skip_ttl_deletes)
-
-
-def items_estimated(pipeline: Pipeline) -> int:
-    """Both tables have about as many items as the source; the second pass is not always made."""
-    return pipeline.outside.source.item_count * (1 if pipeline.settings.skip_ttl_deletes else 2)

@@ -129,7 +129,9 @@ class SnapshotRun:
                     self._place.kept += kept
             finally:
                 brought.close_page(page_number)
+            # A page that is scanned again after a stop was not counted, since its place and its count go together.
             self._place.move(table, segment, page.next_key)
+            self._scanned += len(page.items) if table == "source" else 0
 
     async def _page(self, table: str, segment: int) -> ScanPage:
         scanned = self._adapters.source if table == "source" else self._adapters.replica
@@ -151,7 +153,6 @@ class SnapshotRun:
         assert isinstance(outcomes, dict)
         left = [(key, image) for key, image in part if key not in outcomes]
         others = await asyncio.gather(*[self._copy(key, image, page_number) for key, image in left])
-        self._scanned += len(part)
         self._written += sum(outcome is not None and outcome.took_effect for outcome in (*outcomes.values(), *others))
 
     async def _copy(self, key: ItemKey, image: Image, page_number: int) -> Outcome | None:

@@ -7,6 +7,7 @@ from typing import Any
 from service.control import Lease, PipelineRecord
 from service.errors import LeaseLostError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.estimates import count_anew
 from service.operations.job_log import new_job_id
 from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Snapshot, StartedBy
@@ -46,6 +47,7 @@ class Snapshots(JobRunner[Snapshot]):
             return await self._mend(pipeline)
 
         async def make() -> Unfinished[Snapshot]:
+            await count_anew(pipeline)
             return self._new(removes_extra=False, started_by=StartedBy.ADMIN)
 
         job, _ = await self._start(flow_of(pipeline), make)
@@ -54,6 +56,7 @@ class Snapshots(JobRunner[Snapshot]):
     async def _mend(self, pipeline: Pipeline) -> Snapshot:
         """Whatever snapshot was under way before is of no use any more."""
         async with self._turn:
+            await count_anew(pipeline)
             lease = lease_of(pipeline)
             if (wanted := self._wanted_to_mend()) is not None:
                 raise self._runs_already(wanted)
@@ -137,6 +140,7 @@ class Snapshots(JobRunner[Snapshot]):
                 self._show_over(flow)
                 return None
         started_by = StartedBy.GAP if self._pipeline.gaps else StartedBy.SCHEDULE
+        await count_anew(self._pipeline)
         job, place = self._new(
             removes_extra=bool(self._pipeline.gaps), started_by=started_by, job_id=record.snapshot_id
         )

@@ -10,10 +10,10 @@ from service.operations.console import InvalidError
 from service.operations.endless_verification import (
     EndlessVerification,
     comparison,
-    items_estimated,
     show_last,
     until_whole,
 )
+from service.operations.estimates import count_anew, items_estimated
 from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Verification
 from service.operations.looks import FlowLooks
@@ -56,6 +56,7 @@ class Verifications(JobRunner[Verification]):
             raise InvalidError("`sample` is a fraction of the keys: above 0, at most 1")
 
         async def make() -> Unfinished[Verification]:
+            await count_anew(self._pipeline)
             shape = shape_fingerprint(self._pipeline.settings) if repair and sample is None else None
             job = Verification(
                 id=self._log.new_id(),

@@ -223,6 +223,44 @@ def test_on_a_terminal_a_bar_shows_the_counts() -> None:
     assert "50%" in written.getvalue()
 
 
+def test_the_last_line_tells_the_last_counts() -> None:
+    """Not `0 differ` above the result that 3 do."""
+    written = io.StringIO()
+    with JobBar("verify", Console(file=written, force_terminal=False), line_seconds=0) as bar:
+        bar.show(1, 10, "1 compared, 0 differ")
+        bar.show(10, 10, "10 compared, 3 differ", is_over=True, is_good=False)
+
+    assert written.getvalue().splitlines() == ["verify: 1 compared, 0 differ", "verify: 10 compared, 3 differ"]
+
+
+def test_a_job_that_is_over_at_once_needs_no_line() -> None:
+    written = io.StringIO()
+    with JobBar("verify", Console(file=written, force_terminal=False)) as bar:
+        bar.show(10, 10, "10 compared, 3 differ", is_over=True, is_good=False)
+
+    assert written.getvalue() == ""
+
+
+@pytest.mark.parametrize(("estimated", "is_told"), [(40, True), (1, False), (0, False)])
+def test_an_estimate_that_is_passed_already_gives_no_percentage(estimated: int, is_told: bool) -> None:
+    written = io.StringIO()
+    with JobBar("snapshot", Console(file=written, force_terminal=True, color_system=None, width=120)) as bar:
+        bar.show(10, estimated, "10 scanned")
+
+    assert ("25%" in written.getvalue()) == is_told
+    assert "100%" not in written.getvalue()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_the_bar_of_a_verification_that_found_differences_is_not_green(is_good: bool) -> None:
+    written = io.StringIO()
+    with JobBar("verify", Console(file=written, force_terminal=True, color_system="standard", width=120)) as bar:
+        bar.show(10, 10, "10 compared, 3 differ", is_over=True, is_good=is_good)
+
+    assert ("\x1b[33m\N{BOX DRAWINGS HEAVY HORIZONTAL}" in written.getvalue()) == (not is_good)
+    assert "100%" in written.getvalue()
+
+
 def test_on_a_terminal_of_80_columns_a_bar_shows_the_rate_and_the_time_that_is_left() -> None:
     written = io.StringIO()
     with JobBar("snapshot", Console(file=written, force_terminal=True, color_system=None, width=80)) as bar:
