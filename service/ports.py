@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import AppliedMigration, DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -132,14 +132,16 @@ class ProgressStore(Protocol):
         """Fence former owners off, and return what they saved last; None on a pipeline's first start."""
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
-        """Replace what was saved, wholly or not at all; it costs what changed since the last save.
+        """Replace what was saved, wholly or not at all, at the price of what changed.
 
-        Raises LeaseLostError if a later owner has adopted it. A request that takes effect late never counts after a
-        newer one.
+        Raises LeaseLostError if a later owner has adopted it. A late request never counts after a newer one.
         """
 
     async def read_progress(self) -> PipelineRecord | None:
-        """Without a lease, for showing only."""
+        """Without a lease, for showing only; all of it, which is much with thousands of shards."""
+
+    async def read_gaps(self) -> tuple[Gap, ...]:
+        """Those of the progress, by one small answer; none where nothing was saved."""
 
 
 class DeadLetterStore(Protocol):
@@ -203,10 +205,8 @@ class JobStore(Protocol):
 
 
 class FixedStore(Protocol):
-    """What a job is made of and never changes, of any size."""
-
     async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
-        """May be repeated with the same content. A crash can leave a part of it, which is as none."""
+        """What a job is made of and never changes, of any size. May be repeated; a crash can leave a part, or none."""
 
     async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
         """Whole, or None."""

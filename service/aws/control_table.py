@@ -41,8 +41,13 @@ class ControlTable:
         """Another part of the same table."""
         return ControlTable(self._client, self.name, pipeline)
 
-    async def get(self, item: str) -> Attributes | None:
-        return await self._call("get_item", _member("Item"), Key=self._key(item), ConsistentRead=True)
+    async def get(self, item: str, *, attributes: tuple[str, ...] = ()) -> Attributes | None:
+        """`attributes` picks some of the item's."""
+        request: dict[str, Any] = {"Key": self._key(item), "ConsistentRead": True}
+        if attributes:
+            picked = ", ".join(f"#{name}" for name in attributes)
+            request |= {"ProjectionExpression": picked, "ExpressionAttributeNames": _names_in(picked)}
+        return await self._call("get_item", _member("Item"), **request)
 
     async def put(
         self,

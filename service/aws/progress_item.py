@@ -37,7 +37,7 @@ from service.aws.checkpoint_attributes import (
 from service.aws.control_table import ControlTable, ItemDiffersError
 from service.aws.item_size import item_size
 from service.aws.shard_log import Entries, Entry, ShardLog
-from service.control import Lease, PipelineRecord
+from service.control import Gap, Lease, PipelineRecord
 from service.errors import HaltError, LeaseLostError, RetryableError
 from service.model import ShardId
 
@@ -123,6 +123,11 @@ class ProgressItem:
             return self._pipeline_record(found, ShardLog(parts, _shards(self._table.pipeline, PROGRESS, found)))
         return None
 
+    async def read_gaps(self) -> tuple[Gap, ...]:
+        found = await self._table.get(PROGRESS, attributes=("gaps",)) or {}
+        with understood(self._table.pipeline, PROGRESS):
+            return _gaps(found)
+
     async def _fence(self, lease: Lease) -> Attributes:
         """From now on only this lease's saves count, and of them only those that are begun from now on."""
         while True:
@@ -199,7 +204,7 @@ class ProgressItem:
                 stream_arn=text_of(found, "stream_arn"),
                 checkpoints=log.checkpoints(),
                 guarded_until=float_of(found, "guarded_until", 0.0),
-                gaps=tuple(gap_of(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else (),
+                gaps=_gaps(found),
                 needs_snapshot=flag_of(found, "needs_snapshot"),
                 in_doubt=keys_in_doubt_of(found["in_doubt"]["M"]) if "in_doubt" in found else None,
                 snapshot_id=optional_text_of(found, "snapshot_id"),
@@ -221,6 +226,10 @@ class ProgressItem:
             f"the progress of pipeline {self._table.pipeline!r} belongs to {other} of its lease, "
             f"this process has generation {lease.generation}"
         )
+
+
+def _gaps(found: Attributes) -> tuple[Gap, ...]:
+    return tuple(gap_of(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else ()
 
 
 def _document(entries: Entries) -> dict[str, Any]:

@@ -93,8 +93,7 @@ class ControlLooks:
     async def _look_for_gaps(self) -> None:
         is_due = self._report.gaps_seen is None or self._looks % GAPS_EVERY_LOOKS == 0
         if self._is_needed and self._has_gaps and is_due:
-            record = await self._control.read_progress()
-            self._report.gaps_seen = () if record is None else record.gaps
+            self._report.gaps_seen = await self._control.read_gaps()
 
 
 def _understood(entry: dict[str, Any]) -> Verification | None:

@@ -274,6 +274,14 @@ async def test_the_next_owner_finds_exactly_what_was_saved(store, record):
     assert await store.adopt_progress(lease_of("second", 2)) == record
 
 
+async def test_the_gaps_alone_are_told_too(store):
+    assert await store.read_gaps() == ()
+    await store.adopt_progress(lease_of())
+    assert await store.read_gaps() == ()
+    await store.save_progress(lease_of(), EVERYTHING)
+    assert await store.read_gaps() == EVERYTHING.gaps
+
+
 async def test_saving_replaces_all_that_was_saved(store):
     await store.adopt_progress(lease_of())
     await store.save_progress(lease_of(), EVERYTHING)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from service.control import DeadLetter, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
+from service.control import DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.errors import LeaseLostError
 from service.model import TableDescription
 
@@ -154,6 +154,10 @@ class FakeControlStore:
     async def read_progress(self) -> PipelineRecord | None:
         async with self._call("read_progress"):
             return _copy(self.items.progress)
+
+    async def read_gaps(self) -> tuple[Gap, ...]:
+        async with self._call("read_gaps"):
+            return () if self.items.progress is None else self.items.progress.gaps
 
     async def put_dead_letters(self, letters: Sequence[DeadLetter]) -> list[str | None]:
         async with self._call("put_dead_letters"):

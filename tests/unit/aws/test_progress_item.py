@@ -225,6 +225,44 @@ async def test_a_former_owner_of_many_shards_saves_nothing_and_harms_nothing():
     assert await store_on(items).read_progress() == record(saved | of(range(5), 2))
 
 
+async def test_a_former_owner_that_has_tried_often_is_turned_away_all_the_same():
+    items, saved = FakeItems(), of(range(500))
+    former = await opened(items, saved)
+    items.on_request = lambda *_: Fate.THROTTLED
+    for number in range(30):
+        with pytest.raises(ThrottledError):
+            await former.save_progress(FIRST, record(saved | of([1], number)))
+    items.on_request = lambda *_: Fate.ANSWERED
+    await store_on(items).adopt_progress(SECOND)
+
+    with pytest.raises(LeaseLostError):
+        await former.save_progress(FIRST, record(of(range(500), 9)))
+    with pytest.raises(LeaseLostError):
+        await former.save_progress(FIRST, record(of(range(500), 9)))
+
+    assert await store_on(items).read_progress() == record(saved)
+
+
+async def test_forgotten_shards_stay_forgotten_wherever_that_is_said():
+    """Some of each part are forgotten, so that the parts stay; that they are lies in a part itself after a while."""
+    items = FakeItems()
+    store = await opened(items, of(range(500)))
+    left = of(number for number in range(500) if number % 5 > 1)
+    for number in range(1, 4):
+        left |= of([2], number)
+        await store.save_progress(FIRST, record(left))
+    assert any("NULL" in shard for name in parts(items) for shard in items.items[name]["shards"]["M"].values())
+    assert await store_on(items).read_progress() == record(left)
+
+    back = left | of(range(0, 500, 5), 7)
+    await store.save_progress(FIRST, record(back))
+    assert await store_on(items).read_progress() == record(back)
+    for number in range(4, 60):  # until the parts are given up, and what was said of them with them
+        back |= of(range(number * 8, number * 8 + 8), number)
+        await store.save_progress(FIRST, record({shard_id: back[shard_id] for shard_id in list(back)[:100]}))
+    assert await store_on(items).read_progress() == record({shard_id: back[shard_id] for shard_id in list(back)[:100]})
+
+
 async def test_a_save_whose_answer_is_lost_is_the_one_that_counts_or_the_next_is():
     items, saved = FakeItems(), of(range(500))
     store = await opened(items, saved)

@@ -396,6 +396,6 @@ def test_the_looks_of_the_active_process_cost_nothing() -> None:
             await asyncio.sleep(60)
             asked = set(active.process.connection.made[made:])
             assert "control.renew_lease" in asked
-            assert not {"control.list_jobs", "control.read_progress"} & asked
+            assert not {"control.list_jobs", "control.read_gaps"} & asked
 
     play(scenario)
