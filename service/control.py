@@ -150,12 +150,16 @@ class DeadLetter:
     """Another one with each record that is put into the letter: what is done to a letter is done to what was seen."""
 
     def replaces(self, kept: DeadLetter) -> bool:
-        """Whether its record takes the kept one's place: none that is older, nor a scan's of the same state."""
+        """Whether its record takes the kept one's place: none that is older, nor a scan's of the same state.
+
+        A scan's of another state always does: that may be an older one, but a redrive of it brings what the source
+        holds then, and where history was lost, no record of the newer state is still to come.
+        """
         is_scan, was_scan = self.event_name == SNAPSHOT, kept.event_name == SNAPSHOT
-        if is_scan != was_scan:
-            record, scan = (kept, self) if is_scan else (self, kept)
-            is_old = record.created_at + SURELY_BEFORE_SECONDS < scan.created_at
-            return is_scan == (is_old and record.state != scan.state)
+        if is_scan and not was_scan:
+            return self.state != kept.state
+        if was_scan and not is_scan:
+            return self.state == kept.state or self.created_at + SURELY_BEFORE_SECONDS >= kept.created_at
         return (self.created_at, self.sequence or 0) >= (kept.created_at, kept.sequence or 0)
 
     @property

@@ -56,10 +56,12 @@ class Snapshots(JobRunner[Snapshot]):
     async def _mend(self, pipeline: Pipeline) -> Snapshot:
         """Whatever snapshot was under way before is of no use any more."""
         async with self._turn:
-            await count_anew(pipeline)
-            lease = lease_of(pipeline)
             if (wanted := self._wanted_to_mend()) is not None:
                 raise self._runs_already(wanted)
+            if not is_failed(pipeline):
+                raise ConflictError("another call has mended the pipeline meanwhile: GET /snapshots shows its snapshot")
+            await count_anew(pipeline)
+            lease = lease_of(pipeline)
             try:
                 unfinished = await self._log.adopt(lease.generation)
                 if unfinished is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -338,7 +339,9 @@ async def test_text_that_is_no_unicode_is_a_dead_letter_and_holds_nothing_up(wor
 
 
 async def shown_of(world, letter_id):
-    letters = Letters(pipeline=None, adapters=world.process().adapters, observer=None)
+    letters = Letters(
+        pipeline=SimpleNamespace(on_flow_started=[], on_flow_ended=[]), adapters=world.process().adapters, observer=None
+    )
     return await letters.found(letter_id)
 
 

@@ -74,11 +74,9 @@ async def test_a_page_of_the_control_table_without_its_items_is_no_empty_page(an
         [found async for found in table.query("job#")]
 
 
-async def test_a_count_and_a_changed_item_that_are_not_there_are_not_guessed():
+async def test_a_changed_item_that_is_not_there_is_not_guessed():
     table = ControlTable(AnsweringClient({}), "control", "p")
 
-    with pytest.raises(UnavailableError):
-        await table.count("dead-letter#")
     with pytest.raises(AmbiguousError):
         await table.update("lease", "SET #owner = :mine", {":mine": {"S": "me"}})
 

@@ -217,8 +217,7 @@ async def a_gap_and_a_replaced_replica(year: Year) -> None:
             assert not status.lag.caught_up
             assert not_ready(service) is not None
         async with year.running(on_gap="snapshot") as service:
-            await until(lambda: service.pipeline.is_snapshotting)
-            await until(lambda: not service.pipeline.is_snapshotting and not service.pipeline.gaps)
+            await service.until_caught_up()
             await year.settled(service)
 
 
@@ -228,9 +227,9 @@ async def other_filters(year: Year) -> None:
         await service.flow()
         year.poisoned = set(year.world.source.items)  # what they left stays until it is copied again
         await until(lambda: TOPIC in service.totals.warnings)
-        await service.snapshots.start(service.pipeline)
-        await until(lambda: service.pipeline.is_snapshotting)
-        await until(lambda: not service.pipeline.is_snapshotting)
+        job = await service.snapshots.start(service.pipeline)
+        while (await service.snapshots.found(job.id)).state is JobState.RUNNING:  # noqa: ASYNC110  nobody is told
+            await asyncio.sleep(0.2)
         year.poisoned = set()
         await year.settled(service)
     async with year.running() as service:
@@ -262,7 +261,8 @@ def test_a_year_in_small() -> None:
         for step in STEPS:
             await step(year)
             assert year.untrue == [], step.__name__
-        year.judge().check_never_back()
+            if not year.settings.get("exclude_attributes"):  # the states of before would be judged by them too
+                year.judge().check_never_back()
         assert year.world.clock.now() > EPOCH + 20 * HOUR
 
     run_virtual(scenario, limit_seconds=100 * HOUR)
