@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from service.control import Checkpoint
 from service.model import Position, Shard, ShardId
 from service.replication.gaps import shard_vanished
-from service.replication.listings import Listings
+from service.replication.listings import GONE_AFTER_SECONDS, Listings
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import readable_shards
 
@@ -42,12 +42,14 @@ class Lineage:
         self.listings = Listings(saved, now)
         self.found_at: dict[ShardId, float] = {}
         """When each shard held nothing unread: it was not listed then, or a former process had read all of it."""
+        self.parents = {checkpoint.parent_id for checkpoint in saved.values() if checkpoint.parent_id is not None}
+        """Shards of which any child was ever known: the children's own end and absence take nothing from that."""
         self.missing: dict[ShardId, ShardReader] = {}
         """Unread shards that lists leave out, and children that wait for a parent nobody lists: not caught up."""
         self._missed: dict[ShardId, ShardReader] = {}
 
     def readable(self) -> list[Shard]:
-        """The shards to start reading now."""
+        """The shards to start reading now. Raises GapError for one that was never listed and is gone."""
         passed = self._passed()
         shards = self.listings.shards.values()
         return [
@@ -58,6 +60,7 @@ class Lineage:
 
     def forget(self, shard_id: ShardId) -> None:
         self.found_at.pop(shard_id, None)
+        self.parents.discard(shard_id)
         self.listings.forget(shard_id)
 
     def note_list(self, listed: Sequence[Shard], now: float) -> None:
@@ -66,7 +69,8 @@ class Lineage:
         found_at = self._listed_at or self._began_at
         self._listed_at = now
         self.listings.add(listed, now)
-        parents = {shard.parent_id for shard in self.listings.shards.values()}
+        parents = {shard.parent_id for shard in self.listings.shards.values() if shard.parent_id is not None}
+        self.parents |= parents
         for shard_id, shard in self.listings.shards.items():
             self.found_at.setdefault(shard_id, found_at)
             reader = self._readers.get(shard_id)
@@ -84,6 +88,7 @@ class Lineage:
         """Parents that nobody here or before ever knew, and that are gone: they were trimmed long ago (E17).
 
         What the first list of a new pipeline lacks was trimmed; later, one list proves nothing: the child waits.
+        Raises GapError when such a parent may have followed a shard that was read to its end.
         """
         known = self.found_at.keys() | self._saved.keys() | passed
         orphans = {
@@ -94,10 +99,22 @@ class Lineage:
         if self._is_first_start and self._is_first_list:
             return set(orphans.values()) | passed
         trimmed = {parent for parent in orphans.values() if self.listings.is_gone(parent, self._listed_at)}
+        if trimmed and not self._is_all_followed(min(trimmed)):
+            trimmed = set()
         for shard_id, parent in orphans.items():
             if parent not in trimmed:
                 self._miss(self.listings.shards[shard_id])
         return trimmed | passed
+
+    def _is_all_followed(self, trimmed: ShardId) -> bool:
+        """Each shard that was read to its end has a child that is known; else the wait for it goes on, for a while.
+
+        Raises GapError after that: what followed was trimmed before anybody has listed it, and so was never read.
+        """
+        ends = [at for shard_id, at in self._ended_at.items() if shard_id not in self.parents]
+        if ends and self._listed_at - min(ends) >= GONE_AFTER_SECONDS:
+            raise shard_vanished(trimmed, Position())
+        return not ends
 
     def _miss(self, shard: Shard) -> None:
         self.missing[shard.shard_id] = self._missed.get(shard.shard_id) or self._reader(shard)

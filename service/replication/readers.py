@@ -143,11 +143,11 @@ class Readers:
         ]
 
     def _lost_sight(self) -> set[ShardId]:
-        """Listed shards that were read to their end, of which the list may not show all children yet.
+        """Shards that were read to their end, of which no list may have shown all children yet.
 
         When a former process ended one is not known: it may have been right before this one began.
         """
-        parents = {shard.parent_id for shard in self.shards.values()}
+        parents = self._lineage.parents
         oldest = self._discovered_at - LISTING_SECONDS
         return {
             shard_id

@@ -471,14 +471,60 @@ async def test_a_child_whose_saved_unread_parent_is_missing_waits_for_it():
 
 
 async def test_a_later_child_of_an_unknown_parent_starts_after_a_minute_of_lists_without_it():
-    reading = Reading()
-    (parent,) = reading.stream.open_shards
-    child = reading.stream.roll()
+    reading = Reading(World(shards=2, timing=Timing(late_ends=0.0)))
+    known, parent = reading.stream.open_shards
+    child = reading.stream.roll(parent.shard_id)
     reading.stream.trim(parent.shard_id)
-    readers = await reading.readers(checkpoint("shardId-former", is_closed=True))
+    readers = await reading.readers(checkpoint(known.shard_id))
     async with reading.running(readers):
         await asyncio.sleep(30)
         assert child not in readers.readers
         assert readers.open_readers()
         await asyncio.sleep(60)
         assert child in readers.readers
+
+
+@pytest.mark.parametrize("ended_before", [False, True])
+async def test_what_followed_a_shard_that_was_read_to_its_end_and_was_never_listed_is_a_gap(ended_before):
+    """Its child was closed and trimmed between two lists; a grandchild is there, whose parent nobody knows."""
+    reading = Reading()
+    (shard,) = reading.stream.open_shards
+    readers = await reading.readers(checkpoint(shard.shard_id, is_closed=ended_before))
+    async with asyncio.timeout(180), reading.running(readers) as task:
+        await asyncio.sleep(1)
+        child = reading.stream.roll()
+        reading.stream.shards[child].is_listed = False
+        reading.write("a")
+        await asyncio.sleep(2)
+        grandchild = reading.stream.roll()
+        reading.stream.trim(shard.shard_id)
+        reading.stream.trim(child)
+        while not task.done():
+            assert grandchild not in readers.readers
+            assert any(reader.tip_seen_at is None for reader in readers.open_readers()), "nothing is caught up"
+            await asyncio.sleep(1)
+        ended = task.exception()
+    gap = first_of(ended) if isinstance(ended, BaseExceptionGroup) else ended
+    assert isinstance(gap, GapError)
+    assert gap.shard_id == child
+
+
+async def test_shards_that_are_trimmed_with_their_children_leave_nothing_to_wait_for():
+    """What a day brings: a shard and then its child leave the list, long after they were read to their ends (E19)."""
+    reading = Reading()
+    (shard,) = reading.stream.open_shards
+    readers = await reading.readers()
+    async with reading.running(readers) as task:
+        await asyncio.sleep(1)
+        child = reading.stream.roll()
+        await asyncio.sleep(60)
+        last = reading.stream.roll()
+        await asyncio.sleep(60)
+        for trimmed in (shard.shard_id, child):
+            reading.stream.trim(trimmed)
+            await asyncio.sleep(180)
+        assert not task.done()
+        assert [reader.shard.shard_id for reader in readers.open_readers()] == [last]
+        before = reading.stream.calls["describe"]
+        await asyncio.sleep(5 * DISCOVER_EVERY_SECONDS)
+        assert reading.stream.calls["describe"] - before <= 6
