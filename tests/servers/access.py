@@ -12,11 +12,16 @@ CREDENTIALS = {"aws_access_key_id": "dynamirror", "aws_secret_access_key": "dyna
 
 
 def environment(*, region: str = REGION) -> dict[str, str]:
-    """The environment for a child process: its SDK finds these credentials and nothing of this machine's."""
+    """The environment for a child process: its SDK finds these credentials and nothing of this machine's.
+
+    It may keep its bytecode: otherwise each of the many processes compiles all modules again, a third of its start.
+    """
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("AWS_", "DYNAMIRROR_")) and not key.lower().endswith("_proxy")
+        if key != "PYTHONDONTWRITEBYTECODE"
+        and not key.startswith(("AWS_", "DYNAMIRROR_"))
+        and not key.lower().endswith("_proxy")
     }
     return kept | {
         "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
