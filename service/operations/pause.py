@@ -8,15 +8,19 @@ from service.control import LeaseRecord
 from service.errors import RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.pipeline import Pipeline
+from service.operations.status import PipelineState
 from service.ports import Adapters
 
 LOOK_EVERY_SECONDS = 0.2
+FIRST_LOOK_SECONDS = 5.0
+POLL_SECONDS = 0.05
 
 
 class Pause:
     def __init__(self, pipeline: Pipeline, adapters: Adapters) -> None:
         self._pipeline = pipeline
         self._adapters = adapters
+        self._clock = adapters.clock
         self._deciding = asyncio.Lock()
 
     async def pause(self) -> None:
@@ -32,8 +36,15 @@ class Pause:
             raise _resumed()
 
     async def resume(self) -> None:
-        """May be repeated. A pause that still waits ends, refused."""
-        await self._decided(is_paused=False)
+        """May be repeated. A pause that still waits ends, refused.
+
+        A flow that was paused since its start has not looked at the stream yet: it may do so first, so that the status
+        that answers shows what comes of it.
+        """
+        if await self._decided(is_paused=False):
+            give_up_at = self._clock.monotonic() + FIRST_LOOK_SECONDS
+            while self._pipeline.state is PipelineState.STARTING and self._clock.monotonic() < give_up_at:
+                await self._clock.sleep(POLL_SECONDS)
 
     async def _decided(self, *, is_paused: bool) -> bool:
         """In the control table and then here, one after the other, so that both end as was asked last.

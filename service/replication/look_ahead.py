@@ -12,9 +12,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from service.errors import RefusedError
 from service.model import Condition, Image, ItemKey, Older, Seen, Written
 from service.ports import Clock, Table
 from service.replication.requests import Requests
+from service.telemetry import Observer, Warned
 
 SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""
@@ -24,6 +26,8 @@ FRESH_ALONE_SECONDS = 5.0
 """So long with one writer: after a wait, most changes have been overtaken, and are judged by a new look."""
 OFTEN = 0.25
 """A look costs a change a twelfth of a read; a refused condition, a write and a read. From this share on, all look."""
+DENIED_SECONDS = 600.0
+"""A source that may not be read in batches is asked again after so long; its items are read one by one meanwhile."""
 _MEMORY = 32
 """Conditions: how many of the last ones count."""
 
@@ -56,9 +60,21 @@ class Refusals:
 
 
 class LookAhead:
-    """Shared by all lanes; keeps nothing."""
+    """Shared by all lanes; keeps only whether the source may be asked so."""
 
-    def __init__(self, *, source: Table, replica: Table, requests: Requests, clock: Clock, is_shared: bool) -> None:
+    def __init__(
+        self,
+        *,
+        source: Table,
+        replica: Table,
+        requests: Requests,
+        clock: Clock,
+        observer: Observer,
+        is_shared: bool,
+    ) -> None:
+        self._observer = observer
+        self._is_shared = is_shared
+        self._denied_until = float("-inf")
         self._fresh_seconds = FRESH_SECONDS if is_shared else FRESH_ALONE_SECONDS
         self._source = source
         self._replica = replica
@@ -66,11 +82,28 @@ class LookAhead:
         self._clock = clock
 
     async def look(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Looked]:
-        """At most 25 keys, each of them once; both reads are consistent."""
+        """At most 25 keys, each of them once; both reads are consistent. Empty where the source denies such a read."""
+        if self._clock.monotonic() < self._denied_until:
+            return {}
         replica = await self._requests.read(lambda: self._replica.get_many(keys), "replica")
         at = self._clock.monotonic()
-        source = await self._requests.read(lambda: self._source.get_many(keys))
+        source = await self._requests.read(lambda: self._of_source(keys))
+        if source is None:
+            return {}
         return {key: Looked(replica.get(key), source.get(key), at) for key in keys}
+
+    async def _of_source(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Image] | None:
+        """None where it is denied, and single reads will do: policies of former versions lack that right."""
+        try:
+            return await self._source.get_many(keys)
+        except RefusedError as error:
+            if self._is_shared:
+                raise
+            self._denied_until = self._clock.monotonic() + DENIED_SECONDS
+            self._observer.observe(
+                Warned("reads of many items", f"guarded changes are read one by one, which is slower: {error}")
+            )
+            return None
 
     def is_fresh(self, looked: Looked) -> bool:
         """It may still be acted on."""
@@ -92,5 +125,5 @@ class Looks:
         found = self._found.get(key)
         if found is None or not self._ahead.is_fresh(found):
             self._found = await self._ahead.look(self._keys[self._keys.index(key) :])
-            found = self._found[key]
+            found = self._found.get(key)
         return found

@@ -72,7 +72,12 @@ class Sink:
         self._shape = shape
         self._guard = guard
         self._ahead = LookAhead(
-            source=source, replica=replica, requests=requests, clock=clock, is_shared=window.is_shared
+            source=source,
+            replica=replica,
+            requests=requests,
+            clock=clock,
+            observer=observer,
+            is_shared=window.is_shared,
         )
         self._window = window
         self._requests = requests

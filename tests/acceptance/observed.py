@@ -5,6 +5,8 @@ Every value that a test writes is unique, so that a state of an item names its p
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -41,6 +43,18 @@ def check_never_back(source: dict[str, History], replica: dict[str, History]) ->
                     f"{key}: state {number} of the replica, {state}, comes after the source's state {place}: "
                     f"{truth[max(place - 3, 0) : place + 3]}; the replica's: {states[max(number - 4, 0) : number + 3]}"
                 ) from None
+
+
+async def until_equal(dynamodb: Any, source: str, replica: str, seconds: float = 60.0) -> int:
+    """`check_equal`, once it holds: sooner than "caught up", which keys in doubt put off for half a minute."""
+    give_up_at = time.monotonic() + seconds
+    while True:
+        try:
+            return await check_equal(dynamodb, source, replica)
+        except AssertionError:
+            if time.monotonic() > give_up_at:
+                raise
+            await asyncio.sleep(0.2)
 
 
 async def check_equal(dynamodb: Any, source: str, replica: str) -> int:

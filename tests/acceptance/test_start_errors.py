@@ -147,7 +147,7 @@ async def test_a_port_that_is_taken_is_told(server: Server, dynamodb: Any, uniqu
         assert await product.stop() == 0
 
 
-@pytest.mark.parametrize("name", ["ministack", "dynamodb-local"])
+@pytest.mark.parametrize("name", ["ministack"])
 async def test_a_stream_that_was_recreated_is_a_gap_that_a_snapshot_mends(
     server_named: Callable[[str], Server], unique_name: Callable[[str], str], name: str
 ) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from tests.chaos.history import History, Outcome
 from tests.servers import Server, running
 
-LONG: dict[str, Any] = {"seconds": 12.0, "kills": 10, "losses": 3, "vanish": 0.3}
+LONG: dict[str, Any] = {"seconds": 12.0, "kills": 10, "losses": 3, "vanish": 0.3, "silences": 1}
 MAX_FAILURES = 5
 """So many show enough, and may have a cause that fails all."""
 

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
+
 from tests.chaos.faults import Outage, Rates, Role
 from tests.chaos.lineage import VirtualShard
 from tests.chaos.night import Night
@@ -38,6 +40,9 @@ FOREIGN = Rates(
 LATE = Rates(late=0.25, reset_after=0.02)
 HIGHER_NUMBER = "9" + "0" * 39
 """Of another stream: higher than any here; 40 digits, as the sequence attribute has."""
+SILENT = "the source is silent until it is not ready"
+"""Takes most of a minute: for long histories only."""
+UNREADY_SECONDS = 60.0
 PATIENCE_SECONDS = 30.0
 """So long, an event waits for the product to be where it is to be met."""
 
@@ -89,6 +94,7 @@ class Events:
             "outage of the replica": lambda: self._outage(Role.REPLICA),
             "outage of the control table": lambda: self._outage(Role.CONTROL),
             "narrow replica": self._narrow,
+            SILENT: self._silent,
             "pause": self._pause,
             "replay": lambda: self.ask("/replay", {"from": "trim_horizon"}),
             "snapshot": lambda: self.ask("/snapshot"),
@@ -104,7 +110,7 @@ class Events:
 
     @property
     def ordinary(self) -> list[str]:
-        return [name for name in self._all if name not in LOSSES]
+        return [name for name in self._all if name not in LOSSES and name != SILENT]
 
     async def happen(self, name: str) -> None:
         """Counted when it happened: an event returns False, or another's name, when it did not meet what it needs."""
@@ -210,6 +216,25 @@ class Events:
         await asyncio.sleep(self._dice.uniform(0.5, 3.0))
         for role in roles:
             self._night.proxy.plan.of[role].outage = None
+
+    async def _silent(self) -> bool:
+        """The source answers nothing for so long that the pipeline is not ready any more, and says why."""
+        if not await self._until_status(lambda status: status["state"] == "running"):
+            return False
+        roles = (Role.SOURCE, Role.STREAM)
+        for role in roles:
+            self._night.proxy.plan.of[role].outage = Outage.HANG
+        answer: httpx.Response | None = None
+        try:
+            async with asyncio.timeout(UNREADY_SECONDS):
+                while answer is None or answer.status_code == 200:
+                    await asyncio.sleep(0.5)
+                    answer = await self._process.ask("GET", "/readyz")
+        except TimeoutError:
+            self.problems.append(f"ready after {UNREADY_SECONDS:.0f} s without an answer of the source")
+        for role in roles:
+            self._night.proxy.plan.of[role].outage = None
+        return answer is not None and "was not read successfully" in answer.text
 
     async def _narrow(self) -> None:
         self._night.proxy.plan.of[Role.REPLICA].writes_per_second = self._dice.choice([20.0, 60.0])

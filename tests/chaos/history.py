@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.events import CLOCKS, LOSSES, Events
+from tests.chaos.events import CLOCKS, LOSSES, SILENT, Events
 from tests.chaos.faults import Rates, Role
 from tests.chaos.night import Night, UniqueName
 from tests.chaos.sampler import Sampler
@@ -59,7 +59,8 @@ def in_turn(names: Sequence[str], turn: int, number: int) -> list[str]:
 
 
 class History:
-    """One night. `seconds` is how long things go wrong; `kills` how many kill -9 there are among them.
+    """One night. `seconds` is how long things go wrong; `kills` how many kill -9 there are among them, `silences` how
+    many outages of the source that make it not ready.
 
     Every second seed is of a pipeline that heals by itself, and has `losses` of history; the others have none, and must
     find none. Seeds in a row take each clock, each loss and each other event in turn; more of these are drawn.
@@ -75,12 +76,14 @@ class History:
         kills: int = 1,
         losses: int = 1,
         vanish: float = 0.0,
+        silences: int = 0,
     ) -> None:
         self.dice = random.Random(seed)
         self.outcome = Outcome(seed)
         self._seconds = seconds
         self._kills = kills
         self._vanish = vanish
+        self._silences = silences
         self._losses = in_turn(LOSSES, seed // 2, losses) if seed % 2 else []
         self._waits_for_doubts = seed % 3 == 0
         self.night = Night(
@@ -146,7 +149,7 @@ class History:
 
     async def _go_wrong(self) -> None:
         ordinary, number = self.events.ordinary, round(self._seconds / 1.2)
-        script = ["kill"] * self._kills + self._losses
+        script = ["kill"] * self._kills + self._losses + [SILENT] * self._silences
         script += in_turn(ordinary, self.outcome.seed, number // 2) + self.dice.choices(ordinary, k=(number + 1) // 2)
         self.dice.shuffle(script)
         for name in script:

@@ -19,6 +19,8 @@ from tests.servers import Server, create_streamed_table, scan, sdk_client, set_s
 POLL_SECONDS = 0.05
 NUMBERS_APART = 10**26
 """By how much a stream's sequence numbers begin lower than those of the one before it; an emulator's are lower."""
+BATCH = 25
+"""The items of one BatchWriteItem, at most."""
 UniqueName = Callable[[str], str]
 
 
@@ -85,6 +87,13 @@ class Night:
     async def put(self, **item: Any) -> None:
         """A source item in DynamoDB JSON: `put(key={"S": "a"}, n={"N": "1"})`."""
         await self.dynamodb.put_item(TableName=self.source, Item=item)
+
+    async def put_all(self, items: list[dict[str, Any]]) -> None:
+        """In this order, in few requests; no key may be there twice."""
+        for start in range(0, len(items), BATCH):
+            requests = [{"PutRequest": {"Item": item}} for item in items[start : start + BATCH]]
+            answer = await self.dynamodb.batch_write_item(RequestItems={self.source: requests})
+            assert not answer["UnprocessedItems"]
 
     async def delete(self, **key: Any) -> None:
         await self.dynamodb.delete_item(TableName=self.source, Key=key)

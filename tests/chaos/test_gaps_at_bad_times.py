@@ -59,7 +59,7 @@ async def test_a_gap_in_the_midst_of_a_snapshot_heals_with_a_new_one(a_night: AN
         await night.product.start()
         await put_some(night, "after")
         await night.until_applied(30)
-        await night.product.until_caught_up()
+        await night.until_settled()
         await night.check_equal()
         assert (await night.product.get(f"/snapshots/{old}")).json()["state"] == "failed"
         assert await night.product.stop() == 0
@@ -105,7 +105,7 @@ async def test_a_stop_of_two_hours_is_no_gap_and_loses_nothing(a_night: ANight) 
         night.proxy.set_clock(2 * HOUR)
         await night.product.start()
         await night.until_applied(20)
-        status = await night.product.until_caught_up()
+        status = await night.until_settled()
         assert status["gaps"] == []
         await night.check_equal()
         check_witness(night.proxy.witness)

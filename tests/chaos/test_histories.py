@@ -11,12 +11,13 @@ import pytest
 from tests.chaos.history import History
 from tests.servers import Server
 
+# Seeds in a row take each clock, each loss and each event in turn: `make chaos` plays them, as long ones.
 # What decides about a change must decide alike twice; everywhere else each run looks somewhere new.
 FRESH_SEED = 4 if os.environ.get("CI") else random.SystemRandom().randrange(10**6)
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", [1, 2, 3, pytest.param(FRESH_SEED, id="fresh")])
+@pytest.mark.parametrize("seed", [1, pytest.param(FRESH_SEED, id="fresh")])
 async def test_a_bad_night_loses_nothing_and_takes_nothing_back(
     dynamodb_local: Server, unique_name: Callable[[str], str], seed: int
 ) -> None:

@@ -51,11 +51,11 @@ async def test_in_auto_what_a_late_write_took_back_is_mended_by_itself(a_night: 
         await (await night.product.start()).until_running()
         night.proxy.plan.of[Role.REPLICA].rates = LATE
         async with Sampler(night) as sampler:
-            await write(night, 21, 450)
+            await write(night, 21, 250)
             status = await night.product.status()
             assert in_doubt(status) > 0, status["lag"]
             assert not status["lag"]["caught_up"]
-            await write(night, 22, 450)
+            await write(night, 22, 250)
             await until_mended(night)
         assert not sampler.lies, sampler.lies[:3]
         check_witness(night.proxy.witness, may_land_late=True)
@@ -67,7 +67,7 @@ async def test_in_strict_a_late_write_shows_no_older_state(a_night: ANight) -> N
     async with a_night(write_mode="strict", lease_seconds=3) as night:
         await (await night.product.start()).until_running()
         night.proxy.plan.of[Role.REPLICA].rates = LATE
-        await write(night, 23, 600)
+        await write(night, 23, 350)
         await until_mended(night)
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0

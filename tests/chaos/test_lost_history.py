@@ -12,7 +12,7 @@ async def lose_history(night: Night) -> None:
     await (await night.product.start()).until_running()
     await put_some(night, "before")
     await night.until_applied()
-    await night.product.until_caught_up()
+    await night.until_settled()
     assert await night.product.stop() == 0
     await put_some(night, "lost")
     await night.delete(key={"S": "before0"})
@@ -48,7 +48,7 @@ async def test_with_on_gap_snapshot_it_heals_by_itself(a_night: ANight) -> None:
         await night.product.start()
         await night.product.until(lambda status: status["state"] == "running" and not status["gaps"])
         await night.until_applied()
-        await night.product.until_caught_up()
+        await night.until_settled()
         assert await night.check_equal() == 9
         check_witness(night.proxy.witness)
         assert (await night.product.get("/readyz")).status_code == 200
@@ -67,7 +67,7 @@ async def test_finished_shards_that_leave_the_list_are_no_gap(a_night: ANight) -
             night.stream.lineage.roll()
         await put_some(night, "last")
         await night.until_applied()
-        await night.product.until_caught_up()
+        await night.until_settled()
         assert await night.product.stop() == 0
         closed = [shard for shard in night.stream.lineage.shards.values() if not shard.is_open]
         assert len(closed) == 6
@@ -76,7 +76,7 @@ async def test_finished_shards_that_leave_the_list_are_no_gap(a_night: ANight) -
         await night.product.start()
         await put_some(night, "after")
         await night.until_applied()
-        status = await night.product.until_caught_up()
+        status = await night.until_settled()
         assert status["gaps"] == []
         assert await night.check_equal() == 25
         assert await night.product.stop() == 0

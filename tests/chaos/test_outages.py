@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 
-import pytest
-
 from tests.chaos.faults import Outage, Role
 from tests.chaos.night import Night
 from tests.chaos.sampler import Sampler
-from tests.chaos.test_unfit_replica import ANight, put_some, until_not_ready
+from tests.chaos.test_unfit_replica import ANight, put_some
 from tests.chaos.verdict import check_witness
 from tests.chaos.workload import Workload
 
 
-@pytest.mark.timeout(240)
 async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
-    """I8, E75: in each way in which it can be away; a dead reader is not ready after 30 s, which the last waits for."""
+    """I8: in each way in which it can be away.
+
+    That a dead reader is not ready after 30 s: `unit/operations/test_report.py`, and an event of the long histories.
+    """
     async with a_night() as night:
         await (await night.product.start()).until_running()
         await put_some(night, "before")
@@ -25,13 +25,8 @@ async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
         for outage in (Outage.RESET, Outage.UNAVAILABLE, Outage.HANG):
             for role in (Role.SOURCE, Role.STREAM):
                 night.proxy.plan.of[role].outage = outage
-            began = time.monotonic()
             await put_some(night, outage)
-            await night.product.until(lambda told: told["lag"]["seconds"] > 4 and not told["lag"]["caught_up"], 20)
-            if outage is Outage.HANG:
-                await until_not_ready(night, "was not read successfully", 45)
-                assert time.monotonic() - began > 25
-                assert (await night.product.status())["lag"]["seconds"] > 25
+            await night.product.until(lambda told: told["lag"]["seconds"] > 2 and not told["lag"]["caught_up"], 20)
             night.proxy.plan.calm()
             await night.until_applied()
             await night.product.until_caught_up()
@@ -138,17 +133,16 @@ async def test_a_woken_process_writes_nothing_until_it_could_ask_for_its_lease(a
 async def test_a_throttled_replica_is_asked_for_about_what_it_gives(a_night: ANight) -> None:
     """Pressure waits, and does not waste requests: most of what is sent does something."""
     async with a_night(writers=16) as night:
-        for number in range(600):
-            await night.put(key={"S": f"k{number}"}, n={"N": "1"})
+        await night.put_all([{"key": {"S": f"k{number}"}, "n": {"N": "1"}} for number in range(300)])
         night.proxy.plan.of[Role.REPLICA].writes_per_second = 100.0
         await night.product.start()
         await night.until_applied(60)
         requests = night.proxy.witness.since(0, Role.REPLICA, writes_only=True)
         refused, sent = sum(request.outcome == "400" for request in requests), sum(r.writes for r in requests)
-        print(f"{len(requests)} requests, {refused} refused as a whole; {sent} items sent for 600 that were taken")
+        print(f"{len(requests)} requests, {refused} refused as a whole; {sent} items sent for 300 that were taken")
         # Each item is sent about twice: a batch is sent whole and taken in part. Requests would tell less: after an
         # answer that came too late, on a busy machine, its batch goes on as single items.
-        assert sent < 1500, f"{sent} items sent for 600 at 100 a second"
+        assert sent < 750, f"{sent} items sent for 300 at 100 a second"
         assert night.proxy.plan.injected[Role.REPLICA, "left undone"] > 0
         await night.check_equal()
         assert await night.product.stop() == 0

@@ -5,23 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from typing import Any
 
 from tests.chaos.faults import Role
 from tests.chaos.lineage import VirtualShard
 from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight
 from tests.chaos.verdict import check_witness
-
-BATCH = 25
-
-
-async def put_all(night: Night, items: list[dict[str, Any]]) -> None:
-    """In this order, and no key twice."""
-    for start in range(0, len(items), BATCH):
-        requests = [{"PutRequest": {"Item": item}} for item in items[start : start + BATCH]]
-        answer = await night.dynamodb.batch_write_item(RequestItems={night.source: requests})
-        assert not answer["UnprocessedItems"]
 
 
 def keys_of(night: Night, shard: VirtualShard, count: int, prefix: str) -> list[str]:
@@ -40,9 +29,9 @@ async def test_a_quiet_shard_does_not_wait_for_the_backlog_of_a_busy_one(a_night
     """The queue is full all the time; its places go round."""
     async with a_night(shards=2, queue_max_records=50) as night:
         busy, quiet = night.stream.lineage.open_shards
-        backlog = keys_of(night, busy, 1000, "busy")
+        backlog = keys_of(night, busy, 400, "busy")
         (late,) = keys_of(night, quiet, 1, "quiet")
-        await put_all(night, [{"key": {"S": key}, "n": {"N": "1"}} for key in backlog])
+        await night.put_all([{"key": {"S": key}, "n": {"N": "1"}} for key in backlog])
         await night.until_seen()
         night.proxy.plan.of[Role.REPLICA].writes_per_second = 40.0
         await night.product.start()
@@ -52,10 +41,10 @@ async def test_a_quiet_shard_does_not_wait_for_the_backlog_of_a_busy_one(a_night
         await night.until(lambda: key in night.proxy.witness.replica, what="the quiet shard's change is applied")
         before = len(night.proxy.witness.replica) - 1
         # The queue's 50 and a page of 50 may be before it, and what comes while a busy machine looks elsewhere.
-        assert before < 700, f"{before} of the busy shard's 1000 changes went before it"
+        assert before < 300, f"{before} of the busy shard's 400 changes went before it"
         night.proxy.plan.calm()
         await night.until_applied()
-        assert await night.check_equal() == 1001
+        assert await night.check_equal() == 401
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0
 
@@ -63,7 +52,7 @@ async def test_a_quiet_shard_does_not_wait_for_the_backlog_of_a_busy_one(a_night
 async def test_a_hot_key_costs_few_writes_and_holds_back_nobody(a_night: ANight) -> None:
     """Nine of ten records are one key's; what waits of it becomes one write."""
     async with a_night(queue_max_records=100) as night:
-        hot = 540
+        hot = 270
         for number in range(hot):
             await night.put(key={"S": "hot"}, n={"N": str(number)})
             if number % 9 == 0:
@@ -83,13 +72,14 @@ async def test_a_hot_key_costs_few_writes_and_holds_back_nobody(a_night: ANight)
         assert await night.product.stop() == 0
 
 
-async def test_two_hundred_shards_are_all_read_and_modestly_asked(a_night: ANight) -> None:
+async def test_many_shards_are_all_read_and_modestly_asked(a_night: ANight) -> None:
     """E1, E2, E79: the list has two pages; each shard has its turn, and a turn a second is enough."""
-    shards, seconds = 200, 3.0
+    shards, seconds = 60, 2.0
     slowly = {"poll_interval_seconds": 1, "lease_seconds": 10, "checkpoint_interval_seconds": 1}
     async with a_night(shards=shards, **slowly) as night:
+        night.stream.page_shards = shards // 2
         began = time.monotonic()
-        await put_all(night, [{"key": {"S": f"k{number}"}, "n": {"N": "1"}} for number in range(300)])
+        await night.put_all([{"key": {"S": f"k{number}"}, "n": {"N": "1"}} for number in range(90)])
         await night.until_seen()
         await night.product.start()
         await night.until_applied()
@@ -105,5 +95,5 @@ async def test_two_hundred_shards_are_all_read_and_modestly_asked(a_night: ANigh
         print(f"{len(reads) / seconds:.0f} reads a second, {len(control) * 60 / seconds:.0f} a minute of control")
         assert len(reads) <= shards * (seconds + 1)
         assert len(control) <= 10
-        assert await night.check_equal() == 300
+        assert await night.check_equal() == 90
         assert await night.product.stop() == 0

@@ -14,7 +14,7 @@ async def replica_is_created_anew(night: Night, *, is_stopped: bool) -> None:
     await (await night.product.start()).until_running()
     await put_some(night, "before")
     await night.until_applied()
-    await night.product.until_caught_up()
+    await night.until_settled()
     if is_stopped:
         assert await night.product.stop() == 0
     await night.replica_anew()
@@ -27,7 +27,7 @@ async def test_a_replica_that_is_created_anew_under_a_running_pipeline_is_healed
     async with a_night(on_gap="snapshot") as night:
         await replica_is_created_anew(night, is_stopped=False)
         await night.until(lambda: len(night.proxy.witness.replica) == 6, 40, what="all items are there again")
-        await night.product.until_caught_up()
+        await night.until_settled()
         assert await night.check_equal() == 6
         assert await night.product.stop() == 0
 

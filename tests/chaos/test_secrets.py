@@ -122,7 +122,7 @@ async def disturb(night: Night) -> None:
     await night.until(lambda: last in night.proxy.witness.source, what="the stream shows the last one")
     night.proxy.plan.calm()
     await night.until(lambda: last in night.proxy.witness.replica, what="the last one is applied")
-    await night.product.until_caught_up()
+    await night.until_settled()
     other = {"key": {"S": f"{KEY}-live"}, "value": {"S": f"{VALUE}-other"}}
     await night.dynamodb.put_item(TableName=night.replica, Item=other)
 

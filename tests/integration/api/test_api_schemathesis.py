@@ -16,7 +16,7 @@ from api.limits import Limits
 from tests.fakes.api import ADMIN, READ, FakeApi
 from tests.fakes.served_api import Serve
 
-EXAMPLES = "10"
+EXAMPLES = "6"
 
 
 @pytest.mark.timeout(300)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from service.errors import AmbiguousError, ThrottledError
+from service.errors import AmbiguousError, RefusedError, ThrottledError
 from service.model import ViewType
 from service.replication.guard_window import GuardWindow
 from service.replication.look_ahead import FRESH_SECONDS, SLOW_SECONDS
+from service.telemetry import Warned
 from tests.fakes.world import World
 from tests.unit.replication.bench import Bench, item, key
 
@@ -246,3 +247,24 @@ async def test_a_key_in_doubt_is_not_looked_at_ahead():
     await path.sink.apply([[removal, creation], [bench.put("b", "1")]])
     assert bench.world.replica.calls["get_many"] == 1, "for b"
     assert (bench.held("a"), bench.held("b")) == (item("a", "2"), item("b", "1"))
+
+
+async def test_a_source_that_denies_reads_of_many_items_is_read_item_by_item():
+    """As the policies of former versions do: an upgrade stops nothing, and says what it costs."""
+    bench = strict()
+    path = await bench.open()
+    bench.world.plan.fail_next("source.get_many", RefusedError("denied", "AccessDeniedException"), times=100)
+    await path.sink.apply([[bench.put(name, "1")] for name in "abc"])
+    await path.sink.apply([[bench.put(name, "1")] for name in "de"])
+    assert [bench.held(name) for name in "abcde"] == [item(name, "1") for name in "abcde"]
+    assert bench.world.plan.seen["source.get_many RefusedError"] == 1, "it is not asked again and again"
+    assert [event.topic for event in bench.log.of(Warned)] == ["reads of many items"]
+
+
+async def test_lambda_waits_for_the_right_that_it_needs():
+    bench = shared()
+    path = await bench.open()
+    bench.world.plan.fail_next("source.get_many", RefusedError("denied", "AccessDeniedException"), times=3)
+    await path.sink.apply([[bench.put("a", "1")]])
+    assert bench.held("a") == item("a", "1")
+    assert bench.world.plan.seen["source.get_many RefusedError"] == 3
