@@ -164,7 +164,15 @@ class Snapshots(JobRunner[Snapshot]):
 
     def _leave(self, flow: Replicator) -> None:
         flow.window.release(self._clock.now())
-        self._show_over(flow)
+        self._pipeline.gaps = flow.checkpoints.record.gaps
+
+    def _note_end(self, job: Snapshot) -> None:
+        """Not before: whoever waits for the state `running` finds it done, and the next one may begin."""
+        self._pipeline.show_snapshotting(False)
+
+    def _let_go(self, flow: Replicator) -> None:
+        super()._let_go(flow)
+        self._pipeline.show_snapshotting(False)
 
     def _show_over(self, flow: Replicator) -> None:
         self._pipeline.gaps = flow.checkpoints.record.gaps

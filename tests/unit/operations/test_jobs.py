@@ -553,3 +553,25 @@ async def test_a_redrive_that_is_cut_off_loses_no_letter_and_the_next_one_does_t
         await second.flow()
         assert (await console(second).redrive(None))["redriven"] == 5
     check_all(world)
+
+
+@pytest.mark.parametrize("call", ["control.save_job", "control.file_job"])
+async def test_the_pipeline_is_snapshotting_until_the_end_of_its_snapshot_is_saved(call: str) -> None:
+    """Whoever waited for the state `running` finds the snapshot done, and may ask for the next job."""
+    world = World()
+    world.source.preset(*[item(number) for number in range(6)])
+    async with SnapshottingService(world, start_at="snapshot") as running:
+        world.plan.fail_next(call, UnavailableError("later"), times=3)
+        await until(lambda: running.pipeline.state is PipelineState.RUNNING)
+        assert [job.state for job in await running.snapshots.newest()] == [JobState.DONE]
+        assert (await running.snapshots.start(running.pipeline)).state is JobState.RUNNING
+        assert running.pipeline.state is PipelineState.SNAPSHOTTING
+
+
+async def test_a_process_that_stops_in_the_middle_of_a_snapshot_is_not_snapshotting_any_more() -> None:
+    world = slow_world()
+    async with Service(world, start_at="trim_horizon") as service:
+        await filled(service)
+        await service.snapshots.start(service.pipeline)
+        assert service.pipeline.is_snapshotting
+    assert not service.pipeline.is_snapshotting
