@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
-AT_ONCE ?= 2
+AT_ONCE ?= 3
 PORT ?= 8000
 
 .PHONY: demo setup emulator test chaos check audit lambda bench clean

@@ -22,6 +22,8 @@ NUMBERS_APART = 10**26
 BATCH = 25
 """The items of one BatchWriteItem, at most."""
 UniqueName = Callable[[str], str]
+TIP_SECONDS = 3.0
+"""A lag below this, with nothing unapplied, is the time since the shards were last read to their tips."""
 
 
 class Night:
@@ -174,11 +176,15 @@ class Night:
         return time.monotonic() - began
 
     async def until_settled(self, seconds: float = 60.0) -> dict[str, Any]:
-        """All is applied as far as the product knows, and it is caught up, or says how many keys are in doubt."""
+        """All is read and applied as far as the product knows; only keys in doubt may keep it from being caught up.
+
+        That nothing read is unapplied is not enough: a look at keys in doubt brings what the source holds of them
+        before their records are read, those of poison among them.
+        """
 
         def is_settled(status: dict[str, Any]) -> bool:
             lag = status["lag"]
-            is_all = status["state"] == "running" and not lag["unapplied_records"]
+            is_all = status["state"] == "running" and not lag["unapplied_records"] and lag["seconds"] < TIP_SECONDS
             return is_all and (lag["caught_up"] or lag["keys_in_doubt"] > 0)
 
         return await self.product.until(is_settled, seconds)
