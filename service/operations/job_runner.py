@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic
 
@@ -29,7 +30,7 @@ Unfinished = tuple[AJob, dict[str, Any]]
 """A job, and the place from where it goes on."""
 
 
-class JobRunner(Generic[AJob]):
+class JobRunner(ABC, Generic[AJob]):
     """A subclass says what the work is. The only one that writes its kind's slot in this process."""
 
     kind: ClassVar[str]
@@ -50,12 +51,12 @@ class JobRunner(Generic[AJob]):
         pipeline.on_flow_started.append(self._go_on)
         pipeline.on_flow_ended.append(self._let_go)
 
-    def _make_run(self, flow: Replicator, job: AJob, place: dict[str, Any]) -> Run[AJob]:
-        raise NotImplementedError
+    @abstractmethod
+    def _make_run(self, flow: Replicator, job: AJob, place: dict[str, Any]) -> Run[AJob]: ...
 
+    @abstractmethod
     def _told(self, job: AJob) -> str:
         """How far it is, for a person."""
-        raise NotImplementedError
 
     async def _taken_up(
         self, flow: Replicator, lease: Lease, unfinished: Unfinished[AJob] | None

@@ -16,7 +16,7 @@ from service.errors import RefusedError
 from service.model import Condition, Image, ItemKey, Older, Seen, Written
 from service.ports import Clock, Table
 from service.replication.requests import Requests
-from service.telemetry import Observer, Warned
+from service.telemetry import Observer, Warned, WarningEnded
 
 SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""
@@ -26,6 +26,7 @@ FRESH_ALONE_SECONDS = 5.0
 """So long with one writer: after a wait, most changes have been overtaken, and are judged by a new look."""
 OFTEN = 0.25
 """A look costs a change a twelfth of a read; a refused condition, a write and a read. From this share on, all look."""
+DENIED = "reads of many items"
 DENIED_SECONDS = 600.0
 """A source that may not be read in batches is asked again after so long; its items are read one by one meanwhile."""
 _MEMORY = 32
@@ -90,6 +91,9 @@ class LookAhead:
         source = await self._requests.read(lambda: self._of_source(keys))
         if source is None:
             return {}
+        if self._denied_until > float("-inf"):
+            self._denied_until = float("-inf")
+            self._observer.observe(WarningEnded(DENIED))
         return {key: Looked(replica.get(key), source.get(key), at) for key in keys}
 
     async def _of_source(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Image] | None:
@@ -100,9 +104,7 @@ class LookAhead:
             if self._is_shared:
                 raise
             self._denied_until = self._clock.monotonic() + DENIED_SECONDS
-            self._observer.observe(
-                Warned("reads of many items", f"guarded changes are read one by one, which is slower: {error}")
-            )
+            self._observer.observe(Warned(DENIED, f"guarded changes are read one by one, which is slower: {error}"))
             return None
 
     def is_fresh(self, looked: Looked) -> bool:

@@ -53,10 +53,8 @@ class Readers:
         at_tip: dict[ShardId, ShardReader] | None = None,
         behind_since: float = 0.0,
     ) -> None:
-        """`at_tip`: readers of a first start, whose iterators are fixed at their shards' tips already.
-
-        `behind_since`: from when on a former process knew changes to be unapplied, 0.0 if none did; lag begins there.
-        """
+        """`at_tip`: readers of a first start, whose iterators are fixed at their shards' tips already. `behind_since`:
+        from when on a former process knew changes to be unapplied, 0.0 if none did; lag begins there."""
         self._streams = streams
         self._stream_arn = stream_arn
         self._saved = dict(checkpoints)
@@ -269,6 +267,8 @@ class Readers:
         self._progress.admit(shard.shard_id, page.changes, settled)
         self._observer.observe(PageRead(shard.shard_id, len(page.changes) + len(page.unreadable), page.size))
         if page.changes:
+            if self._queue.is_full:
+                self.first_look.end()  # a backlog may take its time
             await self._queue.put(page.changes)
 
     def _is_over(self, shard: Shard, reader: ShardReader) -> bool:

@@ -101,6 +101,10 @@ class FaultPlan:
         """Let the next calls of this name, such as `replica.put`, fail; before any random fault."""
         self._scripted.setdefault(call, []).extend([Fault(error, moment)] * times)
 
+    def fail_no_more(self) -> None:
+        """What was told to fail next and has not yet."""
+        self._scripted.clear()
+
     def outage(self, port: str, start: float, end: float, error: RetryableError | None = None) -> None:
         """From one wall-clock time to another, every call of the port fails without effect; unless given: refused."""
         denied = RefusedError(f"access to the {port} is denied", "AccessDeniedException")

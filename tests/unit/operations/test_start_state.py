@@ -88,3 +88,17 @@ def test_a_list_without_anything_to_read_is_a_look() -> None:
     look.begin([])
     assert look.is_done
     assert told == [EPOCH]
+
+
+async def test_a_backlog_that_nobody_takes_does_not_keep_it_from_running() -> None:
+    """More shards than are read at once, and a queue that stays full: what there is to see of a start was seen."""
+    world = World(1, shards=24)
+    for number in range(600):
+        world.source.put(item(number))
+    world.plan.fail_next("replica.write_batch", UnavailableError("busy", "503"), times=1000)
+    async with Service(world, start_at="trim_horizon", queue_max_records=10) as service:
+        states = await shown(service, lambda: service.pipeline.state is PipelineState.RUNNING)
+        assert states == [PipelineState.STARTING, PipelineState.RUNNING]
+        assert not service.report.status().lag.caught_up
+        world.plan.fail_no_more()
+        await service.until_caught_up()

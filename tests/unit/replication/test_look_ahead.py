@@ -7,8 +7,8 @@ import asyncio
 from service.errors import AmbiguousError, RefusedError, ThrottledError
 from service.model import ViewType
 from service.replication.guard_window import GuardWindow
-from service.replication.look_ahead import FRESH_SECONDS, SLOW_SECONDS
-from service.telemetry import Warned
+from service.replication.look_ahead import DENIED, DENIED_SECONDS, FRESH_SECONDS, SLOW_SECONDS
+from service.telemetry import Warned, WarningEnded
 from tests.fakes.world import World
 from tests.unit.replication.bench import Bench, item, key
 
@@ -258,7 +258,13 @@ async def test_a_source_that_denies_reads_of_many_items_is_read_item_by_item():
     await path.sink.apply([[bench.put(name, "1")] for name in "de"])
     assert [bench.held(name) for name in "abcde"] == [item(name, "1") for name in "abcde"]
     assert bench.world.plan.seen["source.get_many RefusedError"] == 1, "it is not asked again and again"
-    assert [event.topic for event in bench.log.of(Warned)] == ["reads of many items"]
+    assert [event.topic for event in bench.log.of(Warned)] == [DENIED]
+
+    bench.world.plan.fail_no_more()  # the right is given, and it is asked again
+    await asyncio.sleep(DENIED_SECONDS)
+    await path.sink.apply([[bench.put(name, "1")] for name in "fg"])
+    assert bench.world.source.calls["get_many"] == 1
+    assert [event.topic for event in bench.log.of(WarningEnded)] == [DENIED]
 
 
 async def test_lambda_waits_for_the_right_that_it_needs():
