@@ -451,6 +451,20 @@ async def test_of_eight_that_mend_a_gap_at_the_same_moment_one_does_and_the_othe
     await service.running
 
 
+async def test_a_snapshot_whose_turn_comes_when_the_gap_is_mended_does_not_begin_another():
+    service = await failed_service(World())
+    async with service.snapshots._turn:  # another call is at it
+        asked = asyncio.create_task(console(service).snapshot())
+        await asyncio.sleep(0)
+        service.pipeline.mend()
+        await service.until_caught_up()
+    with pytest.raises(ConflictError, match="mended the pipeline meanwhile"):
+        await asked
+    assert len(await service.snapshots.newest()) == 1
+    service.pipeline.stop()
+    await service.running
+
+
 async def test_a_process_that_dies_before_it_mends_leaves_a_snapshot_that_the_next_one_replaces():
     world = World()
     service = await failed_service(world)
