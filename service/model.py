@@ -37,9 +37,11 @@ class SequenceNumber(int):
     def parse(cls, text: str) -> SequenceNumber:
         """Raise ValueError, with what was expected, unless the text is 1 to 40 ASCII digits."""
         length = len(text)
+        if length == _SHORTEST and text.isdigit() and text.isascii():
+            return cls(text)
         if not (text.isascii() and text.isdigit() and length <= 40):
             raise ValueError(f"not a sequence number: {text[:60]!r} (expected 21 to 40 digits)")
-        if length == _SHORTEST or (length > _SHORTEST and text[0] != "0"):
+        if length > _SHORTEST and text[0] != "0":
             return cls(text)
         return _OddlySpelled.of(text)
 
@@ -97,26 +99,6 @@ class Effect(enum.Enum):
     """The record has no image (KEYS_ONLY, OLD_IMAGE): the source's present item decides between put and delete."""
 
 
-class Origin(msgspec.Struct, frozen=True, gc=False):
-    """What a stream record says besides its change, so that a dead letter can show it as it came."""
-
-    event_id: str | None
-    event_version: str | None
-    event_source: str | None
-    aws_region: str | None
-    event_source_arn: str | None
-    view_type: str | None
-    size_bytes: int | None
-    created: float | str | None
-    """ApproximateCreationDateTime as it was spelled."""
-    keys: bytes | None = None
-    """`Keys`, where they are not spelled as the change's key is."""
-    identity: bytes | None = None
-    """`userIdentity`, JSON."""
-    record: bytes | None = None
-    """The whole record, where it says what nobody here knows."""
-
-
 class Change(msgspec.Struct, frozen=True, gc=False):
     """One stream record. `image` is there exactly for a PUT; `size` is what it counts against the queue, in bytes."""
 
@@ -132,7 +114,18 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     event_name: str = ""
     is_ttl_delete: bool = False
     old_image: Image | None = None
-    origin: Origin | None = None
+    # What the record says besides, so that a dead letter can show it as it came; no field decides anything.
+    event_id: str | None = None
+    event_version: str | None = None
+    aws_region: str | None = None
+    view_type: str | None = None
+    size_bytes: int | None = None
+    keys: bytes | None = None
+    """`Keys`, JSON, where they are not spelled as `key` is."""
+    identity: bytes | None = None
+    """`userIdentity`, JSON."""
+    record: bytes | None = None
+    """The whole record, JSON, where the fields above are not all that it says."""
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):

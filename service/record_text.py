@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from service.model import Change, Effect, ViewType
@@ -14,49 +12,29 @@ TTL_PRINCIPAL = "dynamodb.amazonaws.com"
 
 def record_of(change: Change) -> bytes:
     """The change's stream record in JSON, as it came; `RecordReader.read` makes the same change of it."""
-    origin = change.origin
-    if origin is None:
-        return _made_anew(change)
-    if origin.record is not None:
-        return origin.record
+    if change.record is not None:
+        return change.record
     stream = {
-        "ApproximateCreationDateTime": origin.created,
-        "Keys": msgspec.Raw(origin.keys or change.key),
+        "ApproximateCreationDateTime": change.created_at,
+        "Keys": msgspec.Raw(change.keys or change.key),
         "NewImage": msgspec.Raw(change.image) if change.image is not None else None,
         "OldImage": msgspec.Raw(change.old_image) if change.old_image is not None else None,
         "SequenceNumber": str(change.sequence),
-        "SizeBytes": origin.size_bytes,
-        "StreamViewType": origin.view_type or _view_type_of(change),
+        "SizeBytes": change.size_bytes,
+        "StreamViewType": change.view_type or _view_type_of(change),
     }
     record = {
-        "eventID": origin.event_id,
+        "eventID": change.event_id,
         "eventName": change.event_name,
-        "eventVersion": origin.event_version,
-        "eventSource": origin.event_source,
-        "awsRegion": origin.aws_region,
+        "eventVersion": change.event_version,
+        "eventSource": "aws:dynamodb",
+        "awsRegion": change.aws_region,
         "dynamodb": {name: value for name, value in stream.items() if value is not None},
-        "userIdentity": msgspec.Raw(origin.identity) if origin.identity else None,
-        "eventSourceARN": origin.event_source_arn,
+        "userIdentity": msgspec.Raw(change.identity) if change.identity else None,
     }
-    return msgspec.json.encode({name: value for name, value in record.items() if value is not None})
-
-
-def _made_anew(change: Change) -> bytes:
-    """Of a change that came from no record."""
-    stream: dict[str, Any] = {
-        "ApproximateCreationDateTime": change.created_at,
-        "Keys": msgspec.Raw(change.key),
-        "SequenceNumber": str(change.sequence),
-        "StreamViewType": _view_type_of(change),
-    }
-    if change.image is not None:
-        stream["NewImage"] = msgspec.Raw(change.image)
-    if change.old_image is not None:
-        stream["OldImage"] = msgspec.Raw(change.old_image)
-    record: dict[str, Any] = {"eventName": change.event_name, "eventSource": "aws:dynamodb", "dynamodb": stream}
-    if change.is_ttl_delete:
+    if change.is_ttl_delete and not change.identity:
         record["userIdentity"] = {"type": "Service", "principalId": TTL_PRINCIPAL}
-    return msgspec.json.encode(record)
+    return msgspec.json.encode({name: value for name, value in record.items() if value is not None})
 
 
 def _view_type_of(change: Change) -> ViewType:

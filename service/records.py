@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,7 +20,6 @@ from service.model import (
     Effect,
     Image,
     KeyAttribute,
-    Origin,
     Page,
     SequenceNumber,
     ShardId,
@@ -30,12 +30,14 @@ from service.record_text import TTL_PRINCIPAL
 
 # Field names and event names: botocore, dynamodbstreams 2012-08-10, shapes Record, StreamRecord, OperationType.
 _IS_REMOVAL = {"INSERT": False, "MODIFY": False, "REMOVE": True}
+_PUT, _DELETE, _LOOK_UP = Effect.PUT, Effect.DELETE, Effect.LOOK_UP
 _CARRIES_ITEM: dict[str | None, bool] = {view_type.value: view_type.carries_item for view_type in ViewType}
 
 _LARGEST_SECONDS = 1e11  # above, a time can only be in milliseconds: the year 5138 in seconds, 1973 in milliseconds
+_IN_SECONDS = msgspec.Meta(lt=int(_LARGEST_SECONDS))
 
 
-class _StreamRecord(msgspec.Struct, gc=False):
+class _StreamRecord(msgspec.Struct, gc=False, kw_only=True):
     ApproximateCreationDateTime: int | float | str | None = None
     Keys: msgspec.Raw = msgspec.Raw()
     NewImage: msgspec.Raw = msgspec.Raw()
@@ -45,8 +47,30 @@ class _StreamRecord(msgspec.Struct, gc=False):
     StreamViewType: str | None = None
 
 
-class _KnownStreamRecord(_StreamRecord, gc=False, forbid_unknown_fields=True):
-    """Says nothing that is not named above: a change and its origin are all of it."""
+class _Record(msgspec.Struct, gc=False, kw_only=True):
+    dynamodb: _StreamRecord
+    eventID: str | None = None  # noqa: N815  the service's spelling
+    eventName: str = ""  # noqa: N815
+    eventVersion: str | None = None  # noqa: N815
+    awsRegion: str | None = None  # noqa: N815
+    userIdentity: msgspec.Raw = msgspec.Raw()  # noqa: N815
+
+
+class _PlainStreamRecord(_StreamRecord, gc=False, kw_only=True, forbid_unknown_fields=True):
+    ApproximateCreationDateTime: Annotated[int, _IN_SECONDS] | Annotated[float, _IN_SECONDS]
+    StreamViewType: Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"] | None = None
+
+
+class _PlainRecord(_Record, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """What DynamoDB's stream has today: a change has a field for each of it. Other records are kept as a whole.
+
+    A Literal costs no string: msgspec answers with the one that is written here.
+    """
+
+    dynamodb: _PlainStreamRecord
+    eventName: Literal["INSERT", "MODIFY", "REMOVE"]  # noqa: N815
+    eventSource: Literal["aws:dynamodb"]  # noqa: N815
+    eventVersion: Literal["1.0", "1.1"] | None = None  # noqa: N815
 
 
 class _Identity(msgspec.Struct):
@@ -57,23 +81,8 @@ class _Identity(msgspec.Struct):
     principalId: str | None = None  # noqa: N815  the service's spelling
 
 
-class _Record(msgspec.Struct, gc=False):
-    dynamodb: _StreamRecord
-    eventID: str | None = None  # noqa: N815  the service's spelling
-    eventName: str = ""  # noqa: N815
-    eventVersion: str | None = None  # noqa: N815
-    eventSource: str | None = None  # noqa: N815
-    awsRegion: str | None = None  # noqa: N815
-    userIdentity: msgspec.Raw = msgspec.Raw()  # noqa: N815
-    eventSourceARN: str | None = None  # noqa: N815  in Lambda's events only
-
-
-class _KnownRecord(_Record, gc=False, forbid_unknown_fields=True):
-    dynamodb: _KnownStreamRecord
-
-
 class _Page(msgspec.Struct, gc=False):
-    Records: list[_KnownRecord]
+    Records: list[_PlainRecord]
     NextShardIterator: str | None = None
 
 
@@ -82,9 +91,11 @@ class _RawPage(msgspec.Struct):
     NextShardIterator: str | None = None
 
 
+# A NewType is a function in Python, and this is done for each record: the bytes' own constructor does the same.
+_image: Callable[[msgspec.Raw], Image] = bytes  # type: ignore[assignment]
+
 _PAGE = msgspec.json.Decoder(_Page)
 _RAW_PAGE = msgspec.json.Decoder(_RawPage)
-_KNOWN_RECORD = msgspec.json.Decoder(_KnownRecord)
 _RECORD = msgspec.json.Decoder(_Record)
 _IDENTITY = msgspec.json.Decoder(_Identity | None)
 
@@ -120,10 +131,7 @@ class RecordReader:
     def read(self, shard_id: ShardId, record: bytes) -> Change | Unreadable:
         """One record as JSON: of a Lambda event, or of a dead letter (`record_of`)."""
         try:
-            try:
-                return self._change(shard_id, _KNOWN_RECORD.decode(record))
-            except msgspec.ValidationError:
-                return self._change(shard_id, _RECORD.decode(record), record)
+            return self._change(shard_id, _RECORD.decode(record), record)
         except ValueError as error:
             return self._unreadable(shard_id, record, error)
 
@@ -145,17 +153,17 @@ class RecordReader:
         `whole` is kept with the change: the record says more than is known here.
         """
         stream, name, identity = record.dynamodb, record.eventName, bytes(record.userIdentity)
-        keys, new, old = bytes(stream.Keys), bytes(stream.NewImage), bytes(stream.OldImage)
+        keys, new, old = bytes(stream.Keys), _image(stream.NewImage), _image(stream.OldImage)
         key = self._key_of(keys)
         is_removal = _IS_REMOVAL.get(name)
         if is_removal is None:
             raise ValueError(f"unknown eventName {name[:40]!r}")
         if not _CARRIES_ITEM.get(stream.StreamViewType, self._carries_item):
-            effect = Effect.LOOK_UP
+            effect = _LOOK_UP
         elif is_removal:
-            effect = Effect.DELETE
+            effect = _DELETE
         elif new:
-            effect = Effect.PUT
+            effect = _PUT
         else:
             raise ValueError(f"the {name} record has no NewImage")
         created = stream.ApproximateCreationDateTime
@@ -164,25 +172,22 @@ class RecordReader:
             SequenceNumber.parse(stream.SequenceNumber),
             effect,
             key,
-            Image(new) if new else None,
-            created if type(created) is float and created < _LARGEST_SECONDS else _seconds(created),
+            new or None,
+            created
+            if (type(created) is float or type(created) is int) and created < _LARGEST_SECONDS
+            else _seconds(created),
             len(key) + len(new) + len(old) + (len(whole) if whole else 0),
             name,
             bool(identity) and _is_ttl(_IDENTITY.decode(identity)),
-            Image(old) if old else None,
-            Origin(
-                record.eventID,
-                record.eventVersion,
-                record.eventSource,
-                record.awsRegion,
-                record.eventSourceARN,
-                stream.StreamViewType,
-                stream.SizeBytes,
-                created,
-                None if keys == key else keys,
-                identity or None,
-                whole,
-            ),
+            old or None,
+            record.eventID,
+            record.eventVersion,
+            record.awsRegion,
+            stream.StreamViewType,
+            stream.SizeBytes,
+            None if keys == key else keys,
+            identity or None,
+            whole,
         )
 
     def _unreadable(self, shard_id: ShardId, record: bytes, error: ValueError) -> Unreadable:

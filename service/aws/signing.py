@@ -9,11 +9,13 @@ from __future__ import annotations
 import hmac
 import time
 from hashlib import sha256
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from botocore.credentials import ReadOnlyCredentials
 
 _SERVICE = "dynamodb"  # both services sign with this name: botocore, dynamodbstreams 2012-08-10, signingName
+_BLOCK_BYTES = 64  # of SHA-256 (RFC 4868, 2.1)
 CONTENT_TYPE = "application/x-amz-json-1.0"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -33,7 +35,7 @@ class Signer:
         self._second = -1
         self._moment = ""
         self._key_for: tuple[str, str] | None = None
-        self._key = hmac.new(b"", digestmod=sha256)
+        self._inner = self._outer = sha256()
         self._scope = ""
 
     def headers(self, target: str, body: bytes, credentials: ReadOnlyCredentials, now: float) -> dict[str, str]:
@@ -53,12 +55,14 @@ class Signer:
             signed = "content-type;host;x-amz-date;x-amz-target"
             middle = f"x-amz-date:{moment}\n"
         request = f"{self._prefix}{middle}x-amz-target:{target}\n\n{signed}\n{sha256(body).hexdigest()}"
-        key, scope = self._signing_key(moment[:8], credentials.secret_key or "")
+        inner, outer = self._signing_key(moment[:8], credentials.secret_key or "")
+        scope = self._scope
         to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        key.update(to_sign.encode())
+        inner.update(to_sign.encode())
+        outer.update(inner.digest())
         headers["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={signed}, Signature={key.hexdigest()}"
+            f"SignedHeaders={signed}, Signature={outer.hexdigest()}"
         )
         return headers
 
@@ -68,12 +72,19 @@ class Signer:
             self._second = second
         return self._moment
 
-    def _signing_key(self, day: str, secret: str) -> tuple[hmac.HMAC, str]:
-        """Ready for what is to be signed; the four hashes behind it change with the day and the secret only."""
+    def _signing_key(self, day: str, secret: str) -> tuple[Any, Any]:
+        """An HMAC's two hashes (RFC 2104), each fed with its half of the key, which changes with day and secret only.
+
+        The hmac module's own `copy()` takes twice as long.
+        """
         if self._key_for != (day, secret):
             key = b"AWS4" + secret.encode()
             for part in (day, self._region, _SERVICE, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._key_for, self._key = (day, secret), hmac.new(key, digestmod=sha256)
-            self._scope = f"{day}/{self._region}/{_SERVICE}/aws4_request"
-        return self._key.copy(), self._scope
+            block = key.ljust(_BLOCK_BYTES, b"\0")
+            self._inner, self._outer = (
+                sha256(bytes(byte ^ 0x36 for byte in block)),
+                sha256(bytes(byte ^ 0x5C for byte in block)),
+            )
+            self._key_for, self._scope = (day, secret), f"{day}/{self._region}/{_SERVICE}/aws4_request"
+        return self._inner.copy(), self._outer.copy()

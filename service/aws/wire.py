@@ -70,7 +70,16 @@ class Wire:
         Raises what service.aws.faults makes of anything else; a write may have happened then.
         """
         sent = self._endpoint.steady()
-        answer = await self._answer(call, body)
+        credentials = await self._frozen_credentials(call)
+        headers = self._signer.headers(f"{self._service}.{call.operation}", body, credentials, self._now())
+        try:
+            answer = await self._http.post(body, headers, is_write=call.is_write)
+        except NotSentError as error:
+            raise not_sent(call, str(error), "NotSent") from error
+        except AnswerLostError as error:
+            raise answer_lost(call, str(error), "AnswerLost") from error
+        if not is_whole(answer.body, answer.checksum):
+            raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
         if answer.status != 200:
             raise self._fault(call, answer, sent)
         try:
@@ -87,20 +96,6 @@ class Wire:
         if has_code(answer.body):
             self._endpoint.heard(answer.date, sent)
         return fault_of_answer(call, answer.status, answer.body)
-
-    async def _answer(self, call: Call, body: bytes) -> Answer:
-        """Whole, as far as its checksum tells."""
-        credentials = await self._frozen_credentials(call)
-        headers = self._signer.headers(f"{self._service}.{call.operation}", body, credentials, self._now())
-        try:
-            answer = await self._http.post(body, headers, is_write=call.is_write)
-        except NotSentError as error:
-            raise not_sent(call, str(error), "NotSent") from error
-        except AnswerLostError as error:
-            raise answer_lost(call, str(error), "AnswerLost") from error
-        if not is_whole(answer.body, answer.checksum):
-            raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
-        return answer
 
     async def _frozen_credentials(self, call: Call) -> ReadOnlyCredentials:
         asked_at = self._endpoint.steady()

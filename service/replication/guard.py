@@ -100,8 +100,9 @@ class Guard:
         newest = group[-1]
         if newest.key in self._doubts:
             return False  # what was seen may change at any moment
-        is_creation = any(change.event_name == INSERT for change in group)
-        return is_creation or self._refusals.are_frequent or self._first_condition(newest) is None
+        if self._refusals.are_frequent or self._first_condition(newest) is None:
+            return True
+        return newest.event_name == INSERT or (len(group) > 1 and any(each.event_name == INSERT for each in group))
 
     @property
     def shape(self) -> Shape:

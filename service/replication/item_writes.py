@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from service.errors import ChangeError, ItemTooLargeError, TransientChangeError
 from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
@@ -76,14 +76,12 @@ class ItemWrites:
         """The service names the attribute that it refuses, an emulator only the sort: "… mismatch for Index Key"."""
         return refusal.endswith("Index Key") or any(name in refusal for name in self._shape.metadata)
 
-    async def _requested(self, write: Put, condition: Condition | None) -> Written | Seen:
-        is_birth = isinstance(condition, Absent)
-        return await self._requests.write(
-            self._putting(write, condition), _doubtful(write.key, condition), is_birth=is_birth
+    def _requested(self, write: Put, condition: Condition | None) -> Awaitable[Written | Seen]:
+        return self._requests.write(
+            lambda: self._replica.put(write, condition),
+            _doubtful(write.key, condition),
+            is_birth=isinstance(condition, Absent),
         )
-
-    def _putting(self, write: Put, condition: Condition | None) -> Callable[[], Awaitable[Written | Seen]]:
-        return lambda: self._replica.put(write, condition)
 
     async def delete(self, key: ItemKey, condition: Condition | None) -> Written | Seen:
         return await self._requests.write(

@@ -72,6 +72,11 @@ class ReplicaWatch:
         """A request to the replica was refused: a table that was not there may be another one when it is back."""
         self._was_missing = self._was_missing or error.cause == MISSING
 
+    @property
+    def is_unsure(self) -> bool:
+        """`make_sure` has something to do."""
+        return self._was_missing
+
     async def make_sure(self) -> None:
         """Before a request, so that none goes to another table. Raises GapError; RetryableError while none is there."""
         if not self._was_missing:

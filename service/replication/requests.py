@@ -201,7 +201,7 @@ class Requests:
         """Once, through the gate, noting what came of it, and which keys are in doubt after it."""
         await self._gate.enter(items)
         try:
-            if self._watch is not None:
+            if self._watch is not None and self._watch.is_unsure:
                 await self._watch.make_sure()
             answer = await call()
         except RetryableError as error:

@@ -58,13 +58,15 @@ class Shape:
         self.stamp_attribute = stamp_attribute = metadata.stamp_attribute
         self.sequence_attribute = sequence_attribute = metadata.sequence_attribute
         self.metadata = frozenset(name for name in (stamp_attribute, sequence_attribute) if name)
+        self.is_chained = False
+        """Another pipeline has written an item of the source: one was seen."""
         self._sequence_only = frozenset((sequence_attribute,) if sequence_attribute else ())
         self._include = frozenset((*include, *key_names)) if include else None
         self._exclude = frozenset(exclude) - frozenset(key_names)
         self._transforming = (
             Transforming(transform, key_names=key_names, observer=observer, aside=aside) if transform else None
         )
-        self._stamped_millisecond = -1
+        self._stamped_second = -1
         self._stamp_prefix = b""
         self._number_prefix = msgspec.json.encode(sequence_attribute) + b':{"S":"'
         self._looks_always = transform is not None or bool(include) or bool(self._exclude)
@@ -137,6 +139,7 @@ class Shape:
                 )
             )
             return
+        self.is_chained = True
         if self.stamp_attribute not in self._key_names:
             kept.pop(self.stamp_attribute, None)
         self._observer.observe(
@@ -153,16 +156,27 @@ class Shape:
             return False
         return self._include is None or name in self._include
 
-    def dress(self, image: Image, sequence: SequenceNumber | None, dressing: Dressing = Dressing.FULL) -> Image:
-        """The item as it is written: a projected image with its metadata attributes in front."""
-        stamp = number = b""
-        if dressing is Dressing.FULL and self.written.has_stamps:
-            if self._has_own_stamp(image):
-                self._keep_stamp()
-            else:
-                stamp = self._stamp()
+    def dress(
+        self,
+        image: Image,
+        sequence: SequenceNumber | None,
+        dressing: Dressing = Dressing.FULL,
+        stamp: bytes | None = None,
+    ) -> Image:
+        """The item as it is written: a projected image with its metadata attributes in front.
+
+        `stamp` is one that `stamp()` made just now, for the items of a batch.
+        """
+        number = b""
+        if dressing is not Dressing.FULL or not self.written.has_stamps:
+            stamp = b""
+        elif self._has_own_stamp(image):
+            self._keep_stamp()
+            stamp = b""
+        elif stamp is None:
+            stamp = self.stamp()
         if sequence is not None and self.written.has_numbers and dressing is not Dressing.BARE:
-            number = b'%b%b"},' % (self._number_prefix, sequence.guard.encode())
+            number = b'%b%040d"},' % (self._number_prefix, sequence)  # as `sequence.guard`
         return Image(b"{%b%b%b" % (stamp, number, image[1:])) if stamp or number else image
 
     def _has_own_stamp(self, image: Image) -> bool:
@@ -180,12 +194,11 @@ class Shape:
                 )
             )
 
-    def _stamp(self) -> bytes:
-        """Milliseconds are enough for people; the text is made once a millisecond."""
-        millisecond = int(self._clock.now() * 1000)
-        if millisecond != self._stamped_millisecond:
-            self._stamped_millisecond = millisecond
-            moment = datetime.fromtimestamp(millisecond / 1000, UTC).isoformat(timespec="milliseconds")
-            text = moment.replace("+00:00", "Z").encode()
-            self._stamp_prefix = b'%b:{"S":"%b"},' % (msgspec.json.encode(self.stamp_attribute), text)
-        return self._stamp_prefix
+    def stamp(self) -> bytes:
+        """The metadata attribute that tells the time. Milliseconds are enough for people."""
+        second, millisecond = divmod(int(self._clock.now() * 1000), 1000)
+        if second != self._stamped_second:
+            self._stamped_second = second
+            moment = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+            self._stamp_prefix = b'%b:{"S":"%b' % (msgspec.json.encode(self.stamp_attribute), moment)
+        return b'%b.%03dZ"},' % (self._stamp_prefix, millisecond)

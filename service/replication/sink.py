@@ -79,9 +79,8 @@ class Sink:
             observer=observer,
             is_shared=window.is_shared,
         )
-        self._window = window
+        self._window, self._doubts = window, doubts
         self._requests = requests
-        self._doubts = doubts
         self._dead_letters = dead_letters
         self._clock = clock
         self._observer = observer
@@ -105,14 +104,20 @@ class Sink:
             if pending is not None:
                 chosen.append(pending)
         chosen = await self._without_echoes(chosen)
-        guarded = [each for each in chosen if self._window.needs_guard(each.change) or each.change.key in self._doubts]
-        if len(guarded) < len(chosen):
-            keys = {pending.change.key for pending in guarded}
-            batch = {each.change.key: each for each in chosen if each.change.key not in keys}
+        needs_guard, doubts = self._window.needs_guard, self._doubts or ()
+        guarded, batch = [], {}
+        for each in chosen:
+            change = each.change
+            if needs_guard(change) or change.key in doubts:
+                guarded.append(each)
+            else:
+                batch[change.key] = each
+        if batch:
             await self._write_batch(batch, images)
-        looks = Looks(self._ahead, [each.change.key for each in guarded if self._guard.wants_look(each.group)])
+        wanted = [each.change.key for each in guarded if self._guard.wants_look(each.group)]
+        looks = Looks(self._ahead, wanted) if wanted else None
         for pending in guarded:
-            await self._write_guarded(pending, images, await looks.of(pending.change.key))
+            await self._write_guarded(pending, images, await looks.of(pending.change.key) if looks else None)
 
     async def _without_echoes(self, chosen: list[Pending]) -> list[Pending]:
         """Settle what the replica has already of items that another pipeline wrote into the source.
@@ -120,6 +125,8 @@ class Sink:
         Of two pipelines, one each way, each would else write the other's writes again without end. A group of several
         changes is written all the same: its number must not stay below those of the states between.
         """
+        if not self._shape.is_chained:
+            return chosen
         suspects = [
             pending
             for pending in chosen
@@ -184,7 +191,7 @@ class Sink:
         try:
             await self._requests.write_batch(
                 list(batch),
-                lambda keys: self._replica.write_batch([self._dressed(batch[key]) for key in keys]),
+                lambda keys: self._replica.write_batch(self._dressed([batch[key] for key in keys])),
                 lambda keys: self._settle_written([left.pop(key) for key in keys]),
             )
         except BatchRefusedError:
@@ -195,11 +202,12 @@ class Sink:
             for pending in left.values():
                 await self._write_guarded(pending, images)
 
-    def _dressed(self, pending: Pending) -> ItemWrite:
-        write = pending.write
-        if isinstance(write, Delete):
-            return write
-        return Put(write.key, self._shape.dress(write.item, pending.change.sequence))
+    def _dressed(self, batch: Sequence[Pending]) -> list[ItemWrite]:
+        dress, stamp = self._shape.dress, self._shape.stamp()
+        return [
+            Put(write.key, dress(write.item, sequence, stamp=stamp)) if isinstance(write, Put) else write
+            for write, sequence in ((each.write, each.change.sequence) for each in batch)
+        ]
 
     async def _write_alone(self, pending: Pending, images: dict[ItemKey, Image]) -> None:
         """One item of a refused batch: without a condition, since nothing of that batch was written."""

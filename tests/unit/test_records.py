@@ -24,7 +24,8 @@ def record(name="MODIFY", *, without=(), outside=None, **inside):
         "StreamViewType": "NEW_AND_OLD_IMAGES",
     } | inside
     kept = {field: value for field, value in stream.items() if field not in without}
-    return {"eventID": "1", "eventName": name, "eventVersion": "1.1", "dynamodb": kept} | (outside or {})
+    shown = {"eventID": "1", "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb", "dynamodb": kept}
+    return shown | (outside or {})
 
 
 def page_of(*records, **more):
@@ -87,7 +88,10 @@ def test_unknown_fields_and_versions_do_no_harm():  # E33
 
 TTL = {"userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com", "AccountId": "1"}}
 AS_IT_CAME = {
-    "everything": record(outside={"awsRegion": "us-west-2", "eventSource": "aws:dynamodb"} | TTL),
+    "everything": record(outside={"awsRegion": "us-west-2"} | TTL),
+    "another service's": record(outside={"eventSource": "aws:other"}),
+    "a later version": record(outside={"eventVersion": "2.0"}),
+    "a new view type": record(StreamViewType="NEWEST"),
     "of Lambda": record(outside={"eventSourceARN": "arn:aws:dynamodb:us-west-2:1:table/t/stream/1"}),
     "a time in milliseconds": record(ApproximateCreationDateTime=1_700_000_000_123),
     "a time in words": record(ApproximateCreationDateTime="2023-11-14T22:13:20Z"),
