@@ -22,48 +22,38 @@ class ItemWrites:
         self._observer = observer
 
     async def put(
-        self, key: ItemKey, projected: Image, sequence: SequenceNumber | None, condition: Condition | None
-    ) -> Written | Seen:
-        """One put, with as many metadata attributes as DynamoDB's size limit leaves room for (E43).
-
-        Raises ChangeError.
-        """
-        for dressing in DRESSINGS:
-            try:
-                return await self._put_dressed(key, projected, sequence, condition, dressing)
-            except ItemTooLargeError:
-                if dressing is Dressing.BARE:
-                    raise
-                self._observer.observe(
-                    Warned(
-                        "item size",
-                        "an item is so near DynamoDB's limit of 400 KB that it is written without some of the "
-                        "metadata attributes",
-                    )
-                )
-        raise AssertionError("the last dressing returns or raises")
-
-    async def _put_dressed(
         self,
         key: ItemKey,
         projected: Image,
         sequence: SequenceNumber | None,
         condition: Condition | None,
-        dressing: Dressing,
+        dressing: Dressing = Dressing.FULL,
     ) -> Written | Seen:
-        """One put; where the replica refuses the metadata, without it. Raises ChangeError."""
+        """One put, with as many metadata attributes as the replica takes: DynamoDB's size limit, its indexes (E43).
+
+        Raises ChangeError.
+        """
         left_out = self._shape.written.left_out
         write = Put(key, self._shape.dress(projected, sequence, dressing))
         try:
             return await self._requested(write, condition)
-        except (ItemTooLargeError, TransientChangeError):
+        except ItemTooLargeError:
+            if dressing is Dressing.BARE:
+                raise
+            self._warn_of_size()
+            dressing = DRESSINGS[DRESSINGS.index(dressing) + 1]
+        except TransientChangeError:
             raise
         except ChangeError as error:
-            if self._shape.written.left_out != left_out:  # the replica was looked at meanwhile: an index is new
-                return await self._put_dressed(key, projected, sequence, condition, dressing)
-            if write.item == projected or not self._may_be_ours(str(error)):
-                raise
-            answer = await self._requested(Put(key, projected), condition)
+            # Another time, if the replica was looked at meanwhile: an index is new.
+            if self._shape.written.left_out == left_out:
+                if write.item == projected or not self._may_be_ours(str(error)):
+                    raise
+                return await self._put_bare(key, projected, condition)
+        return await self.put(key, projected, sequence, condition, dressing)
+
+    async def _put_bare(self, key: ItemKey, projected: Image, condition: Condition | None) -> Written | Seen:
+        answer = await self._requested(Put(key, projected), condition)
         self._observer.observe(
             Warned(
                 "metadata refused",
@@ -71,6 +61,15 @@ class ItemWrites:
             )
         )
         return answer
+
+    def _warn_of_size(self) -> None:
+        self._observer.observe(
+            Warned(
+                "item size",
+                "an item is so near DynamoDB's limit of 400 KB that it is written without some of the metadata "
+                "attributes",
+            )
+        )
 
     def _may_be_ours(self, refusal: str) -> bool:
         """The service names the attribute that it refuses, an emulator only the sort: "… mismatch for Index Key"."""
