@@ -9,10 +9,13 @@ MAX_LINES := 300
 AT_ONCE ?= 3
 PORT ?= 8000
 
-.PHONY: demo setup emulator test chaos check audit lambda bench clean
+.PHONY: demo help setup emulator test chaos check audit lambda bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
+
+help:  ## print these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(TEST)  ## make .venv with all that the commands, the tests and the checks need
 
@@ -46,7 +49,7 @@ lambda: $(DEMO)  ## build dist/dynamirror-lambda.zip; LAMBDA="--python 3.13 --ar
 bench: $(TEST)  ## ratios to the obvious program and to the limit; BENCH="--quick" takes a minute
 	$(BIN)/python -m benchmarks $(BENCH)
 
-clean:
+clean:  ## delete .venv, .cache and whatever was built
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # What the tests need holds what the demo needs, so the demo leaves an environment with the tests as it is.
