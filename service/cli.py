@@ -41,7 +41,7 @@ def _show_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Settings are environment variables, or the same names in a .env file; see the README.")
+@app.callback(epilog="Settings are environment variables, or the same names in a .env file; see docs/settings.md.")
 def _options(
     is_version_wanted: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)

@@ -89,6 +89,11 @@ class Document:
 README = Document(ROOT / "README.md")
 
 
+def docs(name: str) -> Document:
+    """A document of `docs/`, by its name without `.md`."""
+    return Document(ROOT / "docs" / f"{name}.md")
+
+
 def documents() -> list[Document]:
     """Every document of the project that people read."""
     found = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]

@@ -1,8 +1,8 @@
-"""Every command of the README's shell blocks is run as it stands there, or is named here with what keeps it from that.
+"""Every command in the blocks of the README and of `docs/` is run as it is there, or is named here with the reason.
 
 A block says behind its fence where it belongs: `emulator`, `service` and `shell` are the three terminals of the
-pipeline without AWS, `settings` is a start on tables of one's own, `demo` is tested by test_demo, and `elsewhere` needs
-what is not here.
+pipeline without AWS, `settings` is a start on tables of one's own, `demo` is tested by test_demo, `curl` is what to try
+beside the demo, and `elsewhere` needs what is not here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,20 +25,27 @@ from botocore.session import Session
 from service.app import VERSION
 from service.config import load_settings
 from tests.acceptance.aws_cli import parsed
+from tests.acceptance.command import Command
 from tests.acceptance.product import COMMAND, free_port
 from tests.acceptance.terminal import Terminal, put_stand_ins
-from tests.markdown import README, ROOT, Block, Document, documents
+from tests.markdown import README, ROOT, Block, Document, docs, documents
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 
-TAGS = {"demo", "emulator", "service", "shell", "settings", "elsewhere"}
+TAGS = {"demo", "curl", "emulator", "service", "shell", "settings", "elsewhere"}
 ELSEWHERE = {
+    "make lambda": "takes minutes; test_lambda_zip builds the zip",
+    "dynamirror migrate": "here for a control table in AWS; test_migrations_on_servers runs it",
+    "aws s3 cp": "needs an AWS account",
+    "aws cloudformation deploy": "needs an AWS account; its parameters are compared with the template's",
     "aws dynamodb update-table": "needs an AWS account; what it asks for is checked against AWS's own service model",
     "docker build": "needs a Docker engine",
     "docker run": "needs a Docker engine; its settings are checked as the service would",
 }
 TOKEN = "a-secret-of-yours"
 SECONDS = 60.0
-BLOCKS = [block for block in README.blocks() if block.language]
+PAGES = [README, *map(docs, ("walk-through", "commands", "admin-api", "lambda-or-container"))]
+"""In the order in which their blocks are run."""
+BLOCKS = [block for page in PAGES for block in page.blocks() if block.language not in ("", "json")]
 
 
 def blocks(tag: str) -> list[Block]:
@@ -48,9 +56,19 @@ def elsewhere() -> list[str]:
     return [command for block in blocks("elsewhere") for command in block.commands]
 
 
-def test_every_block_of_the_readme_is_a_shell_s_and_says_where_it_runs() -> None:
+def test_every_block_is_a_shell_s_and_says_where_it_runs() -> None:
     assert {block.language for block in BLOCKS} == {"sh"}
     assert {block.tag for block in BLOCKS} == TAGS
+
+
+def test_no_page_with_commands_is_left_out() -> None:
+    """But for a picture, a block has a language; JSON is compared with the API by a test of its own."""
+    pages = [README, *(Document(path) for path in sorted((ROOT / "docs").glob("*.md")))]
+    assert [page.path.name for page in pages if [block for block in page.blocks() if block.language == "sh"]] == sorted(
+        (page.path.name for page in PAGES), key=lambda name: (name != "README.md", name)
+    )
+    bare = [block for page in pages for block in page.blocks() if not block.language]
+    assert all("──►" in block.text for block in bare)
 
 
 def test_what_is_not_run_is_named_with_its_reason_and_nothing_else_is() -> None:
@@ -61,7 +79,7 @@ def test_what_is_not_run_is_named_with_its_reason_and_nothing_else_is() -> None:
 
 def test_what_aws_is_asked_for_exists_in_aws() -> None:
     session = Session()
-    asked = [shlex.split(command)[1:] for command in elsewhere() if command.startswith("aws ")]
+    asked = [shlex.split(command)[1:] for command in elsewhere() if command.startswith("aws dynamodb ")]
     assert [parsed(arguments, session).operation for arguments in asked] == ["UpdateTable"]
 
 
@@ -109,11 +127,18 @@ def test_every_make_target_that_a_document_names_exists() -> None:
         assert done.returncode == 0, f"{line}: {done.stderr}"
 
 
+def test_make_help_prints_every_target_with_what_it_does() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    told = re.findall(r"^make (\S+) +\S.*\S$", shown, re.MULTILINE)
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert told == phony.split()
+
+
 # --- the pipeline without AWS
 
 
 class Walk:
-    """The README's three terminals, in a folder that stands for the clone."""
+    """The three terminals, in a folder that stands for the clone."""
 
     def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
         self._folder = folder
@@ -129,7 +154,7 @@ class Walk:
         return self._terminals[name]
 
     def here(self, text: str) -> str:
-        """As it stands in the README, but for the ports, and for what make would install."""
+        """As it is in the document, but for the ports, and for what make would install."""
         text = text.replace(":8000", f":{self.emulator_port}").replace(":8080", f":{self.port}")
         known = f'make -C "{ROOT}" -o .venv/.installed-test PORT={self.emulator_port} '
         return re.sub(r"^make ", known, text, flags=re.MULTILINE)
@@ -199,7 +224,7 @@ def terminal_environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.timeout(300)
-async def test_the_pipeline_without_aws_does_what_the_readme_says(tmp_path: Path) -> None:
+async def test_the_pipeline_without_aws_does_what_the_documents_say(tmp_path: Path) -> None:
     shown = []
     async with AsyncExitStack() as stack:
         walk = Walk(tmp_path, stack)
@@ -218,7 +243,7 @@ async def test_the_pipeline_without_aws_does_what_the_readme_says(tmp_path: Path
         service.press_control_c()
         await service.finished()
 
-    _, replayed, mended, operated = shown
+    _, replayed, mended, verified, operated = shown
     assert re.search(r"^state +running", replayed, re.MULTILINE)
     assert '"key1"' in replayed
     assert len(re.findall(r"^records unchanged +[12] *$", replayed, re.MULTILINE)) == 2
@@ -226,7 +251,9 @@ async def test_the_pipeline_without_aws_does_what_the_readme_says(tmp_path: Path
     assert re.search(r'"key3"[\s\S]*Valid', mended)  # the table folds its columns
     assert re.search(r"^redriven +1", mended, re.MULTILINE)
     assert "3 items compared: equal" in mended
+    assert verified.count("3 items compared: equal") == 2
     assert '"ready":true' in operated
+    assert '"outcome":"unchanged"' in operated
     assert "# TYPE dynamirror_lag_seconds gauge" in operated
 
 
@@ -239,6 +266,21 @@ async def check_version(walk: Walk) -> None:
         assert (await client.get("/openapi.json")).json()["info"]["version"] == VERSION
         metrics = await client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"})
         assert re.search(rf'^dynamirror_pipeline_info{{.*version="{VERSION}"}} 1', metrics.text, re.MULTILINE)
+
+
+async def test_what_to_try_beside_the_demo_is_answered(tmp_path: Path) -> None:
+    (block,) = blocks("curl")
+    async with Command("demo") as demo, Terminal(tmp_path, terminal_environment(tmp_path)) as shell:
+        url = (await demo.said(r"^admin API: http://(\S+)$"))[1]
+        await demo.said(r"^running: .* equal, ")
+        shown = await shell.run(block.text.replace("localhost:8080", url))
+        demo.send(signal.SIGINT)
+        ended = await demo.ended()
+
+    assert ended.code == 0
+    assert shown.count('"state":"paused"') == 1
+    assert '"dry_run":false' in shown
+    assert shown.count('"repair":false') == 2
 
 
 @asynccontextmanager

@@ -1,29 +1,24 @@
-"""The documents say what the code does: whatever a user may meet is in the README, and nothing is there that is not."""
+"""The documents say what the code does: whatever a user may meet is in `docs/`, and nothing is there that is not."""
 
 from __future__ import annotations
 
 import ast
 import enum
-import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import typer.main
-import yaml
 
-from api.problems import TYPES
 from service.cli import app
 from service.config import Settings
 from service.environment import PREFIX
-from service.operations.jobs import JobState
-from service.operations.status import PipelineState, Role, ShardState
 from service.series import ALL, documentation
-from tests.fakes.api import FakeApi
-from tests.markdown import README, ROOT, Document, code, documents, quoted
+from tests.markdown import ROOT, Document, code, docs, documents
+from tests.syntax import is_call, trees
 
 SETTINGS = {PREFIX + name.upper(): field for name, field in Settings.model_fields.items()}
 ATTRIBUTES = {"dynamirror_sequence"}
@@ -37,13 +32,13 @@ def written(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def test_the_readme_has_exactly_the_settings_that_there_are() -> None:
-    named = [name for row in README.table("Settings") for name in code(row["name"])]
+def test_the_settings_are_exactly_those_that_there_are() -> None:
+    named = [name for row in docs("settings").table("All settings") for name in code(row["name"])]
     assert sorted(named) == sorted(SETTINGS)
 
 
-@pytest.mark.parametrize("row", README.table("Settings"), ids=lambda row: row["name"].strip("`"))
-def test_the_readme_tells_the_default_of_a_setting(row: dict[str, str]) -> None:
+@pytest.mark.parametrize("row", docs("settings").table("All settings"), ids=lambda row: row["name"].strip("`"))
+def test_the_default_of_a_setting_is_told(row: dict[str, str]) -> None:
     told = code(row["default"])
     for name in code(row["name"]):
         field = SETTINGS[name]
@@ -62,136 +57,14 @@ def test_no_document_names_a_setting_that_does_not_exist(document: Document) -> 
     assert named <= SETTINGS.keys() | {f"{PREFIX}TEST_ITEMS"}
 
 
-def test_the_readme_has_the_table_of_all_metrics() -> None:
-    assert documentation().strip() in README.text
+def test_the_metrics_are_exactly_those_that_there_are() -> None:
+    assert docs("metrics").section("All metrics").strip() == documentation().strip()
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_no_document_names_a_metric_that_does_not_exist(document: Document) -> None:
     named = set(re.findall(r"\bdynamirror_[a-z_]*[a-z]", document.text))
     assert named <= {series.name for series in ALL} | ATTRIBUTES
-
-
-def calls() -> set[str]:
-    """Every call of the admin API, as the OpenAPI document lists them: `GET /status`."""
-    paths = FakeApi().app.openapi()["paths"]
-    return {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
-
-
-def test_the_readme_has_exactly_the_calls_that_there_are() -> None:
-    assert {call for row in README.table("The admin API") for call in code(row["call"])} == calls()
-
-
-@pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
-def test_no_document_names_a_call_that_does_not_exist(document: Document) -> None:
-    patterns = [re.sub(r"\\\{\w+\\\}", r"[^/]+", re.escape(call)) for call in calls()]
-    for call in re.findall(r"`((?:GET|POST|DELETE|PUT) /[^`\s?]*)", document.prose()):
-        assert any(re.fullmatch(pattern, call) for pattern in patterns) or call == "DELETE /dead-letters", call
-
-
-def test_the_readme_has_exactly_the_problems_that_there_are() -> None:
-    assert {int(row["status"]): code(row["problem"])[0] for row in README.table("Problems")} == TYPES
-
-
-def test_the_readme_says_what_to_do_in_each_state() -> None:
-    named = [word for row in README.table("States") for word in code(row["symptom"])]
-    assert set(named) == {state.value for state in PipelineState}
-
-
-def test_the_readme_names_the_states_of_shards_jobs_and_processes() -> None:
-    (paragraph,) = [part for part in README.section("States").split("\n\n") if part.startswith("A shard's state")]
-    words = {word for word in code(paragraph) if re.fullmatch(r"[a-z_]+", word)} - {"error"}
-    assert words == {state.value for states in (ShardState, JobState, Role) for state in states}
-
-
-# --- sentences that the code says to people: the parts of them that never change
-
-
-@functools.cache
-def trees() -> list[ast.Module]:
-    return [ast.parse(path.read_text()) for path in sorted((ROOT / "service").rglob("*.py"))]
-
-
-def fixed_parts(node: ast.expr) -> list[str]:
-    """The literal parts of a string expression, f-strings included."""
-    return [
-        part.value
-        for part in ast.walk(node)
-        if isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value) > 2
-    ]
-
-
-def functions(*names: str) -> Iterator[ast.AST]:
-    for tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in names:
-                yield node
-
-
-def is_call(node: ast.AST, name: str) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    function = node.func
-    return (isinstance(function, ast.Name) and function.id == name) or (
-        isinstance(function, ast.Attribute) and function.attr == name
-    )
-
-
-def warnings_said() -> list[list[str]]:
-    events = [node for tree in trees() for node in ast.walk(tree) if is_call(node, "Warned")]
-    said = [fixed_parts(node.args[1]) for node in events if isinstance(node, ast.Call)]
-    for function in functions("_warnings", "warnings"):
-        for node in ast.walk(function):
-            if is_call(node, "append") and isinstance(node, ast.Call):
-                said.append(fixed_parts(node.args[0]))
-    return said
-
-
-def reasons_said() -> list[list[str]]:
-    """Why a pipeline is not ready."""
-    said = [
-        fixed_parts(node.value)
-        for function in functions("not_ready_reason", "stalled_reason", "_not_one")
-        for node in ast.walk(function)
-        if isinstance(node, ast.Return) and node.value is not None
-    ]
-    problems = [
-        fixed_parts(node.value)
-        for tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.AnnAssign)
-        and node.value is not None
-        and isinstance(node.target, ast.Attribute)
-        and node.target.attr == "problem"
-    ]
-    return [parts for parts in said + problems if parts]
-
-
-@pytest.mark.parametrize(("heading", "sentences"), [("Warnings", warnings_said), ("Not ready", reasons_said)])
-def test_the_readme_knows_each_sentence_and_no_other(heading: str, sentences: Callable[[], list[list[str]]]) -> None:
-    phrases = {phrase for row in README.table(heading) for phrase in quoted(row["symptom"])}
-    said = sentences()
-    assert len(said) >= 8  # the search still finds them
-    unknown = [parts for parts in said if not any(phrase in part for phrase in phrases for part in parts)]
-    assert not unknown, f"not in the README: {unknown}"
-    unsaid = {phrase for phrase in phrases if not any(phrase in part for parts in said for part in parts)}
-    assert not unsaid, f"the code does not say: {unsaid}"
-
-
-def test_the_readme_has_a_row_for_each_alert() -> None:
-    groups = yaml.safe_load((ROOT / "deploy" / "prometheus-alerts.yml").read_text())["groups"]
-    rules = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
-    assert {name for row in README.table("Alerts") for name in code(row["symptom"])} == rules
-
-
-@pytest.mark.parametrize(
-    "heading",
-    ["States", "Not ready", "Warnings", "Alerts", "Dead letters, differences, and what else may be seen"],
-)
-def test_each_symptom_has_a_cause_and_an_action(heading: str) -> None:
-    rows = README.table(heading)
-    assert all(row["symptom"] and row["cause"] and row["action"] for row in rows)
-    assert len({row["symptom"] for row in rows}) == len(rows)
 
 
 # --- the command line
@@ -214,13 +87,13 @@ def command_lines() -> dict[str, set[str]]:
     return dict(line for name in root.commands for line in walk(f"dynamirror {name}", root.commands[name]))
 
 
-def test_the_readme_has_exactly_the_commands_and_options_that_there_are() -> None:
+def test_the_commands_and_options_are_exactly_those_that_there_are() -> None:
     told: dict[str, set[str]] = {}
-    for row in README.table("Commands"):
+    for row in docs("commands").table("Reference"):
         for command in code(row["command"]):
             told[command] = set(re.findall(r"--[a-z-]+", row["options"]))
     assert told == command_lines()
-    assert "`dynamirror --version`" in README.section("Commands")
+    assert "`dynamirror --version`" in docs("commands").text
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
@@ -260,8 +133,8 @@ def exit_codes() -> set[int]:
     return found
 
 
-def test_the_readme_has_exactly_the_exit_codes_that_there_are() -> None:
-    assert {int(row["exit code"]) for row in README.table("Exit codes")} == exit_codes()
+def test_the_exit_codes_are_exactly_those_that_there_are() -> None:
+    assert {int(row["exit code"]) for row in docs("commands").table("Exit codes")} == exit_codes()
 
 
 # --- all documents
