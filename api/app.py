@@ -13,7 +13,7 @@ from api.auth import Tokens
 from api.front import Front, Observe
 from api.limits import Limits
 from api.queries import refuse_unknown
-from api.routes import dashboard, dead_letters, flow, health, replays, snapshots, verifications
+from api.routes import dashboard, dead_letters, flow, health, redrives, replays, snapshots, verifications
 from service.operations.console import Console
 
 
@@ -50,6 +50,7 @@ def create_app(
     app.include_router(snapshots.build(console))
     app.include_router(verifications.build(console))
     app.include_router(dead_letters.build(console))
+    app.include_router(redrives.build(console))
     # FastAPI's own way to extend the document, whatever its types say.
     app.openapi = openapi.document(app, needs_token=not tokens.is_open)  # type: ignore[method-assign]  # see above
     app.include_router(reference.build(app.openapi))

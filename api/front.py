@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import audit, browsers
 from api.answers import Answer
@@ -28,8 +28,6 @@ from api.refusals import RETRY_AFTER
 _log = logging.getLogger(__name__)
 _PROBES = frozenset({"/healthz", "/readyz"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
-UNHURRIED = frozenset({("POST", "/dead-letters/redrive")})
-"""Calls that answer when their work is done, however long it takes: as long as the client waits for it."""
 # After a refusal the rest of the body is not worth reading: the connection ends with the answer.
 _CLOSE = {"connection": "close"}
 
@@ -117,9 +115,6 @@ class Front:
                 return None
 
     async def _work(self, scope: Scope, body: bytes, receive: Receive, answer: Answer) -> None:
-        if (scope["method"], scope["path"]) in UNHURRIED:
-            await self._while_client_waits(scope, body, receive, answer)
-            return
         try:
             async with asyncio.timeout(self._limits.request_seconds) as bound:
                 await self._app(scope, replayed(body, receive), answer)
@@ -130,36 +125,12 @@ class Front:
                 text = f"Not done within {self._limits.request_seconds:g} seconds; ask again, it may be repeated."
                 await problem(503, text, RETRY_AFTER)(scope, receive, answer)
 
-    async def _while_client_waits(self, scope: Scope, body: bytes, receive: Receive, answer: Answer) -> None:
-        """As long as it takes. What the call has begun goes on when the client leaves: only nobody waits for it."""
-        working = asyncio.ensure_future(self._app(scope, replayed(body, _nothing_more), answer))
-        leaving = asyncio.ensure_future(_until_gone(receive))
-        try:
-            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise ClientGoneError
-            await working
-        finally:
-            working.cancel()
-            leaving.cancel()
-
     def _remember(self, scope: Scope, method: str, caller: Caller, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         label = method if method in _METHODS else "OTHER"
         self._observe(RequestSeen(method=label, route=route, status=status, seconds=seconds))
         if changes_something(scope) and caller is not Caller.STRANGER:
             self._write_audit(audit.event_of(scope, caller.value, status))
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _nothing_more() -> Message:
-    """A route that asks for more than its body waits: whether the client has gone is looked at elsewhere."""
-    never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-    return await never
 
 
 def _log_crash(scope: Scope, error: Exception) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag
 
 from service.operations.instant import Instant
-from service.operations.jobs import Replay, Snapshot, Verification
+from service.operations.jobs import Redriving, Replay, Snapshot, Verification
 
 # botocore, dynamodbstreams 2012-08-10: shape SequenceNumber has 21 to 40 digits, shape ShardId at most 65 characters.
 # Emulators hand out shorter numbers, so fewer digits are taken too.
@@ -202,6 +202,10 @@ class Snapshots(BaseModel):
 
 class Verifications(BaseModel):
     items: list[Verification] = Field(description="Newest first.")
+
+
+class Redrives(BaseModel):
+    items: list[Redriving] = Field(description="Newest first.")
 
 
 class DeadLetterEntry(BaseModel):

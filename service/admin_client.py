@@ -16,10 +16,14 @@ from service.hosts import address, is_loopback, reached
 
 Document = dict[str, Any]
 
-# A pause answers when the last write is done, and the API interrupts any call but a redrive after a minute.
+# A pause answers when the last write is done, and the API interrupts a call after a minute.
 _TIMEOUT = httpx.Timeout(75, connect=5)
-_UNHURRIED = httpx.Timeout(75, connect=5, read=None)
-JOB_LISTS = {"replay": "/replays", "snapshot": "/snapshots", "verification": "/verifications"}
+JOB_LISTS = {
+    "replay": "/replays",
+    "snapshot": "/snapshots",
+    "verification": "/verifications",
+    "redrive": "/redrives",
+}
 
 
 class AdminError(DynamirrorError):
@@ -133,9 +137,12 @@ class AdminClient:
         return self._ask("GET", f"/dead-letters/{quote(letter_id, safe='')}")
 
     def redrive(self, ids: list[str] | None) -> Document:
-        """None means all."""
+        """None means all. What takes long answers with the job, which has a `state`."""
         body = {"all": True} if ids is None else {"ids": ids}
-        return self._ask("POST", "/dead-letters/redrive", json=body, timeout=_UNHURRIED)
+        return self._ask("POST", "/dead-letters/redrive", json=body)
+
+    def find_redrive(self, redrive_id: str) -> Document:
+        return self._ask("GET", f"/redrives/{quote(redrive_id, safe='')}")
 
     def jobs(self) -> list[Document]:
         """Each with its `kind`, those that run first, then the newest."""

@@ -35,7 +35,7 @@ LetterId = Annotated[str, typer.Argument(metavar="ID")]
 FAILED = 1
 WRONG_USAGE = 2
 _TOKEN_TEXT = "The token comes from DYNAMIRROR_ADMIN_TOKEN."
-_REPLAY_POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _PIPE_WIDTH = 200
 
 
@@ -121,16 +121,16 @@ def replay(
             from_=from_.value if from_ else None,
             dry_run=dry_run,
         )
-        while wait and job.get("state") == "running":
-            time.sleep(_REPLAY_POLL_SECONDS)
+        while wait and _goes_on(job):
+            time.sleep(_POLL_SECONDS)
             job = client.find_replay(str(job["id"]))
         _print(job, as_json, pairs)
-        if job.get("state") in ("failed", "cancelled"):
+        if job.get("error") or job.get("state") in ("failed", "cancelled"):
             raise typer.Exit(FAILED)
 
 
 def list_jobs(url: Url = None, as_json: Json = False) -> None:
-    """List the snapshots, replays and verifications: those that run, then the newest."""
+    """List the snapshots, replays, verifications and redrives: those that run, then the newest."""
     with asking(url) as client:
         _print({"items": client.jobs()}, as_json, lambda found: job_table(found["items"]))
 
@@ -140,7 +140,7 @@ def cancel(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """End a snapshot, replay or verification before its time; returns when nothing of it is under way."""
+    """End a snapshot, replay, verification or redrive before its time; returns when nothing of it is under way."""
     with asking(url) as client:
         _print(client.cancel(job_id), as_json, pairs)
 
@@ -183,9 +183,17 @@ def redrive(
     given: Given = context.obj
     with asking(url or given.url) as client:
         outcome = client.redrive(None if everything else ids)
+        while _goes_on(outcome):
+            time.sleep(_POLL_SECONDS)
+            outcome = client.find_redrive(str(outcome["id"]))
         _print(outcome, as_json or given.as_json, pairs)
-        if outcome.get("failed"):
+        if outcome.get("failed") or outcome.get("state", "done") != "done":
             raise typer.Exit(FAILED)
+
+
+def _goes_on(job: Document) -> bool:
+    """Not so one that its pipeline has left unfinished, which says so."""
+    return job.get("state") == "running" and not job.get("error")
 
 
 def discard(context: typer.Context, ids: LetterIds = None, url: Url = None, as_json: Json = False) -> None:

@@ -30,7 +30,7 @@ _STATE_STYLES = {
 }
 _JOB_COUNTS = (
     "records_read", "records_applied", "records_unchanged", "items_scanned", "items_written", "items_compared",
-    "missing", "extra", "different", "repaired",
+    "missing", "extra", "different", "repaired", "redriven", "superseded", "failed",
 )  # fmt: skip
 
 

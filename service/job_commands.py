@@ -132,15 +132,18 @@ def _followed(
     find: Callable[[AdminClient, str], Document],
     show: Callable[[AJob], None],
 ) -> AJob:
-    """A job in a running service, from its start to its end. Raises HaltError when it failed or was cancelled there."""
+    """A job in a running service, from its start to its end.
+
+    Raises HaltError when it failed or was cancelled there, or does not go on.
+    """
     with asking(url) as client:
         job = model.model_validate(start(client))
-        while job.state is JobState.RUNNING:
+        while job.state is JobState.RUNNING and not job.error:
             show(job)
             time.sleep(POLL_SECONDS)
             job = model.model_validate(find(client, job.id))
     show(job)
-    if job.state is JobState.FAILED:
+    if job.error or job.state is JobState.FAILED:
         raise HaltError(job.error or f"the job {job.id} failed in the service at {url}")
     if job.state is JobState.CANCELLED:
         raise HaltError(f"the job {job.id} was cancelled in the service at {url}")

@@ -96,8 +96,10 @@ function askToRedrive(letter) {
     go: letter ? "Redrive" : "Redrive all",
     act: async () => {
       const asked = letter ? { ids: [letter.id] } : { all: true };
-      const { redriven, superseded, failed } = await change("POST", "/dead-letters/redrive", asked, REDRIVE_SECONDS);
+      const { id, state, redriven, superseded, failed } = await change("POST", "/dead-letters/redrive", asked);
       void pollLetters();
+      void pollJobs();
+      if (state === "running") return `The redrive ${id} goes on; ${count(redriven)} written so far.`;
       return `${count(redriven)} written, ${count(superseded)} not needed any more, ${count(failed)} refused again.`;
     },
   });

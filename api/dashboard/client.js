@@ -15,7 +15,6 @@ class Unreachable extends Error {}
 
 const READ_SECONDS = 5;
 const CHANGE_SECONDS = 65; // the service ends a request after 60
-const REDRIVE_SECONDS = 24 * 3600; // … but a redrive, which answers when it is done
 const TOKEN_AT = "dynamirror-token";
 
 const token = {
@@ -67,4 +66,4 @@ function parsed(text) {
 }
 
 const read = (path) => request("GET", path, undefined, READ_SECONDS);
-const change = (method, path, body, seconds = CHANGE_SECONDS) => request(method, path, body, seconds);
+const change = (method, path, body) => request(method, path, body, CHANGE_SECONDS);

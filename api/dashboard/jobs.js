@@ -1,12 +1,12 @@
-// Replays, snapshots and verifications: those that run with their progress, then the latest ones with their results.
+// Replays, snapshots, verifications and redrives: those that run with their progress, then the latest ones with their results.
 "use strict";
 
 const SHOWN_JOBS = 4;
-const JOB_LISTS = { Replay: "/replays", Snapshot: "/snapshots", Verification: "/verifications" };
+const JOB_LISTS = { Replay: "/replays", Snapshot: "/snapshots", Verification: "/verifications", Redrive: "/redrives" };
 let jobsSeen = [];
 let areAllJobsShown = false;
 
-/** Ask for the three lists. What can't be had is said in the panel; the lists seen before stay. */
+/** Ask for the lists. What can't be had is said in the panel; the lists seen before stay. */
 async function pollJobs() {
   const names = Object.keys(JOB_LISTS);
   try {
@@ -73,6 +73,7 @@ function leftWords(job) {
     const left = job.missing + job.extra + job.different - job.repaired;
     return left > 0 ? `${plural(left, "difference")} left` : "";
   }
+  if (job.kind === "Redrive") return job.failed > 0 ? `${count(job.failed)} refused again` : "";
   const left = job.kind === "Replay" ? job.records_read - job.records_applied - job.records_unchanged : 0;
   return left > 0 ? `${plural(left, "record")} not applied` : "";
 }
@@ -110,6 +111,9 @@ function jobNumbers(job) {
   if (job.kind === "Snapshot") {
     const part = job.state === "running" ? partWords(job.items_scanned, job.items_estimated) : "";
     return `${count(job.items_scanned)} scanned${part} · ${count(job.items_written)} written`;
+  }
+  if (job.kind === "Redrive") {
+    return `${count(job.redriven)} written · ${count(job.superseded)} superseded · ${count(job.failed)} refused again`;
   }
   const part = job.state === "running" ? partWords(job.items_read ?? 0, job.items_estimated) : "";
   const kinds = ["missing", "extra", "different", "repaired"].map((kind) => `${count(job[kind])} ${kind}`);

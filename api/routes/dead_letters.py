@@ -17,11 +17,17 @@ from api.payloads import (
     RedriveRequest,
     RedriveSome,
 )
-from api.rendering import rendered
+from api.rendering import ACCEPTED, accepted, rendered
 from service.operations.console import Console
+from service.operations.jobs import JobState, Redriving
 
 LetterId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
 _NONE: dict[int | str, dict[str, Any]] = {404: {"description": "No such dead letter."}}
+_REDRIVE: dict[int | str, dict[str, Any]] = {
+    202: {**ACCEPTED[202], "model": Redriving},
+    **_NONE,
+    409: {"description": "Another redrive is running, or the pipeline is paused."},
+}
 _EXAMPLES: dict[str, Any] = {"some": {"value": {"ids": ["…"]}}, "all": {"value": {"all": True}}}
 
 
@@ -43,15 +49,21 @@ def build(console: Console) -> APIRouter:
         """One dead letter with its whole record."""
         return rendered(DeadLetterDetail.model_validate(await console.find_dead_letter(letter_id)))
 
-    @router.post("/redrive", response_model=Redriven, responses=_NONE)
+    @router.post("/redrive", response_model=Redriven, responses=_REDRIVE)
     async def redrive(
         body: Annotated[RedriveRequest, Body(openapi_examples=_EXAMPLES)],
         request: Request,
     ) -> Response:
-        """Write dead letters again, unless a newer state of their item has been applied since. May be repeated."""
+        """Write dead letters again, unless a newer state of their item has been applied since. May be repeated.
+
+        What takes longer than half a minute goes on as a job, and answers 202.
+        """
         ids = body.ids if isinstance(body, RedriveSome) else None
         note(request, ids="all" if ids is None else len(ids))
-        return rendered(Redriven(**await console.redrive(ids)))
+        job = await console.redrive(ids)
+        if job.state is JobState.RUNNING:
+            return accepted(job, f"/redrives/{job.id}")
+        return rendered(Redriven(redriven=job.redriven, superseded=job.superseded, failed=job.failed))
 
     @router.delete("/{id}", status_code=204, response_class=Response, responses=_NONE)
     async def discard(letter_id: LetterId) -> Response:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from service.operations.console import ConflictError
-from service.operations.jobs import Replay, Snapshot, Verification
+from service.operations.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.live import LiveConsole
 from service.operations.mapping import PipelineMapping
 from service.operations.pipeline import Pipeline
@@ -120,8 +120,17 @@ class AdminOnlyConsole:
     async def find_dead_letter(self, letter_id: str) -> dict[str, Any]:
         return await self._console.find_dead_letter(letter_id)
 
-    async def redrive(self, ids: list[str] | None) -> dict[str, int]:
+    async def redrive(self, ids: list[str] | None) -> Redriving:
         return await self._console.redrive(ids)
+
+    async def redrives(self) -> list[Redriving]:
+        return await self._console.redrives()
+
+    async def find_redrive(self, redrive_id: str) -> Redriving:
+        return await self._console.find_redrive(redrive_id)
+
+    async def cancel_redrive(self, redrive_id: str) -> Redriving:
+        return await self._console.cancel_redrive(redrive_id)
 
     async def discard(self, letter_id: str) -> None:
         await self._console.discard(letter_id)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from service.errors import DynamirrorError
-from service.operations.jobs import Replay, Snapshot, Verification
+from service.operations.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.status import Status
 
 
@@ -100,11 +100,17 @@ class Console(Protocol):
     async def find_dead_letter(self, letter_id: str) -> dict[str, Any]:
         """The entry, with `record`: the whole stream record."""
 
-    async def redrive(self, ids: list[str] | None) -> dict[str, int]:
-        """`ids` None means all: `{"redriven", "superseded", "failed"}`, however long it takes.
+    async def redrive(self, ids: list[str] | None) -> Redriving:
+        """`ids` None means all. The job has ended, or runs still, if it takes longer than a moment.
 
         Whoever asked may go: the work goes on. Raises ConflictError (409) while another redrive runs.
         """
+
+    async def redrives(self) -> list[Redriving]: ...
+
+    async def find_redrive(self, redrive_id: str) -> Redriving: ...
+
+    async def cancel_redrive(self, redrive_id: str) -> Redriving: ...
 
     async def discard(self, letter_id: str) -> None:
         """Raises NotFoundError."""

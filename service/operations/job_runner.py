@@ -26,6 +26,7 @@ from service.replication.replicator import Replicator, first_of
 from service.telemetry import JobChanged, Observer
 
 SAVE_EVERY_SECONDS = 1.0
+INTERRUPTED = "interrupted, since the pipeline has failed; it goes on when that is mended, or is cancelled: {}"
 Unfinished = tuple[AJob, dict[str, Any]]
 """A job, and the place from where it goes on."""
 
@@ -87,12 +88,16 @@ class JobRunner(ABC, Generic[AJob]):
         under_way = self._under_way
         if under_way is not None and under_way.run.job.id == job_id:
             return under_way.run.shown()  # known here, also while the control table is silent
-        return await self._log.found(job_id)
+        return self._current(await self._log.found(job_id))
 
     def _current(self, job: AJob) -> AJob:
-        """The running job as it is now, rather than as it was last saved."""
+        """The running job as it is now, rather than as it was last saved, or why it does not go on."""
         under_way = self._under_way
-        return under_way.run.shown() if under_way is not None and under_way.run.job.id == job.id else job
+        if under_way is not None and under_way.run.job.id == job.id:
+            return under_way.run.shown()
+        if job.state is JobState.RUNNING and is_failed(self._pipeline):
+            return job.model_copy(update={"error": INTERRUPTED.format(self._pipeline.reason)})
+        return job
 
     async def _start(
         self, flow: Replicator, make: Callable[[], Awaitable[Unfinished[AJob]]]

@@ -42,7 +42,7 @@ class Job(BaseModel):
         description="`admin`: somebody asked for it; `schedule`: the settings did; `gap`: it mends lost history.",
     )
     finished_at: Instant | None = Field(default=None, description="Null while it runs.")
-    error: str | None = Field(default=None, description="Why the job failed, and what to do.")
+    error: str | None = Field(default=None, description="Why the job failed, or does not go on now.")
 
 
 class Replay(Job):
@@ -86,8 +86,8 @@ class Verification(Job):
 
 
 class Redriving(Job):
-    """Dead letters that are written again; the call that asked for it answers with the counts."""
+    """Dead letters that are written again."""
 
-    redriven: int = 0
-    superseded: int = 0
-    failed: int = 0
+    redriven: int = Field(default=0, description="Written now.")
+    superseded: int = Field(default=0, description="Not needed any more: a newer state of the item was applied since.")
+    failed: int = Field(default=0, description="Refused again; they stay dead letters.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -15,9 +14,10 @@ import msgspec
 from service.control import DeadLetter
 from service.errors import ChangeError, HaltError, RetryableError, TransientChangeError
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
+from service.operations.jobs import Redriving
 from service.operations.pipeline import Pipeline
 from service.operations.redrive import Redrive
-from service.operations.redrives import FAILED, REDRIVEN, SUPERSEDED, Redrives
+from service.operations.redrives import FAILED, REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.report import moment
 from service.ports import Adapters
 from service.replication.replicator import Replicator
@@ -35,7 +35,7 @@ class Letters:
         self._pipeline = pipeline
         self._control = adapters.control
         self._clock = adapters.clock
-        self._redrives = Redrives(pipeline=pipeline, adapters=adapters, observer=observer, work=self._redrive)
+        self.redrives = Redrives(pipeline=pipeline, adapters=adapters, observer=observer, work=self._redrive)
         self._under_way: set[str] = set()
         """Letters that are being redriven."""
 
@@ -57,8 +57,8 @@ class Letters:
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
         await self._pipeline.letter_count.refresh()
 
-    async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
-        """Write these letters, or all, again: `{"redriven", "superseded", "failed"}`. May be repeated.
+    async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> Redriving:
+        """Write these letters, or all, again; the job runs still, if it takes longer than a moment. May be repeated.
 
         Raises NotFoundError for an id that is none, before anything is done; ConflictError, also while another
         redrive runs; UnavailableNowError.
@@ -67,49 +67,47 @@ class Letters:
             raise ConflictError("the pipeline is paused, and writes nothing: resume it, then redrive")
         for letter_id in ids or ():
             await self._whole(letter_id)
-        return await self._redrives.redrive(flow, ids)
+        return await self.redrives.start(flow, ids)
 
-    async def _redrive(self, flow: Replicator, ids: Sequence[str] | None, counts: Counter[str]) -> None:
-        redrive = Redrive(flow, self._pipeline.outside)
-        async for some in self._chosen(ids):
-            await flow.gate.until_open()
+    async def _redrive(self, run: RedriveRun) -> None:
+        redrive = Redrive(run.flow, self._pipeline.outside)
+        async for some in self._chosen(run):
+            await run.flow.gate.until_open()
             self._under_way.update(some)
             try:
-                await self._redrive_some(flow, redrive, some, counts)
+                await self._redrive_some(run, redrive, some)
             finally:
                 self._under_way.difference_update(some)
 
-    async def _chosen(self, ids: Sequence[str] | None) -> AsyncIterator[list[str]]:
+    async def _chosen(self, run: RedriveRun) -> AsyncIterator[list[str]]:
         """Oldest first, so that a key's letters are written in order; each once, however long it takes."""
-        if ids is not None:
-            chosen = sorted(set(ids))
-            for start in range(0, len(chosen), LETTERS_AT_ONCE):
-                yield chosen[start : start + LETTERS_AT_ONCE]
-            return
-        cursor, began_at = None, self._clock.now()
+        while (left := run.place["ids"]) is not None:
+            if not left:
+                return
+            yield left[:LETTERS_AT_ONCE]
+            run.move(ids=left[LETTERS_AT_ONCE:])
         while True:
-            letters, cursor = await self._next(cursor)
+            letters, cursor = await self._next(run)
             # What failed since it began is left out: it would not come to an end while the replica refuses everything.
-            yield [letter.id for letter in letters if letter.failed_at <= began_at]
+            yield [letter.id for letter in letters if letter.failed_at <= run.place["began_at"]]
+            run.move(cursor=cursor)
             if cursor is None:
                 return
 
-    async def _next(self, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
-        """A page of a redrive, asked for until it is answered."""
-        flow = self._pipeline.replicator
-        if flow is None:
-            raise ConflictError("the pipeline stopped meanwhile: ask again when it runs")
-        return await flow.requests.read(lambda: self._control.list_dead_letters(LETTERS_AT_ONCE, cursor), "control")
+    async def _next(self, run: RedriveRun) -> tuple[list[DeadLetter], str | None]:
+        """A page, asked for until it is answered."""
+        cursor = run.place["cursor"]
+        return await run.flow.requests.read(lambda: self._control.list_dead_letters(LETTERS_AT_ONCE, cursor), "control")
 
-    async def _redrive_some(self, flow: Replicator, redrive: Redrive, ids: Sequence[str], counts: Counter[str]) -> None:
+    async def _redrive_some(self, run: RedriveRun, redrive: Redrive, ids: Sequence[str]) -> None:
         async with asyncio.TaskGroup() as tasks:
-            reading = [tasks.create_task(self._read(flow, letter_id)) for letter_id in ids]
+            reading = [tasks.create_task(self._read(run.flow, letter_id)) for letter_id in ids]
         async with asyncio.TaskGroup() as tasks:  # they enter the lanes in the order of their making
             for letter in [task.result() for task in reading]:
                 if isinstance(letter, DeadLetter):
-                    tasks.create_task(self._redrive_one(flow, redrive, letter, counts), name=f"redrive {letter.id}")
+                    tasks.create_task(self._redrive_one(run, redrive, letter), name=f"redrive {letter.id}")
                 elif letter is not None:
-                    counts[FAILED] += 1
+                    run.counts[FAILED] += 1
 
     async def _read(self, flow: Replicator, letter_id: str) -> DeadLetter | HaltError | None:
         """None if it is gone meanwhile; the error of one that can't be read."""
@@ -118,7 +116,7 @@ class Letters:
         except HaltError as error:
             return error
 
-    async def _redrive_one(self, flow: Replicator, redrive: Redrive, letter: DeadLetter, counts: Counter[str]) -> None:
+    async def _redrive_one(self, run: RedriveRun, redrive: Redrive, letter: DeadLetter) -> None:
         """A crash between the write and the letter's end is harmless: the next redrive finds it superseded.
 
         A letter that got a newer record meanwhile stays.
@@ -126,11 +124,11 @@ class Letters:
         try:
             outcome = await redrive.write(letter)
         except ChangeError as error:
-            counts[FAILED] += 1
-            await self._keep(flow, letter, error)
+            run.counts[FAILED] += 1
+            await self._keep(run.flow, letter, error)
             return
-        counts[REDRIVEN if outcome.took_effect else SUPERSEDED] += 1
-        await flow.requests.read(
+        run.counts[REDRIVEN if outcome.took_effect else SUPERSEDED] += 1
+        await run.flow.requests.read(
             lambda: self._control.delete_dead_letter(letter.id, self._clock.now(), letter.version), "control"
         )
         await self._pipeline.letter_count.refresh()

@@ -10,7 +10,7 @@ from service.config import Settings
 from service.errors import LeaseLostError, RetryableError
 from service.operations.beside import beside
 from service.operations.console import ConflictError, UnavailableNowError
-from service.operations.jobs import Replay, Snapshot, Verification
+from service.operations.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.letters import Letters
 from service.operations.ownership import flow_of
 from service.operations.pause import Pause
@@ -134,8 +134,17 @@ class LiveConsole:
     async def find_dead_letter(self, letter_id: str) -> dict[str, Any]:
         return await self._letters.found(letter_id)
 
-    async def redrive(self, ids: list[str] | None) -> dict[str, int]:
+    async def redrive(self, ids: list[str] | None) -> Redriving:
         return await self._letters.redrive(flow_of(self._pipeline), ids)
+
+    async def redrives(self) -> list[Redriving]:
+        return await self._letters.redrives.newest()
+
+    async def find_redrive(self, redrive_id: str) -> Redriving:
+        return await self._letters.redrives.found(redrive_id)
+
+    async def cancel_redrive(self, redrive_id: str) -> Redriving:
+        return await self._letters.redrives.cancel(redrive_id)
 
     async def discard(self, letter_id: str) -> None:
         await self._letters.discard(self._pipeline.replicator, letter_id)

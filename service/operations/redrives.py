@@ -1,16 +1,16 @@
-"""Redrives dead letters, one call at a time: the work goes on where whoever asked for it has gone.
+"""Starts redrives of dead letters, goes on with one after a restart, cancels and shows them.
 
-Each letter stays until it is written or superseded, so that a redrive that is cut off, by a stop or a crash, loses
-nothing: it ends as failed, and is asked for again.
+Each letter stays until it is written or superseded, so that a redrive that ends early, by a stop or a crash, loses
+nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from service.control import Lease
 from service.errors import HaltError
 from service.operations.console import ConflictError, OperationError
 from service.operations.job_runner import JobRunner, Unfinished
@@ -21,28 +21,39 @@ from service.replication.replicator import Replicator
 from service.telemetry import Observer
 
 REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
-CUT_OFF = "the process that redrove stopped meanwhile: the letters that are left are kept, redrive again"
-
-Work = Callable[[Replicator, Sequence[str] | None, Counter[str]], Awaitable[None]]
-"""Redrives these letters, or all, and counts what came of each."""
+ANSWERED_WITHIN_SECONDS = 30.0
+"""Whoever asks for a redrive waits so long for its counts, and is answered with the running job after that."""
 
 
 class RedriveRun:
+    """`place` holds `ids`, the letters that are left, in order; None: those after `cursor`, failed by `began_at`."""
+
     def __init__(self, job: Redriving, flow: Replicator, place: dict[str, Any], work: Work) -> None:
         self.job = job
-        self._flow = flow
-        self._place = place
+        self.flow = flow
+        self.place = place
+        self.counts = Counter({name: getattr(job, name) for name in COUNTED})
         self._work = work
-        self._counts: Counter[str] = Counter()
+        self._at_place = self.shown()
 
     def shown(self) -> Redriving:
-        return self.job.model_copy(update={name: self._counts[name] for name in COUNTED})
+        return self.job.model_copy(update={name: self.counts[name] for name in COUNTED})
 
     def saved(self) -> tuple[Redriving, dict[str, Any]]:
-        return self.shown(), self._place
+        """What a killed process has written since its last move is done already, and is not counted by the next one."""
+        return self._at_place, self.place
+
+    def move(self, **place: Any) -> None:
+        """What is before this place is done."""
+        self.place = self.place | place
+        self._at_place = self.shown()
 
     async def run(self) -> None:
-        await self._work(self._flow, self._place["ids"], self._counts)
+        await self._work(self)
+
+
+Work = Callable[[RedriveRun], Awaitable[None]]
+"""Redrives the letters from the run's place on, counts what became of each, and moves the place."""
 
 
 class Redrives(JobRunner[Redriving]):
@@ -56,30 +67,27 @@ class Redrives(JobRunner[Redriving]):
         super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
         self._work = work
 
-    async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> dict[str, int]:
-        """What came of each letter, once all is done. Whoever asked may go: the work goes on.
+    async def start(self, flow: Replicator, ids: Sequence[str] | None) -> Redriving:
+        """The job as it ended; as it runs, if it takes longer than a moment. Whoever asked may go: the work goes on.
 
-        Raises ConflictError while another redrive runs, and when the pipeline stops meanwhile; UnavailableNowError.
+        Raises ConflictError while another redrive runs, and when this one fails or is cancelled; UnavailableNowError.
         """
 
         async def make() -> Unfinished[Redriving]:
             job = Redriving(id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now())
-            return job, {"ids": None if ids is None else list(ids)}
+            chosen = None if ids is None else sorted(set(ids))
+            return job, {"ids": chosen, "cursor": None, "began_at": self._clock.now()}
 
-        _, under_way = await self._start(flow, make)
+        job, under_way = await self._start(flow, make)
         if under_way is None:
-            raise ConflictError("the pipeline is stopping: ask again when it runs")
-        ended = await under_way.ended()
+            return job
+        await asyncio.wait([under_way.over], timeout=ANSWERED_WITHIN_SECONDS)
+        if not under_way.over.done() or under_way.over.cancelled():
+            return under_way.run.shown()
+        ended = under_way.over.result()
         if ended.state is not JobState.DONE:
-            raise ConflictError(f"not all was redriven: {ended.error}")
-        return {REDRIVEN: ended.redriven, SUPERSEDED: ended.superseded, FAILED: ended.failed}
-
-    async def _taken_up(
-        self, flow: Replicator, lease: Lease, unfinished: Unfinished[Redriving] | None
-    ) -> Unfinished[Redriving] | None:
-        if unfinished is not None:
-            await self._end_unfinished(unfinished, lease, CUT_OFF)
-        return None
+            raise ConflictError(f"not all was redriven: {ended.error or f'the redrive {ended.id} was cancelled'}")
+        return ended
 
     def _make_run(self, flow: Replicator, job: Redriving, place: dict[str, Any]) -> RedriveRun:
         return RedriveRun(job, flow, place, self._work)

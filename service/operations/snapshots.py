@@ -78,6 +78,9 @@ class Snapshots(JobRunner[Snapshot]):
                 self._look_again()
             return job
 
+    def _current(self, job: Snapshot) -> Snapshot:
+        return job if job.id == self._wanted_to_mend() else super()._current(job)
+
     def _wanted_to_mend(self) -> str | None:
         """The snapshot that is begun as the way out of the state `failed`, until its start is saved."""
         healing = self._pipeline.healing

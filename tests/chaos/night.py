@@ -211,16 +211,26 @@ class Night:
         found = answer.get("Item")
         return None if found is None else {name: value for name, value in found.items() if name not in METADATA}
 
-    async def redrive(self) -> dict[str, int]:
-        """All dead letters, asked for again while it stands by or can't reach the control table."""
+    async def redrive(self) -> dict[str, Any]:
+        """All dead letters, asked for again while it stands by or can't reach the control table; what came of them."""
         async with asyncio.timeout(60):
             while True:
                 answer = await self.product.post("/dead-letters/redrive", {"all": True})
                 if answer.status_code == 200:
-                    counts: dict[str, int] = answer.json()
+                    counts: dict[str, Any] = answer.json()
                     return counts
-                assert answer.status_code in (409, 503), answer.text
+                assert answer.status_code in (202, 409, 503), answer.text
+                if answer.status_code == 202:
+                    return await self.redriven(answer.json()["id"])
                 await asyncio.sleep(0.2)
+
+    async def redriven(self, redrive_id: str) -> dict[str, Any]:
+        """A redrive that takes long, as it ended."""
+        while True:
+            job: dict[str, Any] = (await self.product.get(f"/redrives/{redrive_id}")).json()
+            if job.get("state", "running") != "running":
+                return job
+            await asyncio.sleep(0.2)
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """All pages of the list."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from service.operations.console import ConflictError, NotFoundError
-from service.operations.jobs import JobState, Replay, Snapshot, Verification
+from service.operations.jobs import JobState, Redriving, Replay, Snapshot, Verification
 from service.operations.status import (
     LagStatus,
     PipelineState,
@@ -219,14 +219,26 @@ class FakeConsole:
             raise NotFoundError(f"There is no dead letter {letter_id!r}.")
         return self.letters[letter_id]
 
-    async def redrive(self, ids: list[str] | None) -> dict[str, int]:
+    async def redrive(self, ids: list[str] | None) -> Redriving:
+        """One that takes long is `held`, and runs."""
         self._ask("redrive", ids=ids)
-        if self.held is not None:
-            await self.held.wait()
         chosen = list(self.letters) if ids is None else ids
         for letter_id in chosen:
             self.letters.pop(letter_id, None)
-        return {"redriven": len(chosen), "superseded": 0, "failed": 0}
+        state = JobState.DONE if self.held is None else JobState.RUNNING
+        begun = Redriving(id=self._next_id(), state=state, started_at=NOW, redriven=len(chosen))
+        return self._begin(begun)  # type: ignore[no-any-return]  # one store for every kind
+
+    async def redrives(self) -> list[Redriving]:
+        self._ask("redrives")
+        return self._all(Redriving)
+
+    async def find_redrive(self, redrive_id: str) -> Redriving:
+        self._ask("find_redrive", redrive_id=redrive_id)
+        return self._found(redrive_id, Redriving)  # type: ignore[no-any-return]  # checked there
+
+    async def cancel_redrive(self, redrive_id: str) -> Redriving:
+        return self._cancel("cancel_redrive", redrive_id, Redriving)  # type: ignore[no-any-return]  # checked there
 
     async def discard(self, letter_id: str) -> None:
         self._ask("discard", letter_id=letter_id)

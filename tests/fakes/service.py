@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from service.config import Settings, load_settings
-from service.operations.console import UnavailableNowError
+from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.control_looks import ControlLooks
 from service.operations.jobs import JobState, Replay, Verification
 from service.operations.letters import Letters
@@ -140,6 +140,18 @@ class Service:
                 return job
             assert not self.running.done(), "the service has ended"
             await asyncio.sleep(0.2)
+
+    async def redrive(self, ids: list[str] | None = None) -> dict[str, int]:
+        """From its start to its end: what it counted."""
+        begun = job = await self.letters.redrive(await self.flow(), ids)
+        while job.state is JobState.RUNNING:
+            if self.running.done():
+                raise ConflictError("the service has ended")
+            await asyncio.sleep(0.2)
+            job = await answered(lambda: self.letters.redrives.found(begun.id))
+        if job.state is not JobState.DONE:
+            raise ConflictError(job.error or job.state)
+        return {"redriven": job.redriven, "superseded": job.superseded, "failed": job.failed}
 
     async def replay(self, **start: Any) -> Replay:
         """From its start to its end."""

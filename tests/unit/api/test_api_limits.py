@@ -80,40 +80,6 @@ async def test_work_that_takes_too_long_is_interrupted_and_is_503():
     assert "60 seconds" in found["detail"]
 
 
-async def test_a_redrive_is_not_cut_off_as_long_as_its_client_waits():
-    api = FakeApi(limits=Limits(request_seconds=60))
-    api.console.held = asyncio.Event()
-    asking = asyncio.create_task(api.call("POST", "/dead-letters/redrive", json={"all": True}))
-    await asyncio.sleep(3600)
-    api.console.held.set()
-    response = await asking
-    assert (response.status_code, response.json()["failed"]) == (200, 0)
-
-
-async def test_a_redrive_is_waited_for_no_longer_when_its_client_has_left():
-    api = FakeApi()
-    api.console.held = asyncio.Event()
-    body = [{"type": "http.request", "body": b'{"all": true}', "more_body": False}]
-
-    async def receive():
-        if body:
-            return body.pop()
-        await asyncio.sleep(5)
-        return {"type": "http.disconnect"}
-
-    async def send(message):
-        raise AssertionError("nobody is there to be answered")
-
-    headers = [(b"content-type", b"application/json"), (b"host", b"localhost")]
-    path = "/dead-letters/redrive"
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "headers": headers}
-    started = asyncio.get_running_loop().time()
-    await api.app(scope | {"scheme": "http", "query_string": b"", "client": ("127.0.0.1", 5)}, receive, send)
-    assert asyncio.get_running_loop().time() - started == 5
-    assert api.console.asked == [("redrive", {"ids": None})]
-    assert api.audited[0].status == 0
-
-
 async def test_a_burst_passes_at_once_and_the_rest_at_the_rate():
     pace = Pace(Limits(requests_per_second=8, burst=4, max_wait_seconds=1))
     loop = asyncio.get_running_loop()

@@ -238,10 +238,23 @@ async def test_post_dead_letters_redrive_takes_ids_or_all(api: FakeApi, body, id
     assert api.console.asked == [("redrive", {"ids": ids})]
 
 
-@pytest.mark.parametrize("kind", ["replay", "snapshot", "verification"])
+async def test_a_redrive_that_takes_long_is_202_and_get_redrives_show_its_result(api: FakeApi):
+    api.console.held = asyncio.Event()
+    response = await api.call("POST", "/dead-letters/redrive", json={"all": True})
+    assert response.status_code == 202
+    assert {"state": "running", "redriven": 0, "superseded": 0, "failed": 0}.items() <= response.json().items()
+    shown = (await api.call("GET", response.headers["location"])).json()
+    assert shown == response.json()
+    assert (await api.call("GET", "/redrives")).json() == {"items": [shown]}
+    assert (await api.call("GET", "/redrives/none")).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["replay", "snapshot", "verification", "redrive"])
 async def test_delete_of_a_job_is_200_and_the_job_cancelled_and_409_when_it_had_ended(api: FakeApi, kind):
-    start = "verify" if kind == "verification" else kind
-    begun = await api.call("POST", f"/{start}", json={"from": "trim_horizon"} if kind == "replay" else {})
+    start = {"verification": "verify", "redrive": "dead-letters/redrive"}.get(kind, kind)
+    body = {"replay": {"from": "trim_horizon"}, "redrive": {"all": True}}.get(kind, {})
+    api.console.held = asyncio.Event() if kind == "redrive" else None
+    begun = await api.call("POST", f"/{start}", json=body)
     place = begun.headers["location"]
     answer = await api.call("DELETE", place)
     assert answer.status_code == 200

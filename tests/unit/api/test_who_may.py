@@ -17,6 +17,8 @@ READS = [
     "/snapshots/x",
     "/verifications",
     "/verifications/x",
+    "/redrives",
+    "/redrives/x",
     "/dead-letters",
     "/dead-letters/x",
     "/a-path-that-nobody-knows",
@@ -30,6 +32,7 @@ CHANGES = [
     ("POST", "/verify"),
     ("POST", "/dead-letters/redrive"),
     ("DELETE", "/dead-letters/x"),
+    ("DELETE", "/redrives/x"),
     ("PUT", "/status"),
 ]
 REFUSED = {401, 403}

@@ -22,7 +22,6 @@ from tests.fakes.judges import check_all, check_never_back
 from tests.fakes.service import Service, answered, until
 from tests.fakes.world import World
 from tests.unit.operations.test_healing import SnapshottingService, lose_stream, until_healed
-from tests.unit.operations.test_letters import kept, parked
 from tests.unit.operations.test_verification import item, key
 
 ITEMS = 400
@@ -486,20 +485,6 @@ async def test_a_process_that_dies_before_it_mends_leaves_a_snapshot_that_the_ne
     await second.running
 
 
-async def test_one_that_a_failed_pipeline_can_not_carry_on_is_cancelled_there():
-    world = slow_world()
-    service = await SnapshottingService(world).open()
-    await filled(service)
-    job = await console(service).verify()
-    await asyncio.sleep(1)
-    lose_stream(world)
-    await until(lambda: service.pipeline.state is PipelineState.FAILED)
-    assert (await console(service).cancel_verification(job.id)).state is JobState.CANCELLED
-    assert running(world, KINDS[1]) == []
-    service.pipeline.stop()
-    await service.running
-
-
 async def test_a_heal_is_told_from_what_somebody_asked_for():
     world = World()
     async with SnapshottingService(world, on_gap="snapshot") as service:
@@ -509,64 +494,6 @@ async def test_a_heal_is_told_from_what_somebody_asked_for():
         lose_stream(world)
         await until_healed(service)
         assert [job.started_by for job in await service.snapshots.newest()] == [StartedBy.GAP]
-
-
-async def test_of_two_redrives_at_the_same_moment_one_is_done_and_the_other_is_told_its_id():
-    async with Service(World()) as service:
-        await parked(service, *(item(number) for number in range(5)))
-        asked = [console(service).redrive(None) for _ in range(2)]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        assert {"redriven": 5, "superseded": 0, "failed": 0} in answers
-        refusal = next(answer for answer in answers if isinstance(answer, ConflictError))
-        assert "the redrive 2025" in str(refusal)
-        assert kept(service.world) == 0
-
-
-async def test_a_redrive_goes_on_when_whoever_asked_for_it_has_gone():
-    async with Service(World()) as service:
-        await parked(service, *(item(number) for number in range(5)))
-        service.world.plan.fail_next("control.get_dead_letter", UnavailableError("away"), times=20)
-        asking = asyncio.create_task(console(service).redrive(None))
-        await asyncio.sleep(1)
-        asking.cancel()
-        await asyncio.sleep(120)
-        assert kept(service.world) == 0
-        assert await console(service).redrive(None) == {"redriven": 0, "superseded": 0, "failed": 0}
-
-
-async def test_a_redrive_waits_in_a_pause():
-    async with Service(World()) as service:
-        await parked(service, *(item(number) for number in range(5)))
-        asking = asyncio.create_task(console(service).redrive(None))
-        await asyncio.sleep(0)
-        await console(service).pause()
-        await asyncio.sleep(300)
-        assert not asking.done()
-        await console(service).resume()
-        assert (await asking)["redriven"] == 5
-
-
-@pytest.mark.parametrize("is_killed", [False, True])
-async def test_a_redrive_that_is_cut_off_loses_no_letter_and_the_next_one_does_the_rest(is_killed: bool):
-    world = World()
-    service = await Service(world, queue_max_records=20).open()
-    await parked(service, *(item(number) for number in range(5)))
-    world.plan.fail_next("control.get_dead_letter", UnavailableError("away"), times=100)
-    asking = asyncio.create_task(console(service).redrive(None))
-    await asyncio.sleep(1)
-    if is_killed:
-        await service.die()
-    else:
-        service.pipeline.stop()
-        await service.running
-    with pytest.raises(ConflictError, match="stopped meanwhile"):
-        await asking
-    assert kept(world) == 5
-    world.plan = type(world.plan)(7)
-    async with Service(world, queue_max_records=20) as second:
-        await second.flow()
-        assert (await console(second).redrive(None))["redriven"] == 5
-    check_all(world)
 
 
 @pytest.mark.parametrize("call", ["control.save_job", "control.file_job"])

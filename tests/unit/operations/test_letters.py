@@ -13,6 +13,7 @@ from api.payloads import DeadLetterDetail, DeadLetterEntry
 from service.errors import AmbiguousError, ChangeError, RefusedError, TransientChangeError
 from service.model import ItemWrite, Put, ViewType
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
+from service.operations.jobs import JobState
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal
 from tests.fakes.service import Service, until
@@ -102,10 +103,10 @@ async def test_a_control_table_that_does_not_answer_is_told():
 async def test_a_redrive_writes_what_the_source_still_holds():
     async with Service(World()) as service:
         ids = await parked(service, item(1), item(2))
-        assert await service.letters.redrive(await service.flow(), ids[:1]) == counts(redriven=1)
+        assert await service.redrive(ids[:1]) == counts(redriven=1)
         assert service.world.replica.item(key(1)) is not None
         assert kept(service.world) == service.report.status().dead_letters == 1
-        assert await service.letters.redrive(await service.flow(), None) == counts(redriven=1)
+        assert await service.redrive() == counts(redriven=1)
         assert kept(service.world) == service.report.status().dead_letters == 0
         check_all(service.world)
 
@@ -119,7 +120,7 @@ async def test_a_letter_of_an_item_that_is_newer_by_now_is_superseded():
         ids = await parked(service, item(1, "1"))
         service.world.source.put(item(1, "2"))
         await until(lambda: service.world.replica.item(key(1)) is not None)
-        assert await service.letters.redrive(await service.flow(), ids) == counts(superseded=1)
+        assert await service.redrive(ids) == counts(superseded=1)
         assert kept(service.world) == 0
         check_all(service.world)
 
@@ -135,7 +136,7 @@ async def test_a_letter_that_the_transform_still_refuses_is_superseded_all_the_s
         service.world.source.delete(key(2))
         await asyncio.sleep(5)
         await service.until_caught_up()
-        assert await service.letters.redrive(flow, None) == counts(superseded=2, failed=1)
+        assert await service.redrive() == counts(superseded=2, failed=1)
         letters, _ = await service.letters.page(10, None)
         assert [letter["keys"] for letter in letters] == [key(3)]
 
@@ -150,7 +151,7 @@ async def test_a_letter_that_the_replica_still_refuses_is_superseded_all_the_sam
         await until(lambda: flow.dead_letters.count == 2)
         service.world.source.put(item(1, "2"))
         await until(lambda: service.world.replica.item(key(1)) is not None)
-        assert await service.letters.redrive(flow, None) == counts(superseded=1, failed=1)
+        assert await service.redrive() == counts(superseded=1, failed=1)
 
 
 async def test_a_letter_does_not_bring_a_deleted_item_back():
@@ -159,7 +160,7 @@ async def test_a_letter_does_not_bring_a_deleted_item_back():
         service.world.source.delete(key(1))
         await asyncio.sleep(5)
         await service.until_caught_up()
-        assert await service.letters.redrive(await service.flow(), ids) == counts(superseded=1)
+        assert await service.redrive(ids) == counts(superseded=1)
         assert service.world.replica.item(key(1)) is None
         check_all(service.world)
 
@@ -172,7 +173,7 @@ async def test_a_change_that_is_still_on_its_way_does_not_take_a_redriven_item_b
         service.world.source.put(item(1, "2"))
         await asyncio.sleep(5)
         service.world.source.put(item(1, "1"))
-        assert await service.letters.redrive(await service.flow(), ids) == counts(redriven=1)
+        assert await service.redrive(ids) == counts(redriven=1)
         await asyncio.sleep(40)
         await service.until_caught_up()
         shown = service.world.replica.history[service.world.replica.key(key(1))]
@@ -186,7 +187,7 @@ async def test_what_is_refused_again_stays_with_its_newest_cause():
         before = (await service.letters.found(ids[0]))["failed_at"]
         await asyncio.sleep(10)
         service.world.replica.poison = lambda write: ChangeError("still no good")
-        assert await service.letters.redrive(await service.flow(), ids) == counts(failed=1)
+        assert await service.redrive(ids) == counts(failed=1)
         after = await service.letters.found(ids[0])
         assert (after["attempts"], after["error"]) == (2, "still no good")
         assert after["failed_at"] > before
@@ -198,7 +199,7 @@ async def test_a_cause_that_may_pass_counts_every_try():
     async with Service(World(), max_attempts=3) as service:
         ids = await parked(service, item(1))
         service.world.replica.poison = lambda write: TransientChangeError("a transaction holds the item")
-        assert await service.letters.redrive(await service.flow(), ids) == counts(failed=1)
+        assert await service.redrive(ids) == counts(failed=1)
         assert (await service.letters.found(ids[0]))["attempts"] == 4
 
 
@@ -210,7 +211,7 @@ async def test_letters_of_one_key_are_written_in_order():
             service.world.source.put(item(1, str(number)))
             await until(lambda number=number: flow.dead_letters.count == number)
         service.world.replica.poison = nothing
-        assert await service.letters.redrive(flow, None) == counts(redriven=1, superseded=2)
+        assert await service.redrive() == counts(redriven=1, superseded=2)
         check_all(service.world)
 
 
@@ -218,7 +219,7 @@ async def test_an_unknown_id_is_told_before_anything_is_done():
     async with Service(World()) as service:
         ids = await parked(service, item(1))
         with pytest.raises(NotFoundError):
-            await service.letters.redrive(await service.flow(), [*ids, "0"])
+            await service.redrive([*ids, "0"])
         assert service.world.replica.item(key(1)) is None
         assert kept(service.world) == 1
 
@@ -236,7 +237,7 @@ async def test_a_redriven_delete_deletes_unless_the_item_is_back():
         service.world.source.put(item(2, "2"))
         await until(lambda: b'"2"' in service.world.replica.items[service.world.replica.key(key(2))])
         service.world.replica.poison = nothing
-        assert await service.letters.redrive(flow, None) == counts(redriven=1, superseded=1)
+        assert await service.redrive() == counts(redriven=1, superseded=1)
         check_all(service.world)
 
 
@@ -246,7 +247,7 @@ async def test_a_record_that_nobody_understands_is_redriven_by_the_source():
         service.world.source.preset(item(1))
         service.world.source.add_unreadable(key(1))
         await until(lambda: flow.dead_letters.count == 1)
-        assert await service.letters.redrive(flow, None) == counts(redriven=1)
+        assert await service.redrive() == counts(redriven=1)
         check_equal(service.world)
 
 
@@ -260,7 +261,7 @@ async def test_a_letter_that_names_no_item_stays():
             letters[letter_id] = type(letter)(
                 letter_id, letter.shard_id, None, "EXPLODE", None, "no Keys", 1, letter.failed_at, b"{}"
             )
-        assert await service.letters.redrive(flow, None) == counts(failed=1)
+        assert await service.redrive() == counts(failed=1)
         assert kept(service.world) == 1
         assert (await service.letters.page(1, None))[0][0]["keys"] is None
 
@@ -274,7 +275,7 @@ async def test_an_item_that_a_snapshot_could_not_write_is_redriven_by_the_source
             found = world.source.items[world.source.key(key(number))]
             await flow.dead_letters.park_item(world.source.key(key(number)), found, ChangeError("refused"))
         world.source.delete(key(2))
-        assert await service.letters.redrive(flow, None) == counts(redriven=1, superseded=1)
+        assert await service.redrive() == counts(redriven=1, superseded=1)
         await service.until_caught_up()
         check_equal(world)
 
@@ -284,18 +285,18 @@ async def test_a_mended_transform_is_applied_anew():
         flow = await service.flow()
         service.world.source.put(item(1, choke={"BOOL": True}))
         await until(lambda: flow.dead_letters.count == 1)
-        assert await service.letters.redrive(flow, None) == counts(failed=1)
+        assert await service.redrive() == counts(failed=1)
     async with Service(service.world) as mended:
         flow = await mended.flow()
         assert flow.dead_letters.count == 1
-        assert await mended.letters.redrive(flow, None) == counts(redriven=1)
+        assert await mended.redrive() == counts(redriven=1)
         check_equal(service.world)
 
 
 async def test_a_stream_without_items_is_redriven_by_the_source():
     async with Service(World(view_type=ViewType.KEYS_ONLY)) as service:
         await parked(service, item(1))
-        assert await service.letters.redrive(await service.flow(), None) == counts(redriven=1)
+        assert await service.redrive() == counts(redriven=1)
         check_equal(service.world)
 
 
@@ -304,15 +305,15 @@ async def test_a_crash_between_the_write_and_the_letters_end_is_harmless():
     service = await Service(world).open()
     ids = await parked(service, item(1))
     world.plan.fail_next("control.delete_dead_letter", RefusedError("denied", "AccessDeniedException"), times=1000)
-    redriving = asyncio.create_task(service.letters.redrive(await service.flow(), ids))
-    await until(lambda: bool(world.replica.items))
+    job = await service.letters.redrive(await service.flow(), ids)
+    assert (job.state, bool(world.replica.items)) == (JobState.RUNNING, True)
     await service.die()
-    with pytest.raises(ConflictError):
-        await redriving
     async with Service(world) as next_one:
         world.plan._scripted.clear()
-        assert await next_one.letters.redrive(await next_one.flow(), ids) == counts(superseded=1)
-        assert kept(world) == 0
+        await until(lambda: kept(world) == 0)
+        await next_one.until_caught_up()
+        ended = await next_one.letters.redrives.found(job.id)
+        assert (ended.state, ended.redriven, ended.superseded) == (JobState.DONE, 0, 1)
         check_all(world)
 
 
@@ -338,7 +339,7 @@ async def test_a_letter_that_is_being_redriven_is_not_discarded():
         ids = await parked(service, item(1))
         flow = await service.flow()
         service.world.plan.outage("replica", service.process.clock.now(), service.process.clock.now() + 60)
-        redriving = asyncio.create_task(service.letters.redrive(flow, ids))
+        redriving = asyncio.create_task(service.redrive(ids))
         await asyncio.sleep(10)
         with pytest.raises(ConflictError):
             await service.letters.discard(flow, ids[0])
@@ -350,7 +351,7 @@ async def test_nothing_is_redriven_in_a_pause():
         ids = await parked(service, item(1))
         service.pipeline.show_paused(True)
         with pytest.raises(ConflictError):
-            await service.letters.redrive(await service.flow(), ids)
+            await service.redrive(ids)
         service.pipeline.show_paused(False)
 
 
@@ -358,7 +359,7 @@ async def test_a_stop_ends_a_redrive_that_can_not_go_on():
     async with Service(World(), shutdown_timeout_seconds=5) as service:
         ids = await parked(service, item(1))
         service.world.plan.outage("replica", 0, float("inf"))
-        redriving = asyncio.create_task(service.letters.redrive(await service.flow(), ids))
+        redriving = asyncio.create_task(service.redrive(ids))
         await asyncio.sleep(5)
         service.pipeline.stop()
         with pytest.raises(ConflictError):
@@ -372,7 +373,7 @@ async def test_lost_answers_of_the_replica_make_nothing_twice():
         service.world.plan.fail_next(
             "replica.put", AmbiguousError("reset", "ReadTimeoutError"), moment=Moment.AFTER, times=2
         )
-        result = await service.letters.redrive(await service.flow(), ids)
+        result = await service.redrive(ids)
         assert result["failed"] == 0
         assert kept(service.world) == 0
         check_all(service.world)

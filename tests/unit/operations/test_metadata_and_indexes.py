@@ -200,7 +200,7 @@ async def test_a_dead_letter_of_such_an_index_is_redriven_past_it() -> None:
         await until(lambda: letters(world) == 1)
         world.replica.poison = lambda write: None
         world.replica.indexes |= index(STAMP)
-        assert (await service.letters.redrive(await service.flow(), None))["redriven"] == 1
+        assert (await service.redrive())["redriven"] == 1
 
 
 async def test_lambda_writes_past_it_and_warns_once_for_all_batches() -> None:

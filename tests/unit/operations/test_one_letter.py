@@ -66,7 +66,7 @@ async def test_states_of_one_item_are_one_letter_with_the_newest():
         assert whole["sequence_number"] == whole["record"]["dynamodb"]["SequenceNumber"]
         check_count(service)
         taking(service.world)
-        assert (await service.letters.redrive(await service.flow(), None))["redriven"] == 1
+        assert (await service.redrive())["redriven"] == 1
         check_all(service.world)
         check_count(service)
 
@@ -116,7 +116,7 @@ async def test_a_newer_state_that_only_a_snapshot_saw_is_what_is_redriven(second
         held = service.world.source.items[service.world.source.key(key(1))]
         await flow.dead_letters.park_item(service.world.source.key(key(1)), held, ChangeError("refused"))
         taking(service.world)
-        assert (await service.letters.redrive(flow, None))["redriven"] == 1
+        assert (await service.redrive())["redriven"] == 1
         assert (service.world.replica.item(key(1)) or {})["value"] == {"N": "2"}
 
 
@@ -167,12 +167,12 @@ async def test_a_letter_that_gets_a_newer_record_while_it_is_redriven_stays():
             return found
 
         flow.requests.read = read_and_be_late  # type: ignore[method-assign]
-        await service.letters.redrive(flow, None)
+        await service.redrive()
         (after,) = letters(service.world)
         assert (after.id, after.attempts) == (before.id, 2)
         assert after.version != before.version
         flow.requests.read = reading  # type: ignore[method-assign]
-        await service.letters.redrive(flow, None)
+        await service.redrive()
         check_count(service)
         check_all(service.world)
 
@@ -213,10 +213,10 @@ async def test_a_redriven_record_without_a_number_does_not_come_again():
     world = World()
     async with Service(world) as service:
         world.source.preset(item(1))
-        flow = await service.flow()
+        await service.flow()
         world.source.add_unreadable(key(1), is_numbered=False)
         await settled(service)
-        assert (await service.letters.redrive(flow, None))["redriven"] == 1
+        assert (await service.redrive())["redriven"] == 1
     async with Service(world) as again:
         await settled(again)
         assert letters(world) == []
@@ -248,7 +248,7 @@ async def test_a_lost_answer_makes_one_letter_with_one_try(moment: Moment):
         check_count(service)
         taking(service.world)
         service.world.plan.fail_next("control.delete_dead_letter", AmbiguousError("reset"), moment=moment, times=3)
-        await service.letters.redrive(await service.flow(), None)
+        await service.redrive()
         assert letters(service.world) == []
         check_count(service)
 
@@ -307,12 +307,12 @@ async def test_letters_of_a_former_version_are_counted_beside_the_flow_and_unkno
         {letter.id: letter for letter in (letter_of(number, identity="", version="") for number in range(many))}
     )
     service = await Service(world).open()
-    flow = await service.flow()
+    await service.flow()
     assert service.report.status().dead_letters is None
     await until(lambda: world.control.of("source--replica").count >= MAX_TOGETHER)
     await service.die()
     async with Service(world) as again:
-        flow = await again.flow()
+        await again.flow()
         await until(lambda: again.report.status().dead_letters == many)
         refusing(world)
         world.source.put(item(7))
@@ -321,7 +321,7 @@ async def test_letters_of_a_former_version_are_counted_beside_the_flow_and_unkno
         assert kept[letter_of(7).id].attempts == 2, "one letter, under the id that it had"
         assert kept[letter_of(7).id].identity == identity_of(world.source.key(key(7)), "refused")
         taking(world)
-        outcome = await again.letters.redrive(flow, None)
+        outcome = await again.redrive()
         assert sum(outcome.values()) == many
         check_count(again)
         assert not letters(world)
@@ -342,7 +342,7 @@ async def test_letters_that_come_together_are_stored_together():
 
 async def test_a_redrive_of_all_goes_on_over_a_control_table_that_throttles_and_ends_while_letters_come():
     async with Service(World()) as service:
-        flow = await service.flow()
+        await service.flow()
         refusing(service.world)
         for number in range(100):
             service.world.source.put(item(number))
@@ -356,7 +356,7 @@ async def test_a_redrive_of_all_goes_on_over_a_control_table_that_throttles_and_
 
         service.world.plan.fail_next("control.list_dead_letters", ThrottledError("slower", "Throttling"), times=3)
         more = asyncio.create_task(put_more())
-        assert sum((await service.letters.redrive(flow, None)).values()) == 100
+        assert sum((await service.redrive()).values()) == 100
         await more
         await settled(service)
         assert sorted(letter.attempts for letter in letters(service.world)) == [1] * 300 + [2] * 100
@@ -365,11 +365,11 @@ async def test_a_redrive_of_all_goes_on_over_a_control_table_that_throttles_and_
 
 async def test_an_error_that_is_no_unicode_is_kept_as_its_escape():
     async with Service(World()) as service:
-        flow = await service.flow()
+        await service.flow()
         refusing(service.world, "half of a pair: \ud800")
         service.world.source.put(item(1))
         await settled(service)
-        await service.letters.redrive(flow, None)
+        await service.redrive()
         (letter,) = letters(service.world)
         assert (letter.error, letter.attempts) == ("half of a pair: \\ud800", 2)
 

@@ -192,7 +192,7 @@ async def test_a_job_under_way_holds_up_no_stop(kind: str):
     elif kind != "redrive":
         await service.verifications.start(flow, repair=kind == "repair", sample=None)
     else:
-        redriving = asyncio.create_task(service.letters.redrive(flow, None))
+        redriving = asyncio.create_task(service.redrive())
     service.process.connection.hanging |= PORTS
     await asyncio.sleep(2)
     assert await seconds_of(service.pipeline.stop, service.running) <= SECONDS + ROUNDING
