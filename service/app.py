@@ -16,7 +16,9 @@ from importlib.metadata import version as installed_version
 
 from api.app import create_app
 from api.server import AdminServer
+from service.adapters import at_start, new_owner, open_mappings, open_world
 from service.config import Settings
+from service.events import Observers
 from service.log import LogObserver
 from service.metrics import Metrics
 from service.operations.admin_only import AdminOnlyConsole
@@ -35,8 +37,6 @@ from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Clock
 from service.signals import Signals
-from service.telemetry import Observers
-from service.world import at_start, new_owner, open_mappings, open_world
 
 FIRST_LOOK_SECONDS = 2.0
 VERSION = installed_version("dynamirror")

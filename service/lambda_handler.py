@@ -10,6 +10,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
+from service.adapters import SystemClock, at_start, new_owner, open_world
 from service.config import load_settings
 from service.defects import told
 from service.errors import DynamirrorError, HaltError
@@ -18,7 +19,6 @@ from service.lambda_events import understood
 from service.log import LogObserver
 from service.log_records import record_log
 from service.log_setup import configure_log
-from service.world import SystemClock, at_start, new_owner, open_world
 
 ANSWER_SECONDS = 0.5
 """Kept of the invocation's time for the answer, or a twentieth of a shorter time."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from service.log_setup import logger, unfiltered_logger
-from service.telemetry import (
+from service.events import (
     ChangesSettled,
     CheckpointSaved,
     DeadLettered,
@@ -32,6 +31,7 @@ from service.telemetry import (
     WarningEnded,
     key_digest,
 )
+from service.log_setup import logger, unfiltered_logger
 
 SUMMARY_SECONDS = 10.0
 """Retries of one cause are a line when they begin, then one line for so long."""

@@ -18,9 +18,7 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service import series
-from service.operations.readiness import Vital
-from service.operations.status import PipelineState, Role, ShardState, Status
-from service.telemetry import (
+from service.events import (
     ChangesSettled,
     CheckpointSaved,
     DeadLettered,
@@ -31,6 +29,8 @@ from service.telemetry import (
     Retried,
     StampKept,
 )
+from service.operations.readiness import Vital
+from service.operations.status import PipelineState, Role, ShardState, Status
 
 _CAUSE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 MAX_CAUSES = 100

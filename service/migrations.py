@@ -20,9 +20,9 @@ from typing import Any
 
 import orjson
 
-from service.control import AppliedMigration
 from service.errors import HaltError, SchemaError
 from service.model import KeyAttribute
+from service.pipeline_state import AppliedMigration
 from service.ports import Clock, SchemaStore
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from service.control import AppliedMigration, DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.model import (
     Condition,
     Delete,
@@ -27,6 +26,16 @@ from service.model import (
     StreamDescription,
     TableDescription,
     Written,
+)
+from service.pipeline_state import (
+    AppliedMigration,
+    DeadLetter,
+    Gap,
+    JobSlot,
+    Lease,
+    LeaseRecord,
+    PipelineRecord,
+    ReplicaClaim,
 )
 
 Answer = TypeVar("Answer")

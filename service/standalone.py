@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from service.adapters import at_start, new_owner, open_world
 from service.config import Settings
 from service.log import LogObserver
 from service.migrations import Migration, plan
@@ -12,7 +13,6 @@ from service.operations.pipeline import Pipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from service.standalone_snapshot import snapshot_standalone
-from service.world import at_start, new_owner, open_world
 
 
 async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], None]) -> Snapshot:

@@ -18,8 +18,8 @@ from service.aws.attributes import (
     text,
     text_of,
 )
-from service.control import Checkpoint, Gap, KeysInDoubt
 from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt
+from service.pipeline_state import Checkpoint, Gap, KeysInDoubt
 
 
 def checkpoint_attributes(checkpoint: Checkpoint) -> Value:

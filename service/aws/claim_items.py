@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from service.aws.attributes import Attributes, Value, float_of, number, text, text_of, understood
 from service.aws.control_table import ControlTable, ItemDiffersError
-from service.control import CLAIM, ReplicaClaim, claim_partition
 from service.model import TableDescription
+from service.pipeline_state import CLAIM, ReplicaClaim, claim_partition
 
 
 class ClaimItems:

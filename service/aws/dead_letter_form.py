@@ -20,8 +20,8 @@ from service.aws.attributes import (
     text,
     text_of,
 )
-from service.control import DeadLetter
 from service.model import ItemKey, SequenceNumber, ShardId
+from service.pipeline_state import DeadLetter
 
 LETTER = "dead-letter#"
 PART = "dead-letter-part#"

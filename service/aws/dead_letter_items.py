@@ -27,8 +27,8 @@ from service.aws.dead_letter_form import (
     parts_of,
     record_of,
 )
-from service.control import DeadLetter
 from service.errors import HaltError, UnavailableError
+from service.pipeline_state import DeadLetter
 
 PLACE = "dead-letter-of#"
 SETTLED = "dead-letter-settled#"

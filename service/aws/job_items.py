@@ -13,8 +13,8 @@ import orjson
 
 from service.aws.attributes import Attributes, integer_of, number, optional_text_of, text, text_of, understood
 from service.aws.control_table import ControlTable, ItemDiffersError
-from service.control import JobSlot
 from service.errors import LeaseLostError
+from service.pipeline_state import JobSlot
 
 _NOT_A_FORMER_OWNER = "(attribute_not_exists(#generation) OR #generation <= :mine)"
 _MINE = "#job_id = :job_id AND #generation = :mine"

@@ -15,8 +15,8 @@ from service.aws.attributes import (
     understood,
 )
 from service.aws.control_table import ControlTable, ItemDiffersError
-from service.control import Lease, LeaseRecord
 from service.errors import LeaseLostError
+from service.pipeline_state import Lease, LeaseRecord
 
 LEASE = "lease"
 _MINE = "#owner = :mine AND #generation = :generation"

@@ -37,9 +37,9 @@ from service.aws.checkpoint_attributes import (
 from service.aws.control_table import ControlTable, ItemDiffersError
 from service.aws.item_size import item_size
 from service.aws.shard_log import Entries, Entry, ShardLog
-from service.control import Gap, Lease, PipelineRecord
 from service.errors import HaltError, LeaseLostError, RetryableError
 from service.model import ShardId
+from service.pipeline_state import Gap, Lease, PipelineRecord
 
 PROGRESS = "progress"
 PART = "progress-part#"

@@ -11,9 +11,9 @@ from typing import Any
 from service.aws.attributes import Attributes, float_of, number, text, text_of, understood
 from service.aws.calls import call
 from service.aws.control_table import ControlTable, ItemDiffersError
-from service.control import AppliedMigration
 from service.errors import HaltError, RefusedError, UnavailableError
 from service.model import KeyAttribute
+from service.pipeline_state import AppliedMigration
 from service.ports import Clock
 
 SCHEMA = "#schema"

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from service.aws.attributes import Value
 from service.aws.checkpoint_attributes import checkpoint_attributes
 from service.aws.item_size import item_size
-from service.control import Checkpoint
 from service.model import ShardId
+from service.pipeline_state import Checkpoint
 
 COLD_BYTES = 4096
 """Of what stands still in `progress`: each save costs it again, a write unit for a KB."""

@@ -10,6 +10,7 @@ import contextlib
 from typing import Any
 
 from service.errors import HaltError, RetryableError
+from service.events import Observer, Warned
 from service.operations.comparison import Comparison
 from service.operations.estimates import count_anew, items_estimated
 from service.operations.job_log import JobLog
@@ -20,7 +21,6 @@ from service.operations.report import Report
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.telemetry import Observer, Warned
 
 KIND = "endless-verification"
 CURRENT, LAST = "current", "last"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.config import OnGap
-from service.control import Gap, Lease
 from service.errors import GapError, HaltError, ReplicaTakenError
+from service.pipeline_state import Gap, Lease
 from service.ports import Clock, ProgressStore
 
 MAX_HEALS = 5

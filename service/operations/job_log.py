@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from service.control import JobSlot
 from service.errors import RetryableError
 from service.operations.console import NotFoundError, UnavailableNowError
 from service.operations.jobs import Job, JobState
+from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
 
 AJob = TypeVar("AJob", bound=Job)

@@ -13,17 +13,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic
 
-from service.control import Lease
 from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, RetryableError
+from service.events import JobChanged, Observer
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
 from service.operations.job_log import AJob, JobLog
 from service.operations.job_run import Run, UnderWay
 from service.operations.jobs import JobState
 from service.operations.ownership import is_failed, lease_of
 from service.operations.pipeline import Pipeline
+from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.replicator import Replicator, first_of
-from service.telemetry import JobChanged, Observer
 
 SAVE_EVERY_SECONDS = 1.0
 INTERRUPTED = "interrupted, since the pipeline has failed; it goes on when that is mended, or is cancelled: {}"

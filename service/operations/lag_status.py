@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.control import LeaseRecord
 from service.operations.status import LagStatus
+from service.pipeline_state import LeaseRecord
 from service.replication.lag import LEAST_SECONDS, Lag
 from service.replication.lease import LeaseHolder
 from service.replication.replicator import Replicator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from service.events import Observer
 from service.ports import Adapters
 from service.replication.letter_adoption import LetterAdoption
 from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
-from service.telemetry import Observer
 
 
 async def count_letters(

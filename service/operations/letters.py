@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from service.control import DeadLetter
 from service.errors import ChangeError, HaltError, RetryableError, TransientChangeError
+from service.events import Observer
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
 from service.operations.jobs import Redriving
 from service.operations.pipeline import Pipeline
 from service.operations.redrive import Redrive
 from service.operations.redrives import FAILED, REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.report import moment
+from service.pipeline_state import DeadLetter
 from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.telemetry import Observer
 
 Answer = TypeVar("Answer")
 LETTERS_AT_ONCE = 32

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from service.control import Lease
 from service.operations.console import ConflictError
 from service.operations.pipeline import Pipeline
 from service.operations.status import PipelineState
+from service.pipeline_state import Lease
 from service.replication.replicator import Replicator
 
 

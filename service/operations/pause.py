@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from service.control import LeaseRecord
 from service.errors import RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.pipeline import Pipeline
 from service.operations.status import PipelineState
+from service.pipeline_state import LeaseRecord
 from service.ports import Adapters
 
 LOOK_EVERY_SECONDS = 0.2

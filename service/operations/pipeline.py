@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from service.config import Settings
-from service.control import Gap, LeaseRecord
 from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
+from service.events import GapFound, Halted, Observer, Paused, Retried, Warned
 from service.migrations import migrate
 from service.model import TableDescription
 from service.operations.carried_doubts import CarriedDoubts
@@ -23,6 +23,7 @@ from service.operations.gaps import Healing, record_gap
 from service.operations.job_log import new_job_id
 from service.operations.letter_counting import count_letters
 from service.operations.status import PipelineState
+from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.gaps import gap_of
@@ -30,7 +31,6 @@ from service.replication.lease import LeaseHolder
 from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.tenure import Tenure
-from service.telemetry import GapFound, Halted, Observer, Paused, Retried, Warned
 
 Answer = TypeVar("Answer")
 START_ANEW_AFTER_SECONDS = 5.0

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from service.errors import HaltError
+from service.events import Observer
 from service.operations.console import ConflictError, OperationError
 from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Redriving
 from service.operations.pipeline import Pipeline
 from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.telemetry import Observer
 
 REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
 ANSWERED_WITHIN_SECONDS = 30.0

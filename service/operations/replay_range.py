@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from service.control import Checkpoint
 from service.errors import PositionError
 from service.model import Position, SequenceNumber, Shard, ShardId, StartAt, StreamDescription
 from service.operations.console import InvalidError, TrimmedAlreadyError
 from service.operations.replay_place import RETENTION_SECONDS, Place, Stretch
+from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.replicator import Replicator
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from service.control import Lease
 from service.errors import HaltError, PositionError, ShardGoneError
+from service.events import Observer
 from service.operations.console import ConflictError, InvalidError
 from service.operations.job_runner import JobRunner, Unfinished
 from service.operations.jobs import JobState, Replay
@@ -15,9 +15,9 @@ from service.operations.replay import ReplayRun
 from service.operations.replay_memory import KIND, ReplayMemory
 from service.operations.replay_place import Place
 from service.operations.replay_range import ReplayRange
+from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.telemetry import Observer
 
 BESIDE_LAMBDA = "Lambda reads this pipeline's stream now, and beside it nothing can be replayed"
 RANGE_GONE = "its range is not in the control table any more, or was changed there: begin another replay"

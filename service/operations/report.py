@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.config import Settings
-from service.control import Gap
 from service.model import ShardId
 from service.operations.jobs import Verification
 from service.operations.lag_status import lag_of_flow, lag_without_flow
@@ -29,6 +28,7 @@ from service.operations.status import (
     Status,
 )
 from service.operations.totals import Totals
+from service.pipeline_state import Gap
 from service.ports import Clock
 from service.replication.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from service.config import Settings
+from service.events import Observer, WarningEnded
 from service.replication.fingerprint import TOPIC, shape_fingerprint
 from service.replication.replicator import Replicator
-from service.telemetry import Observer, WarningEnded
 
 SHAPE = "shape_fingerprint"
 

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.control import LeaseRecord, PipelineRecord
 from service.operations.job_log import new_job_id
 from service.operations.pipeline import Pipeline
+from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue
 from service.replication.checkpoints import Checkpoints

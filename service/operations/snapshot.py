@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.errors import ChangeError
+from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.jobs import Snapshot
 from service.operations.reshaping import note_reshaped
@@ -21,7 +22,6 @@ from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
-from service.telemetry import Observer, Warned
 
 SEGMENTS = 8
 GET_AT_ONCE = 100

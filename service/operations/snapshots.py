@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.control import Lease, PipelineRecord
 from service.errors import LeaseLostError, RetryableError
+from service.events import Observer
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.estimates import count_anew
 from service.operations.job_log import new_job_id
@@ -15,10 +15,10 @@ from service.operations.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline import Pipeline
 from service.operations.reshaping import resumed
 from service.operations.snapshot import Place, SnapshotRun
+from service.pipeline_state import Lease, PipelineRecord
 from service.ports import Adapters
 from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
-from service.telemetry import Observer
 
 OVERTAKEN = "history was lost while it ran: what it had copied may be stale, and a new snapshot copies everything"
 NEEDED = (

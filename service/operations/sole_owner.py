@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from service.control import LeaseRecord
 from service.errors import LeaseLostError, RetryableError
 from service.migrations import migrate
 from service.operations.console import ConflictError
+from service.pipeline_state import LeaseRecord
 from service.ports import Clock, ControlStore, SchemaStore
 from service.replication.fingerprint import remembered
 from service.replication.guard_window import MARGIN_SECONDS

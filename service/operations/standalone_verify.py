@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from service.config import Settings
 from service.errors import ChangeError
+from service.events import Observer, Observers
 from service.model import ItemKey, TableDescription
 from service.operations.comparison import Comparison
 from service.operations.jobs import JobState, Verification
@@ -30,7 +31,6 @@ from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.requests import ReplicaFitness, Requests
 from service.replication.write_path import metadata_of, shape_of
-from service.telemetry import Observer, Observers
 
 Answer = TypeVar("Answer")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
+from service.events import ChangesSettled, Event, PageRead, Retried, Warned, WarningEnded
 from service.model import ShardId
 from service.operations.status import RatesStatus, TotalsStatus
 from service.ports import Clock
-from service.telemetry import ChangesSettled, Event, PageRead, Retried, Warned, WarningEnded
 
 RATE_SECONDS = 10.0
 RATE_STEP_SECONDS = 0.1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.control import Lease
 from service.errors import HaltError
+from service.events import Observer
 from service.operations.console import InvalidError
 from service.operations.endless_verification import (
     EndlessVerification,
@@ -22,10 +22,10 @@ from service.operations.report import Report
 from service.operations.reshaping import note_reshaped, resumed
 from service.operations.snapshot import Place
 from service.operations.verification import VerificationRun
+from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
-from service.telemetry import Observer
 
 KIND = "verification"
 LOOKED_AT_AFTER_RESTART = 20

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.control import Checkpoint, Lease, PipelineRecord
 from service.errors import RetryableError
+from service.events import CheckpointSaved, Observer, Retried
 from service.model import ShardId
+from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from service.ports import Clock, ProgressStore
 from service.replication.doubts import Doubts
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.listings import Listings
 from service.replication.progress import Progress
-from service.telemetry import CheckpointSaved, Observer, Retried
 
 
 class Checkpoints:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.control import CLAIM, claim_partition
 from service.errors import ReplicaTakenError
 from service.model import TableDescription
+from service.pipeline_state import CLAIM, claim_partition
 from service.ports import Adapters, ClaimStore
 
 

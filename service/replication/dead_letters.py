@@ -18,13 +18,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from service.control import SNAPSHOT, DeadLetter
 from service.errors import ChangeError
+from service.events import DeadLettered, Observer
 from service.model import Change, Image, ItemKey, SequenceNumber, ShardId, Unreadable
+from service.pipeline_state import SNAPSHOT, DeadLetter
 from service.ports import Clock, DeadLetterStore
 from service.replication.letter_count import LetterCount
 from service.replication.requests import Requests
-from service.telemetry import DeadLettered, Observer
 
 SNAPSHOT_SHARD = ShardId("snapshot")
 MAX_TOGETHER = 25

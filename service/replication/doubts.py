@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.control import KeysInDoubt
 from service.model import Change, Image, ItemKey, ItemWrite, Put, SequenceNumber
+from service.pipeline_state import KeysInDoubt
 from service.ports import Clock
 
 DOUBT_SECONDS = 30.0

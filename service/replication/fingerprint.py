@@ -11,7 +11,7 @@ import hashlib
 import json
 
 from service.config import Settings
-from service.telemetry import Observer, Warned, WarningEnded
+from service.events import Observer, Warned, WarningEnded
 from service.transform import transform_source
 
 TOPIC = "filters changed"

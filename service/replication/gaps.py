@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.control import Gap, PipelineRecord
 from service.errors import GapError
 from service.model import Position, SequenceNumber, ShardId
+from service.pipeline_state import Gap, PipelineRecord
 
 MENDS = "a snapshot mends it: POST /snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
 

@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Sequence
 
 from service.errors import ChangeError
+from service.events import Observer
 from service.items import same_item, sequence_of
 from service.model import (
     Absent,
@@ -35,7 +36,6 @@ from service.replication.item_writes import ItemWrites
 from service.replication.look_ahead import Looked, Refusals
 from service.replication.requests import Requests
 from service.replication.shape import Shape
-from service.telemetry import Observer
 
 MAX_LOOKS_AGAIN = 10
 """After so many writes of one key, whose source has changed each time, its next records bring what counts."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from service.errors import ChangeError, ItemTooLargeError, TransientChangeError
+from service.events import Observer, Warned
 from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
 from service.ports import ReplicaTable
 from service.replication.requests import Requests
 from service.replication.shape import DRESSINGS, Dressing, Shape
-from service.telemetry import Observer, Warned
 
 
 class ItemWrites:

@@ -25,7 +25,7 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 what is stored, and a lane's memory is bounded by this."""
 
 END_ABANDONED_AFTER_SECONDS = 5.0
-"""A request takes no longer (service.world, MAX_REQUEST_SECONDS); one that is cut off leaves its keys in doubt."""
+"""A request takes no longer (service.adapters, MAX_REQUEST_SECONDS); one that is cut off leaves its keys in doubt."""
 
 
 class Applies(Protocol):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from service.control import Lease, LeaseRecord
 from service.errors import LeaseLostError, RetryableError, ThrottledError
+from service.events import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
+from service.pipeline_state import Lease, LeaseRecord
 from service.ports import Clock, LeaseStore
-from service.telemetry import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
 
 MARGIN = 0.25
 """Of the lease time: trust ends that much before another may take over. Requests to the replica time out within it."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from service.control import DeadLetter
 from service.errors import HaltError
+from service.events import Observer, Warned
+from service.pipeline_state import DeadLetter
 from service.ports import Clock, DeadLetterStore
 from service.replication.dead_letters import MAX_TOGETHER, identity_of, identity_of_record
 from service.replication.letter_count import LetterCount
-from service.telemetry import Observer, Warned
 
 Answer = TypeVar("Answer")
 PAUSE_SECONDS = 0.25

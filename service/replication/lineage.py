@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from service.control import Checkpoint
 from service.model import Position, Shard, ShardId
+from service.pipeline_state import Checkpoint
 from service.replication.gaps import shard_vanished
 from service.replication.listings import GONE_AFTER_SECONDS, Listings
 from service.replication.shard_reader import ShardReader

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from service.control import Checkpoint
 from service.model import Shard, ShardId
+from service.pipeline_state import Checkpoint
 
 GONE_AFTER_LISTS = 3
 GONE_AFTER_SECONDS = 60.0

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import msgspec
 
 from service.errors import RefusedError
+from service.events import Observer, Warned, WarningEnded
 from service.model import Condition, Image, ItemKey, Older, Seen, Written
 from service.ports import Clock, Table
 from service.replication.requests import Requests
-from service.telemetry import Observer, Warned, WarningEnded
 
 SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""

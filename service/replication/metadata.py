@@ -7,8 +7,8 @@ by it. The replica's description tells, at a flow's start, every few seconds, an
 
 from __future__ import annotations
 
+from service.events import Observer, Warned, WarningEnded
 from service.model import KeyAttribute, TableDescription
-from service.telemetry import Observer, Warned, WarningEnded
 
 TYPE = "S"
 NO_GUARD = (

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from service.control import Checkpoint
 from service.model import Change, Position, SequenceNumber, ShardId
+from service.pipeline_state import Checkpoint
 
 READ_UP_TO_STEP_SECONDS = 600.0
 """An idle shard saves how far it is read so often: short beside the 24 hours that records are kept."""

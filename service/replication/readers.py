@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 
-from service.control import Checkpoint
 from service.errors import PositionError, RetryableError, ShardGoneError, ThrottledError
+from service.events import Observer, PageRead, Retried, ShardEnded, ShardStarted
 from service.model import Page, Position, Shard, ShardId, StreamDescription, StreamStatus
+from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
@@ -20,7 +21,6 @@ from service.replication.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.lineage import Lineage
 from service.replication.progress import Progress
 from service.replication.shard_reader import ShardReader
-from service.telemetry import Observer, PageRead, Retried, ShardEnded, ShardStarted
 
 DISCOVER_EVERY_SECONDS = 30.0
 DISCOVER_AT_MOST_EVERY_SECONDS = 0.5

@@ -19,13 +19,13 @@ from service.errors import (
     ThrottledError,
     TransientChangeError,
 )
+from service.events import Observer, Retried
 from service.model import ItemKey, KeyAttribute, TableDescription
 from service.ports import Clock, Table
 from service.replication.backoff import Backoff
 from service.replication.doubts import Doubts
 from service.replication.gate import WriteGate
 from service.replication.replica_watch import ReplicaWatch
-from service.telemetry import Observer, Retried
 
 Answer = TypeVar("Answer")
 FITNESS_COUNTS_FOR_SECONDS = 10.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from service.errors import ChangeError
+from service.events import LateWriteMended, Observer
 from service.items import sequence_of
 from service.model import Image, ItemKey
 from service.ports import Clock, ReplicaTable
@@ -17,7 +18,6 @@ from service.replication.doubts import Doubt, Doubts, chunks
 from service.replication.guard import Guard, Outcome
 from service.replication.lanes import Lanes
 from service.replication.requests import Requests
-from service.telemetry import LateWriteMended, Observer
 
 LOOK_EVERY_SECONDS = 0.5
 GET_AT_ONCE = 100

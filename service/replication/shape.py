@@ -14,11 +14,11 @@ import msgspec
 
 from service import items
 from service.errors import ChangeError
+from service.events import Observer, StampKept, Warned
 from service.model import Image, SequenceNumber
 from service.ports import Aside, Clock
 from service.replication.metadata import Metadata
 from service.replication.transforming import Transforming
-from service.telemetry import Observer, StampKept, Warned
 from service.transform import Transform
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from service.control import Checkpoint
 from service.model import Position, Shard, ShardId, StartAt
+from service.pipeline_state import Checkpoint
 
 
 def readable_shards(

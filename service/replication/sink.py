@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
+from service.events import ChangesSettled, Observer
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
@@ -23,7 +24,6 @@ from service.replication.intents import Intents
 from service.replication.look_ahead import SLOW_SECONDS, LookAhead, Looked, Looks
 from service.replication.requests import Requests
 from service.replication.shape import Shape
-from service.telemetry import ChangesSettled, Observer
 
 MAX_BATCH = 25
 """Items in one BatchWriteItem (botocore, dynamodb 2012-08-10: shape WriteRequests, max 25)."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from service.config import Settings, StartFrom, WriteMode
-from service.control import LeaseRecord, PipelineRecord
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
+from service.events import Observer, Retried, Warned
 from service.items import sequence_of
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
+from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
@@ -32,7 +33,6 @@ from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader
 from service.replication.shard_tree import first_checkpoints
 from service.replication.write_path import build_write_path, metadata_of
-from service.telemetry import Observer, Retried, Warned
 
 Answer = TypeVar("Answer")
 

@@ -15,9 +15,9 @@ import msgspec
 
 from service import items
 from service.errors import ChangeError
+from service.events import Observer, Warned
 from service.model import Image
 from service.ports import Aside
-from service.telemetry import Observer, Warned
 from service.transform import Transform
 
 AT_ONCE = 25

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.config import Settings
+from service.events import Observer
 from service.model import TableDescription
 from service.ports import Adapters
 from service.record_text import record_of
@@ -22,7 +23,6 @@ from service.replication.requests import ReplicaFitness, Requests
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
 from service.replication.sink import Settle, Sink
-from service.telemetry import Observer
 from service.transform import load_transform
 
 

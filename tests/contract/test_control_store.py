@@ -10,10 +10,19 @@ import pytest
 
 from api.payloads import MAX_ID
 from service.aws.control_store import DynamoControlStore
-from service.control import Checkpoint, DeadLetter, Gap, JobSlot, KeysInDoubt, Lease, PipelineRecord, ReplicaClaim
 from service.errors import LeaseLostError
 from service.migrations import load_migrations
 from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt, TableDescription
+from service.pipeline_state import (
+    Checkpoint,
+    DeadLetter,
+    Gap,
+    JobSlot,
+    KeysInDoubt,
+    Lease,
+    PipelineRecord,
+    ReplicaClaim,
+)
 from service.ports import ControlStore
 from tests.fakes.control_store import FakeControlStore, FakeControlTable
 from tests.servers import NAMES, sdk_client

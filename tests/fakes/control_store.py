@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from service.control import DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 from service.errors import LeaseLostError
 from service.model import TableDescription
+from service.pipeline_state import DeadLetter, Gap, JobSlot, Lease, LeaseRecord, PipelineRecord, ReplicaClaim
 
 _CURSOR = "dead-letter#"
 Anything = TypeVar("Anything")

@@ -18,10 +18,10 @@ import orjson
 
 from service.config import Settings
 from service.errors import DynamirrorError
+from service.events import Observers
 from service.lambda_engine import Engine
 from service.model import Change, SequenceNumber, TableDescription, Unreadable
 from service.operations.pipeline import Outside
-from service.telemetry import Observers
 from tests.fakes.faults import Moment
 from tests.fakes.shards import FakeShard, Record
 from tests.fakes.world import Process, World

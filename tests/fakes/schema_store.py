@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Self
 
-from service.control import AppliedMigration
 from service.migrations import Migration, load_migrations
 from service.model import KeyAttribute
+from service.pipeline_state import AppliedMigration
 
 
 class FakeSchemaStore:

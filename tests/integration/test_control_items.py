@@ -8,10 +8,10 @@ import pytest
 
 from service.aws.control_store import DynamoControlStore
 from service.aws.dead_letter_items import COUNT
-from service.control import Checkpoint, DeadLetter, Lease, PipelineRecord
 from service.errors import HaltError, RefusedError
 from service.migrations import load_migrations
 from service.model import Position, SequenceNumber, ShardId
+from service.pipeline_state import Checkpoint, DeadLetter, Lease, PipelineRecord
 from tests.servers import scan
 
 LEASE = Lease("me", 1)

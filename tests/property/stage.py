@@ -18,6 +18,7 @@ from hypothesis import currently_in_test_context, note
 
 from service.config import load_settings
 from service.errors import UnavailableError
+from service.events import Observer, Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.pipeline import Outside, Pipeline
@@ -26,7 +27,6 @@ from service.operations.snapshots import Snapshots
 from service.operations.status import PipelineState
 from service.operations.totals import Totals
 from service.ports import Adapters
-from service.telemetry import Observer, Observers
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.fakes.images import STRING_KEY, Item

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.errors import ThrottledError
+from service.events import Observers
 from service.model import ViewType
 from service.operations.beside import beside
 from service.operations.console import ConflictError
@@ -17,7 +18,6 @@ from service.operations.pipeline import Outside
 from service.operations.side_flow import SidePipeline
 from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
-from service.telemetry import Observers
 from tests.fakes.clock import run_virtual
 from tests.fakes.event_source import Mapping, Poller
 from tests.fakes.judges import Judge

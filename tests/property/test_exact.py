@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.events import Observers
 from service.items import keys_of, same_item
 from service.keys import KeyReader
 from service.model import Image, KeyAttribute, SequenceNumber
 from service.replication.metadata import Metadata
 from service.replication.shape import Shape
-from service.telemetry import Observers
 from tests.fakes.clock import ManualClock, run_virtual
 from tests.fakes.images import BINARY_KEY, COMPOSITE_KEY, NUMBER_KEY, STRING_KEY, item_of
 from tests.property.histories import Setting, slow

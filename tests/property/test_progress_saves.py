@@ -18,9 +18,9 @@ from service.aws.control_store import DynamoControlStore
 from service.aws.item_size import item_size
 from service.aws.progress_item import MAX_GARBAGE, PART
 from service.aws.shard_log import MAX_PARTS
-from service.control import Lease, PipelineRecord
 from service.errors import LeaseLostError, RetryableError
 from service.model import ShardId
+from service.pipeline_state import Lease, PipelineRecord
 from tests.fakes.items import CrashError, FakeItems, Fate
 from tests.unit.aws.test_progress_item import of, record
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from service.control import Lease, PipelineRecord
 from service.model import Change, Image, Unreadable
+from service.pipeline_state import Lease, PipelineRecord
 from tests.fakes.images import Content, content_of, image_of, item_of
 from tests.fakes.judges import Expected
 from tests.fakes.shards import FakeShard, Record

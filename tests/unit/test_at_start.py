@@ -1,4 +1,4 @@
-"""service.world.at_start: a start outlives lost answers, and tells what a person must do at once."""
+"""service.adapters.at_start: a start outlives lost answers, and tells what a person must do at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from service.adapters import SIGNATURE_CAUSES, START_SECONDS, at_start
 from service.errors import AmbiguousError, HaltError, RefusedError, UnavailableError
-from service.world import SIGNATURE_CAUSES, START_SECONDS, at_start
 from tests.fakes.clock import FakeClock, run_virtual
 
 

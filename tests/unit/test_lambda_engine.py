@@ -12,10 +12,10 @@ import pytest
 from api.payloads import DeadLetterDetail
 from service.config import load_settings
 from service.errors import ChangeError, HaltError, RefusedError, UnavailableError
+from service.events import Warned
 from service.lambda_engine import SHARD
 from service.model import Put, ViewType
 from service.operations.letters import Letters
-from service.telemetry import Warned
 from tests.fakes.clock import EPOCH
 from tests.fakes.event_source import engine_on, event_record
 from tests.fakes.images import item_of, key_of

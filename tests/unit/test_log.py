@@ -16,11 +16,7 @@ import structlog
 from api.audit import AuditEvent
 from service.config import Settings, load_settings
 from service.errors import HaltError
-from service.log import SUMMARY_SECONDS, LogObserver
-from service.log_records import LoggedStreams, record_log
-from service.log_setup import configure_log
-from service.model import Change, Effect, Image, ItemKey, Page, SequenceNumber, ShardId, Unreadable
-from service.telemetry import (
+from service.events import (
     ChangesSettled,
     CheckpointSaved,
     DeadLettered,
@@ -39,6 +35,10 @@ from service.telemetry import (
     Warned,
     key_digest,
 )
+from service.log import SUMMARY_SECONDS, LogObserver
+from service.log_records import LoggedStreams, record_log
+from service.log_setup import configure_log
+from service.model import Change, Effect, Image, ItemKey, Page, SequenceNumber, ShardId, Unreadable
 
 SHARD = ShardId("shardId-00000001541626099285-f35f62ef")
 NUMBER = SequenceNumber.parse("1100000000017454423009")

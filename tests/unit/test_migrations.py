@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from service.control import AppliedMigration
 from service.errors import HaltError, SchemaError
 from service.migrations import (
     FOLDER,
@@ -21,6 +20,7 @@ from service.migrations import (
     prepare,
 )
 from service.model import KeyAttribute
+from service.pipeline_state import AppliedMigration
 from tests.fakes.clock import ManualClock, settle
 from tests.fakes.schema_store import FakeSchemaStore
 

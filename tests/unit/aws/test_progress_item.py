@@ -13,9 +13,9 @@ import pytest
 from service.aws.control_store import DynamoControlStore
 from service.aws.progress_item import PART
 from service.aws.shard_log import COLD_BYTES, MAX_PARTS
-from service.control import Checkpoint, Lease, PipelineRecord
 from service.errors import AmbiguousError, HaltError, LeaseLostError, ThrottledError
 from service.model import Position, SequenceNumber, ShardId
+from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from tests.fakes.items import CrashError, FakeItems, Fate
 
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-11-23T10:15:00.123"

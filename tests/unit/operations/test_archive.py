@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from service.events import JobChanged, Observers, Warned
 from service.model import ViewType
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside, Pipeline
@@ -14,7 +15,6 @@ from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.guard_window import GuardWindow
-from service.telemetry import JobChanged, Observers, Warned
 from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World

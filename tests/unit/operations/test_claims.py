@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.errors import AmbiguousError, HaltError
+from service.events import Observers
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside, Pipeline
@@ -15,7 +16,6 @@ from service.operations.side_flow import SidePipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from service.operations.status import PipelineState
-from service.telemetry import Observers
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, settings_of, until

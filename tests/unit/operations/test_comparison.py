@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from service.events import Observers
 from service.operations.comparison import Comparison, Kind, fingerprint, is_in_sample
 from service.replication.metadata import Metadata
 from service.replication.shape import Shape
-from service.telemetry import Observers
 from tests.fakes.clock import ManualClock
 from tests.fakes.images import STRING_KEY, image_of, key_of
 

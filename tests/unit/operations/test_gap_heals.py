@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from service.events import Observers
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshots import Snapshots
 from service.operations.status import PipelineState
 from service.ports import Adapters
-from service.telemetry import Observers
 from tests.fakes.judges import check_equal
 from tests.fakes.service import settings_of, until
 from tests.fakes.world import World

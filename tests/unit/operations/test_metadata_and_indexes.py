@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from service.errors import AmbiguousError, ChangeError
+from service.events import Warned
 from service.model import KeyAttribute
-from service.telemetry import Warned
 from tests.fakes.event_source import engine_on
 from tests.fakes.images import item_of
 from tests.fakes.judges import check_all, check_equal

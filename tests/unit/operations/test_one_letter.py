@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from service.config import load_settings
-from service.control import DeadLetter
 from service.errors import AmbiguousError, ChangeError, ThrottledError, UnavailableError
 from service.lambda_engine import SHARD as LAMBDA
 from service.model import Put, ShardId
+from service.pipeline_state import DeadLetter
 from service.replication.dead_letters import MAX_TOGETHER, identity_of
 from tests.fakes.event_source import engine_on, event_record
 from tests.fakes.faults import Moment

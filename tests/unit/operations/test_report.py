@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from service.errors import ChangeError, HaltError, ThrottledError
+from service.events import Event, Halted
 from service.operations.jobs import JobState
 from service.operations.pause import Pause
 from service.operations.readiness import not_ready_reason
 from service.operations.status import PipelineState, Role, ShardState
 from service.operations.totals import Totals
 from service.ports import Clock
-from service.telemetry import Event, Halted
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.errors import HaltError
+from service.events import Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState, Snapshot
@@ -15,7 +16,6 @@ from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshot import Place
 from service.operations.snapshots import Snapshots
 from service.standalone_snapshot import snapshot_standalone
-from service.telemetry import Observers
 from tests.fakes.judges import check_all, check_equal
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import Process, World

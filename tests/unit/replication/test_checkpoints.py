@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from service.control import Checkpoint, Lease, PipelineRecord
 from service.errors import LeaseLostError, ThrottledError
 from service.model import Position, Shard, ShardId
+from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from service.replication.checkpoints import Checkpoints
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from service.control import KeysInDoubt
 from service.model import Delete, Put
+from service.pipeline_state import KeysInDoubt
 from service.replication import doubts as module
 from service.replication.doubts import DOUBT_SECONDS, MAX_SAVED_KEYS, Doubts
 from tests.fakes.clock import EPOCH, FakeClock, run_virtual

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from service.events import Warned
 from service.replication.guard_window import GuardWindow
-from service.telemetry import Warned
 from tests.unit.replication.bench import Bench, item
 
 NUMBER = {"S": "7".zfill(40)}

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.control import Checkpoint
 from service.errors import GapError, HaltError, ThrottledError, UnavailableError
+from service.events import Retried
 from service.model import Page, Position, SequenceNumber, ShardId, StartAt, StreamStatus
+from service.pipeline_state import Checkpoint
 from service.replication.change_queue import ChangeQueue
 from service.replication.progress import Progress
 from service.replication.readers import DISCOVER_EVERY_SECONDS, Readers
 from service.replication.replicator import first_of
-from service.telemetry import Retried
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
 from tests.unit.replication.bench import Bench, item

@@ -11,9 +11,9 @@ import pytest
 
 from service.config import load_settings
 from service.errors import ChangeError
+from service.events import Warned
 from service.replication.write_path import WritePath, build_write_path
 from service.side_thread import SideThread
-from service.telemetry import Warned
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import World
 from tests.unit.replication.bench import Bench, item, key

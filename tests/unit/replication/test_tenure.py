@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from service.config import load_settings
-from service.control import Checkpoint, LeaseRecord, PipelineRecord
 from service.errors import GapError, UnavailableError
 from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
+from service.pipeline_state import Checkpoint, LeaseRecord, PipelineRecord
 from service.replication.fingerprint import shape_fingerprint
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import LeaseHolder

@@ -28,10 +28,10 @@ from service.model import TableDescription
 from service.operations.pipeline import Outside
 from service.operations.report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams
+from service.preflight import check_sequence_attribute, check_stream, check_tables
 from service.replication.backoff import Backoff
 from service.replication.lease import MARGIN
 from service.side_thread import SideThread
-from service.startup import check_sequence_attribute, check_stream, check_tables
 
 Answer = TypeVar("Answer")
 MAX_REQUEST_SECONDS = 5.0
