@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from api.payloads import MAX_ID
-from service.aws.control_store import DynamoControlStore
+from service.aws.control.store import DynamoControlStore
 from service.errors import LeaseLostError
 from service.migrations import load_migrations
 from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt, TableDescription

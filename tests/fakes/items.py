@@ -20,7 +20,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from service.aws.item_size import item_size
+from service.aws.control.item_size import item_size
 
 PAGE_BYTES = 1_000_000
 """API reference, Query: 1 MB of items a page."""

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from service.aws.clients import open_connections
-from service.aws.control_store import DynamoControlStore
+from service.aws.control.schema import DynamoSchemaStore
+from service.aws.control.store import DynamoControlStore
 from service.aws.lambda_mappings import open_lambda_mappings
-from service.aws.schema_store import DynamoSchemaStore
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import create_table_like
 from service.aws.tables import describe_table

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.aws.control_store import DynamoControlStore
-from service.aws.dead_letter_items import COUNT
+from service.aws.control.dead_letters import COUNT
+from service.aws.control.store import DynamoControlStore
 from service.errors import HaltError, RefusedError
 from service.migrations import load_migrations
 from service.model import Position, SequenceNumber, ShardId

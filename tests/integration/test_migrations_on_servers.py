@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from service.aws.schema_store import DynamoSchemaStore
+from service.aws.control.schema import DynamoSchemaStore
 from service.errors import HaltError
 from service.migrations import Migration, Step, load_migrations, migrate, plan
 from service.model import KeyAttribute

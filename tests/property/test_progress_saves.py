@@ -14,10 +14,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.aws.control_store import DynamoControlStore
-from service.aws.item_size import item_size
-from service.aws.progress_item import MAX_GARBAGE, PART
-from service.aws.shard_log import MAX_PARTS
+from service.aws.control.item_size import item_size
+from service.aws.control.progress import MAX_GARBAGE, PART
+from service.aws.control.shard_log import MAX_PARTS
+from service.aws.control.store import DynamoControlStore
 from service.errors import LeaseLostError, RetryableError
 from service.model import ShardId
 from service.pipeline_state import Lease, PipelineRecord

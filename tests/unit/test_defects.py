@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from service import lambda_handler
-from service.aws.attributes import integer_of, understood
+from service.aws.control.attributes import integer_of, understood
 from service.defects import told
 from service.errors import HaltError
 from tests.fakes.service import Service, until
@@ -26,7 +26,7 @@ def test_an_error_of_a_library_is_placed_where_our_code_called_it() -> None:
     with pytest.raises(KeyError) as caught:
         integer_of({}, SECRET)
 
-    assert told(caught.value).startswith("KeyError at service/aws/attributes.py:")
+    assert told(caught.value).startswith("KeyError at service/aws/control/attributes.py:")
 
 
 def test_an_error_that_was_never_ours_has_its_file_alone() -> None:

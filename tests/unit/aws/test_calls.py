@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from service.aws.calls import ask, call
-from service.aws.control_table import ControlTable
+from service.aws.control.schema import DynamoSchemaStore
+from service.aws.control.table import ControlTable
 from service.aws.error_codes import Call
-from service.aws.schema_store import DynamoSchemaStore
 from service.aws.tables import describe_table
 from service.errors import AmbiguousError, RefusedError, UnavailableError
 from tests.fakes.clock import ManualClock

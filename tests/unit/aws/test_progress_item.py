@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from service.aws.control_store import DynamoControlStore
-from service.aws.progress_item import PART
-from service.aws.shard_log import COLD_BYTES, MAX_PARTS
+from service.aws.control.progress import PART
+from service.aws.control.shard_log import COLD_BYTES, MAX_PARTS
+from service.aws.control.store import DynamoControlStore
 from service.errors import AmbiguousError, HaltError, LeaseLostError, ThrottledError
 from service.model import Position, SequenceNumber, ShardId
 from service.pipeline_state import Checkpoint, Lease, PipelineRecord

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from service.aws.attributes import Attributes, integer_of, number, optional_text_of, text, text_of, understood
-from service.aws.control_table import ControlTable, ItemDiffersError
+from service.aws.control.attributes import Attributes, integer_of, number, optional_text_of, text, text_of, understood
+from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
 from service.pipeline_state import JobSlot
 

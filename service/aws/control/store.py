@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from service.aws.claim_items import ClaimItems
-from service.aws.control_table import ControlTable
-from service.aws.dead_letter_items import DeadLetterItems
-from service.aws.fixed_items import FixedItems
-from service.aws.job_items import JobItems
-from service.aws.lease_items import LeaseItems
-from service.aws.progress_item import ProgressItem
+from service.aws.control.claims import ClaimItems
+from service.aws.control.dead_letters import DeadLetterItems
+from service.aws.control.fixed_items import FixedItems
+from service.aws.control.jobs import JobItems
+from service.aws.control.lease import LeaseItems
+from service.aws.control.progress import ProgressItem
+from service.aws.control.table import ControlTable
 
 
 class DynamoControlStore(LeaseItems, ProgressItem, DeadLetterItems, JobItems, FixedItems, ClaimItems):

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from service.aws.attributes import Attributes, Value, text
 from service.aws.calls import ask, call
+from service.aws.control.attributes import Attributes, Value, text
 from service.aws.error_codes import Call, ConditionFailedError
 
 Answer = TypeVar("Answer")

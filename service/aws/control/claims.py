@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from service.aws.attributes import Attributes, Value, float_of, number, text, text_of, understood
-from service.aws.control_table import ControlTable, ItemDiffersError
+from service.aws.control.attributes import Attributes, Value, float_of, number, text, text_of, understood
+from service.aws.control.table import ControlTable, ItemDiffersError
 from service.model import TableDescription
 from service.pipeline_state import CLAIM, ReplicaClaim, claim_partition
 

@@ -14,9 +14,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from service.aws.attributes import Attributes, flag, flag_of, float_of, integer_of, number, text, text_of, understood
-from service.aws.control_table import ControlTable, ItemDiffersError, Write
-from service.aws.dead_letter_form import (
+from service.aws.control.attributes import (
+    Attributes,
+    flag,
+    flag_of,
+    float_of,
+    integer_of,
+    number,
+    text,
+    text_of,
+    understood,
+)
+from service.aws.control.dead_letter_form import (
     LETTER,
     LISTED,
     attributes_of,
@@ -27,6 +36,7 @@ from service.aws.dead_letter_form import (
     parts_of,
     record_of,
 )
+from service.aws.control.table import ControlTable, ItemDiffersError, Write
 from service.errors import HaltError, UnavailableError
 from service.pipeline_state import DeadLetter
 

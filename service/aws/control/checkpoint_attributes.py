@@ -5,7 +5,7 @@ What is not there has its default, so that a checkpoint takes no more than what 
 
 from __future__ import annotations
 
-from service.aws.attributes import (
+from service.aws.control.attributes import (
     Attributes,
     Value,
     document,

@@ -1,6 +1,6 @@
 """The item `progress`, and its parts: all that a pipeline remembers of its place in the stream.
 
-service.aws.shard_log says what lies where. A save writes new parts first, then `progress` on the condition of the
+service.aws.control.shard_log says what lies where. A save writes new parts first, then `progress` on the condition of the
 lease's generation and of its number, which grows: what a former owner, or a former request, still sends is turned
 away, and what it wrote into parts counts for nothing. Parts that do not count any more are deleted after it. A crash
 between leaves such parts, which the next owner deletes.
@@ -13,7 +13,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.aws.attributes import (
+from service.aws.control.attributes import (
     Attributes,
     Value,
     document,
@@ -27,16 +27,16 @@ from service.aws.attributes import (
     text_of,
     understood,
 )
-from service.aws.checkpoint_attributes import (
+from service.aws.control.checkpoint_attributes import (
     checkpoint_of,
     doubt_attributes,
     gap_attributes,
     gap_of,
     keys_in_doubt_of,
 )
-from service.aws.control_table import ControlTable, ItemDiffersError
-from service.aws.item_size import item_size
-from service.aws.shard_log import Entries, Entry, ShardLog
+from service.aws.control.item_size import item_size
+from service.aws.control.shard_log import Entries, Entry, ShardLog
+from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import HaltError, LeaseLostError, RetryableError
 from service.model import ShardId
 from service.pipeline_state import Gap, Lease, PipelineRecord

@@ -10,7 +10,7 @@ import base64
 import binascii
 import zlib
 
-from service.aws.attributes import (
+from service.aws.control.attributes import (
     Attributes,
     Value,
     float_of,

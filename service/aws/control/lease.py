@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.aws.attributes import (
+from service.aws.control.attributes import (
     Attributes,
     flag,
     flag_of,
@@ -14,7 +14,7 @@ from service.aws.attributes import (
     text_of,
     understood,
 )
-from service.aws.control_table import ControlTable, ItemDiffersError
+from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
 from service.pipeline_state import Lease, LeaseRecord
 

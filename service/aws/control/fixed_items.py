@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import zlib
 
-from service.aws.attributes import integer_of, number, understood
-from service.aws.control_table import ControlTable
+from service.aws.control.attributes import integer_of, number, understood
+from service.aws.control.table import ControlTable
 
 PART_BYTES = 300_000
 """Well below the 400 KB of an item (Developer Guide, "Service quotas")."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.aws.attributes import Attributes, float_of, number, text, text_of, understood
 from service.aws.calls import call
-from service.aws.control_table import ControlTable, ItemDiffersError
+from service.aws.control.attributes import Attributes, float_of, number, text, text_of, understood
+from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import HaltError, RefusedError, UnavailableError
 from service.model import KeyAttribute
 from service.pipeline_state import AppliedMigration
