@@ -55,7 +55,7 @@ def _spent(behind: str, workload: Workload, settings: dict[str, object]) -> Coun
 
 
 def _room(file: str) -> str:
-    """`service/aws/wire.py`, or the library; Python's own modules are `others`."""
+    """`service/aws/http/wire.py`, or the library; Python's own modules are `others`."""
     parts = Path(file).parts
     for top in ("service", "api"):
         if top in parts:

@@ -15,8 +15,8 @@ from typing import TypeVar
 from service.aws.clients import Connections, open_connections
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
+from service.aws.http.server_time import ServerTime, ServerTimes
 from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
-from service.aws.server_time import ServerTime, ServerTimes
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import found_or_created
 from service.aws.tables import DynamoTable, describe_table

@@ -20,13 +20,13 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
 from service.aws.answers import watch
-from service.aws.http import CONNECT_SECONDS, AiohttpEndpoint, Http, http_session, proxy_of, tls_context
-from service.aws.http_direct import DirectEndpoint
-from service.aws.server_time import ServerTime, ServerTimes
+from service.aws.http.client import DirectEndpoint
+from service.aws.http.server_time import ServerTime, ServerTimes
+from service.aws.http.signing import Signer
+from service.aws.http.signing_time import keep_time
+from service.aws.http.transport import CONNECT_SECONDS, AiohttpEndpoint, Http, http_session, proxy_of, tls_context
+from service.aws.http.wire import STREAMS, TABLES, Wire
 from service.aws.sessions import open_session
-from service.aws.signing import Signer
-from service.aws.signing_time import keep_time
-from service.aws.wire import STREAMS, TABLES, Wire
 from service.config import Settings
 from service.environment import PREFIX
 from service.errors import ConfigurationError

@@ -11,7 +11,7 @@ import msgspec
 
 from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.wire import Wire
+from service.aws.http.wire import Wire
 from service.model import (
     KeyAttribute,
     Page,

@@ -17,7 +17,7 @@ from service.aws.answers import is_absent, read_one_item_answer
 from service.aws.calls import ask
 from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.expressions import Conditions
-from service.aws.wire import Wire
+from service.aws.http.wire import Wire
 from service.errors import ThrottledError
 from service.keys import KeyReader
 from service.model import (

@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Sequence
 from email.utils import formatdate
 from typing import Any
 
-from service.aws.server_time import ServerTime, ServerTimes
+from service.aws.http.server_time import ServerTime, ServerTimes
 from service.model import KeyAttribute, ViewType
 from service.ports import Adapters, Clock, ControlStore, ReplicaTable, SchemaStore, Streams, Table
 from tests.fakes.clock import FakeClock, Jitter

@@ -1,4 +1,4 @@
-"""service.aws.http against a server that misbehaves on purpose: what was sent, and what was lost."""
+"""service.aws.http.transport against a server that misbehaves on purpose: what was sent, and what was lost."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
-from service.aws.http import AiohttpEndpoint, AnswerLostError, NotSentError, http_session, tls_context
-from service.aws.http_direct import DirectEndpoint
+from service.aws.http.client import DirectEndpoint
+from service.aws.http.transport import AiohttpEndpoint, AnswerLostError, NotSentError, http_session, tls_context
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Amz-Crc32: 7\r\n\r\n{}"
 

@@ -1,4 +1,4 @@
-"""service.aws.http_direct: what it does with its connections, against servers that treat them badly, and over TLS."""
+"""service.aws.http.client: what it does with its connections, against servers that treat them badly, and over TLS."""
 
 import asyncio
 import contextlib
@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from service.aws.http import AnswerLostError, NotSentError, tls_context
-from service.aws.http_direct import DirectEndpoint
+from service.aws.http.client import DirectEndpoint
+from service.aws.http.transport import AnswerLostError, NotSentError, tls_context
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from botocore.credentials import ReadOnlyCredentials
 
-from service.aws.http import Answer
-from service.aws.signing import Signer
-from service.aws.wire import Wire
+from service.aws.http.signing import Signer
+from service.aws.http.transport import Answer
+from service.aws.http.wire import Wire
 
 
 class ScriptedHttp:

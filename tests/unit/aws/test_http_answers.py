@@ -1,10 +1,10 @@
-"""service.aws.http_answers: an answer is the same however its bytes are cut, and garbage is never a body."""
+"""service.aws.http.response_parser: an answer is the same however its bytes are cut, and garbage is never a body."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.aws.http_answers import AnswerParser, GarbageError
+from service.aws.http.response_parser import AnswerParser, GarbageError
 
 PLAIN = b"HTTP/1.1 200 OK\r\nX-Amz-Crc32: 7\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\nTrailer: x\r\n\r\n"

@@ -1,4 +1,4 @@
-"""service.aws.server_time: AWS's time by the dates of its answers."""
+"""service.aws.http.server_time: AWS's time by the dates of its answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.aws.server_time import ServerTime, ServerTimes
+from service.aws.http.server_time import ServerTime, ServerTimes
 
 
 class Machine:

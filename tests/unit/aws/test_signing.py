@@ -1,4 +1,4 @@
-"""service.aws.signing against botocore's own signer."""
+"""service.aws.http.signing against botocore's own signer."""
 
 import random
 import string
@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
-from service.aws.signing import CONTENT_TYPE, Signer
+from service.aws.http.signing import CONTENT_TYPE, Signer
 
 URLS = [
     "https://dynamodb.us-west-2.amazonaws.com/",

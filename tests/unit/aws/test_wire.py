@@ -1,4 +1,4 @@
-"""service.aws.wire on a scripted HTTP."""
+"""service.aws.http.wire on a scripted HTTP."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,10 @@ from botocore.credentials import ReadOnlyCredentials
 
 from service.aws.answers import read_one_item_answer
 from service.aws.error_codes import Call
-from service.aws.http import Answer, AnswerLostError, NotSentError
-from service.aws.server_time import ServerTime
-from service.aws.signing import Signer
-from service.aws.wire import STREAMS, Wire
+from service.aws.http.server_time import ServerTime
+from service.aws.http.signing import Signer
+from service.aws.http.transport import Answer, AnswerLostError, NotSentError
+from service.aws.http.wire import STREAMS, Wire
 from service.errors import AmbiguousError, DynamirrorError, RefusedError, ThrottledError, UnavailableError
 from tests.unit.aws.scripted import ScriptedHttp, StaticCredentials, wire_on
 

@@ -12,7 +12,8 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from service.aws.http import (
+from service.aws.http.response_parser import AnswerParser, GarbageError
+from service.aws.http.transport import (
     CONNECT_SECONDS,
     CONNECT_SHARE,
     KEEP_ALIVE_SECONDS,
@@ -21,7 +22,6 @@ from service.aws.http import (
     AnswerLostError,
     NotSentError,
 )
-from service.aws.http_answers import AnswerParser, GarbageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NEXT_ADDRESS_SECONDS = 0.25  # RFC 8305, section 8: Connection Attempt Delay

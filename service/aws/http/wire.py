@@ -25,9 +25,9 @@ from service.aws.faults import (
     stays_expired,
     translate,
 )
-from service.aws.http import Answer, AnswerLostError, Http, NotSentError
-from service.aws.server_time import ServerTime
-from service.aws.signing import Signer
+from service.aws.http.server_time import ServerTime
+from service.aws.http.signing import Signer
+from service.aws.http.transport import Answer, AnswerLostError, Http, NotSentError
 from service.errors import DynamirrorError, RefusedError
 
 # botocore, dynamodb 2012-08-10 and dynamodbstreams 2012-08-10: metadata.targetPrefix

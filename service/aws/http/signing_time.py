@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.auth import AUTH_TYPE_MAPS, SIGV4_TIMESTAMP, SigV4Auth
 
-from service.aws.server_time import ServerTime
+from service.aws.http.server_time import ServerTime
 
 _VERSION = "v4-at-the-time-of-the-service"
 _SIGNS_AT = "dynamirror_signs_at"

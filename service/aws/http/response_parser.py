@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from service.aws.answers import CHECKSUM_HEADER
-from service.aws.http import Answer
+from service.aws.http.transport import Answer
 
 _MAX_HEAD_BYTES = 64 * 1024
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?= |\r|\Z)")

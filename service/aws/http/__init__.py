@@ -1,0 +1,1 @@
+"""Signed HTTP requests to DynamoDB: what each record's write costs is spent here."""
