@@ -20,7 +20,7 @@ def main() -> None:
     if _is_serving():
         signal.signal(signal.SIGINT, _end)  # for the others Ctrl-C stays what it is to Python: KeyboardInterrupt
 
-    from service.cli import main as command
+    from service.cli.commands import main as command
     from service.defects import hide_texts
 
     hide_texts()

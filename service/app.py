@@ -17,6 +17,7 @@ from importlib.metadata import version as installed_version
 from api.app import create_app
 from api.server import AdminServer
 from service.adapters import at_start, new_owner, open_mappings, open_world
+from service.cli.signals import Signals
 from service.config import Settings
 from service.events import Observers
 from service.log import LogObserver
@@ -36,7 +37,6 @@ from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Clock
-from service.signals import Signals
 
 FIRST_LOOK_SECONDS = 2.0
 VERSION = installed_version("dynamirror")

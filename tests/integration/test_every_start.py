@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from service import lambda_handler
-from service.admin_client import AdminClient
 from service.app import Running, serve
+from service.cli.admin_client import AdminClient
+from service.cli.standalone import pending_migrations, take_migrations, take_snapshot, take_verification
 from service.config import Settings, load_settings
 from service.operations.jobs import JobState
-from service.standalone import pending_migrations, take_migrations, take_snapshot, take_verification
 from tests.integration.functions.test_lambda_handler import event_of, invoke
 from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client
 from tests.servers.functions import contents

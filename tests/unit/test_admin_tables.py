@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.admin_tables import pairs, status_tables
+from service.cli.tables import pairs, status_tables
 from tests.fakes.stage import Stage
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from service.cli import main, tell
+from service.cli.commands import main, tell
+from service.cli.progress_bar import JobBar
 from service.config import load_settings
 from service.errors import ConfigurationError, HaltError
-from service.job_bar import JobBar
 
 COMMANDS = ("run", "demo", "migrate", "snapshot", "verify", "status", "pause", "resume", "replay", "dead-letters")
 
@@ -200,7 +200,7 @@ def test_no_error_leaves_the_command_with_its_traceback(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("service.job_commands._settings", fail)
+    monkeypatch.setattr("service.cli.job_commands._settings", fail)
     assert shell.run("snapshot") == 1
     (said,) = shell.err.splitlines()
     assert "a-secret" not in said

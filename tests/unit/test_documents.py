@@ -13,7 +13,7 @@ import click
 import pytest
 import typer.main
 
-from service.cli import app
+from service.cli.commands import app
 from service.config import Settings
 from service.environment import PREFIX
 from service.series import ALL, documentation

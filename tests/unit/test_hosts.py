@@ -8,9 +8,9 @@ import pytest
 
 from api.browsers import is_loopback_host
 from api.server import AdminServer
-from service.admin_client import AdminClient, default_url
+from service.cli.admin_client import AdminClient, default_url
+from service.cli.health_check import address
 from service.config import load_settings
-from service.health_check import address
 from service.hosts import bare, is_loopback, reached
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "master-table", "DYNAMIRROR_REPLICA_TABLE": "replica-table"}

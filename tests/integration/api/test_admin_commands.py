@@ -21,7 +21,7 @@ from tests.fakes.served_api import Serve
 REPOSITORY = Path(__file__).parents[3]
 PROGRAM = """
 import typer
-from service.admin_commands import register
+from service.cli.admin_commands import register
 app = typer.Typer()
 register(app)
 app()

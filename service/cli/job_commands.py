@@ -11,14 +11,14 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from service.admin_client import AdminClient, Document
-from service.admin_commands import asking
+from service.cli.admin_client import AdminClient, Document
+from service.cli.admin_commands import asking
+from service.cli.progress_bar import JobBar
+from service.cli.signals import Signals, run_until_signal
 from service.config import Settings, load_settings
 from service.errors import HaltError
-from service.job_bar import JobBar
 from service.log_setup import configure_log
 from service.operations.jobs import Job, JobState, Snapshot, Verification
-from service.signals import Signals, run_until_signal
 
 AJob = TypeVar("AJob", bound=Job)
 
@@ -62,7 +62,7 @@ def snapshot(url: Url = None) -> None:
             job = _followed(url, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
         else:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
-            from service.standalone import take_snapshot
+            from service.cli.standalone import take_snapshot
 
             job = run_until_signal(
                 take_snapshot(settings, show),
@@ -109,7 +109,7 @@ def verify(
             )
         else:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
-            from service.standalone import take_verification
+            from service.cli.standalone import take_verification
 
             work = take_verification(settings, show, repair=repair, sample=sample, settle_seconds=settle_seconds)
             job = run_until_signal(work, "nothing was compared to the end", Signals(settings.shutdown_timeout_seconds))

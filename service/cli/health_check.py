@@ -1,4 +1,4 @@
-"""`python -m service.health_check [/healthz]`: what a container platform runs to ask this very container how it is.
+"""`python -m service.cli.health_check [/healthz]`: what a container platform runs to ask this very container how it is.
 
 It asks `/readyz`, or the path that it is given; exit code 0 if that answers 200, else 1 and the reason on standard
 output. It needs no token and no curl, and reads two settings alone: every few seconds, it has to be cheap.

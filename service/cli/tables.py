@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from service.admin_client import Document
+from service.cli.admin_client import Document
 
 _GOOD, _WORRY, _BAD = "green", "yellow", "bold red"
 _STATE_STYLES = {

@@ -15,12 +15,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service import admin_commands, job_commands
+from service.cli import admin_commands, job_commands
+from service.cli.signals import Signals, StoppedError, run_until_signal
 from service.config import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
 from service.log_setup import configure_log, logger
-from service.signals import Signals, StoppedError, run_until_signal
 
 FAILED = 1
 CONFIGURATION = 2
@@ -91,7 +91,7 @@ def migrate(
     """Bring the control table to the newest schema, creating it where it is missing."""
     settings = load_settings()
     configure_log(settings)
-    from service.standalone import pending_migrations, take_migrations
+    from service.cli.standalone import pending_migrations, take_migrations
 
     signals = Signals(settings.shutdown_timeout_seconds)
     if not dry_run:

@@ -21,8 +21,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from service.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url
-from service.admin_tables import dead_letter_table, job_table, pairs, printable, status_tables, text
+from service.cli.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url
+from service.cli.tables import dead_letter_table, job_table, pairs, printable, status_tables, text
 from service.config import known_settings
 
 Url = Annotated[
