@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from benchmarks.conditions import ConditionalWrite
-from service.keys import KeyReader
+from service.dynamodb_json.keys import KeyReader
 from service.model import ItemKey, KeyAttribute
 
 _SEQUENCE = re.compile(rb'"dynamirror_sequence": ?\{"S": ?"(\d{40})"')

@@ -17,17 +17,17 @@ from typing import Any
 import msgspec
 
 from service.config import Settings
+from service.dynamodb_json.records import RecordReader
+from service.dynamodb_json.table_names import table_name
 from service.errors import HaltError
 from service.events import Observer, Warned
 from service.log_records import RecordLog
 from service.model import Change, SequenceNumber, ShardId, Unreadable
 from service.operations.pipeline import Outside
-from service.records import RecordReader
 from service.replication.change_queue import ChangeQueue
 from service.replication.guard_window import GuardWindow
 from service.replication.replicator import first_of
 from service.replication.write_path import WritePath, build_write_path, metadata_of
-from service.table_names import table_name
 
 SHARD = ShardId("lambda")
 """The mapping does not tell which shard a batch comes from; sequence numbers tell changes apart."""

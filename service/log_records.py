@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from service.config import LogFormat, Settings
+from service.dynamodb_json.record_text import record_of
 from service.log_setup import log_format_of, unfiltered_logger
 from service.model import Change, Page, Position, ShardId, StreamDescription, Unreadable
 from service.ports import Streams
-from service.record_text import record_of
 
 RecordLog = Callable[[Iterable[Change | Unreadable]], None]
 

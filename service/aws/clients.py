@@ -28,9 +28,9 @@ from service.aws.http.transport import CONNECT_SECONDS, AiohttpEndpoint, Http, h
 from service.aws.http.wire import STREAMS, TABLES, Wire
 from service.aws.sessions import open_session
 from service.config import Settings
+from service.dynamodb_json.table_names import table_region
 from service.environment import PREFIX
 from service.errors import ConfigurationError
-from service.table_names import table_region
 
 # One shared client serves the control table, shard iterators and descriptions of all shards at once.
 _MAX_SDK_CONNECTIONS = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from service.items import attributes, join
+from service.dynamodb_json.items import attributes, join
 from service.model import Absent, AsSeen, Condition, Image, KeyAttribute, Older
 
 # An expression has at most 300 operators and 4 KB (Developer Guide, "Service quotas": expression parameters).

@@ -16,10 +16,10 @@ from service.aws.calls import ask
 from service.aws.error_codes import Call
 from service.aws.sessions import open_session
 from service.config import Settings
+from service.dynamodb_json.table_names import table_region
 from service.environment import PREFIX
 from service.errors import ConfigurationError
 from service.ports import SourceMapping
-from service.table_names import table_region
 
 _RESOURCE = "the event source mappings of the stream"
 _REQUEST_SECONDS = 10.0

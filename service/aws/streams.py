@@ -12,6 +12,7 @@ import msgspec
 from service.aws.calls import ask
 from service.aws.error_codes import Call
 from service.aws.http.wire import Wire
+from service.dynamodb_json.records import RecordReader
 from service.model import (
     KeyAttribute,
     Page,
@@ -24,7 +25,6 @@ from service.model import (
     StreamStatus,
     ViewType,
 )
-from service.records import RecordReader
 
 # botocore, dynamodbstreams 2012-08-10: shape PositiveIntegerObject of GetRecords.Limit, and its documentation.
 _LARGEST_PAGE = 1000

@@ -18,8 +18,8 @@ from service.aws.calls import ask
 from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.expressions import Conditions
 from service.aws.http.wire import Wire
+from service.dynamodb_json.keys import KeyReader
 from service.errors import ThrottledError
-from service.keys import KeyReader
 from service.model import (
     Condition,
     Delete,

@@ -7,8 +7,8 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 
+from service.dynamodb_json.items import attributes
 from service.errors import ChangeError
-from service.items import attributes
 from service.model import Image, ItemKey
 from service.replication.shape import Shape
 

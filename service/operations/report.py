@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.config import Settings
+from service.dynamodb_json.table_names import table_name, table_region
 from service.model import ShardId
 from service.operations.jobs import Verification
 from service.operations.lag_status import lag_of_flow, lag_without_flow
@@ -32,7 +33,6 @@ from service.pipeline_state import Gap
 from service.ports import Clock
 from service.replication.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
-from service.table_names import table_name, table_region
 
 RETENTION_HOURS = 24
 """DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from service.dynamodb_json.keys import KeyReader
 from service.errors import ChangeError, HaltError, LeaseLostError
-from service.keys import KeyReader
 from service.model import ItemKey, TableDescription
 from service.operations.console import ConflictError, InvalidError
 from service.ports import Clock

@@ -13,9 +13,9 @@ import enum
 import itertools
 from collections.abc import Sequence
 
+from service.dynamodb_json.items import same_item, sequence_of
 from service.errors import ChangeError
 from service.events import Observer
-from service.items import same_item, sequence_of
 from service.model import (
     Absent,
     AsSeen,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 
+from service.dynamodb_json.items import sequence_of
 from service.errors import ChangeError
 from service.events import LateWriteMended, Observer
-from service.items import sequence_of
 from service.model import Image, ItemKey
 from service.ports import Clock, ReplicaTable
 from service.replication.doubts import Doubt, Doubts, chunks

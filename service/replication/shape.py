@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from service import items
+from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, StampKept, Warned
 from service.model import Image, SequenceNumber

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from service.config import Settings, StartFrom, WriteMode
+from service.dynamodb_json.items import sequence_of
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
 from service.events import Observer, Retried, Warned
-from service.items import sequence_of
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters

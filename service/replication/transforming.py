@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from service import items
+from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.config import Settings
+from service.dynamodb_json.record_text import record_of
 from service.events import Observer
 from service.model import TableDescription
 from service.ports import Adapters
-from service.record_text import record_of
 from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from service.dynamodb_json.records import RecordReader
 from service.model import (
     Change,
     Effect,
@@ -21,7 +22,6 @@ from service.model import (
     ViewType,
 )
 from service.ports import Clock
-from service.records import RecordReader
 from tests.fakes.clock import Jitter
 from tests.fakes.images import STRING_KEY, Item, content_of, image_of
 from tests.fakes.shards import SequenceNumbers

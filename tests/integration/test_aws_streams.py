@@ -3,8 +3,10 @@
 import pytest
 
 from service.aws.streams import DynamoStreams
+from service.dynamodb_json.items import same_item
+from service.dynamodb_json.record_text import record_of
+from service.dynamodb_json.records import RecordReader
 from service.errors import PositionError, ShardGoneError
-from service.items import same_item
 from service.model import (
     Delete,
     Effect,
@@ -18,8 +20,6 @@ from service.model import (
     StreamStatus,
     ViewType,
 )
-from service.record_text import record_of
-from service.records import RecordReader
 from tests.integration.aws_tables import SCHEMA, aws_on
 from tests.servers import sdk_client
 

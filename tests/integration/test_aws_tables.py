@@ -5,8 +5,8 @@ import json
 import pytest
 
 from service.aws.tables import DynamoTable, describe_table
+from service.dynamodb_json.items import attributes, same_item
 from service.errors import BatchRefusedError, ChangeError, ItemTooLargeError, RefusedError
-from service.items import attributes, same_item
 from service.model import (
     Absent,
     AsSeen,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.dynamodb_json.items import keys_of, same_item
+from service.dynamodb_json.keys import KeyReader
 from service.events import Observers
-from service.items import keys_of, same_item
-from service.keys import KeyReader
 from service.model import Image, KeyAttribute, SequenceNumber
 from service.replication.metadata import Metadata
 from service.replication.shape import Shape

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.items import attributes, join, keys_of, same_item
+from service.dynamodb_json.items import attributes, join, keys_of, same_item
+from service.dynamodb_json.record_text import record_of
+from service.dynamodb_json.records import RecordReader
 from service.model import Change, Image, KeyAttribute, ShardId
-from service.record_text import record_of
-from service.records import RecordReader
 
 SCHEMA = (KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
 READER = RecordReader(SCHEMA)

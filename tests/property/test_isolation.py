@@ -7,9 +7,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.dynamodb_json.records import RecordReader
 from service.errors import ChangeError, TransientChangeError
 from service.model import Put, ShardId, ViewType
-from service.records import RecordReader
 from tests.fakes.clock import run_virtual
 from tests.fakes.images import STRING_KEY, item_of, key_of
 from tests.fakes.judges import Judge

@@ -1,11 +1,19 @@
-"""service.items: looking into images and comparing them."""
+"""service.dynamodb_json.items: looking into images and comparing them."""
 
 import json
 
 import msgspec
 import pytest
 
-from service.items import attributes, check_values, join, keys_of, may_have_attribute, same_item, sequence_of
+from service.dynamodb_json.items import (
+    attributes,
+    check_values,
+    join,
+    keys_of,
+    may_have_attribute,
+    same_item,
+    sequence_of,
+)
 from service.model import Image, KeyAttribute, SequenceNumber
 
 

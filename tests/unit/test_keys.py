@@ -1,8 +1,8 @@
-"""service.keys: equal keys are equal bytes, different keys are not (E58)."""
+"""service.dynamodb_json.keys: equal keys are equal bytes, different keys are not (E58)."""
 
 import pytest
 
-from service.keys import KeyReader, canonical_binary, canonical_number
+from service.dynamodb_json.keys import KeyReader, canonical_binary, canonical_number
 from service.model import KeyAttribute
 
 

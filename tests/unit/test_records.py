@@ -1,12 +1,12 @@
-"""service.records: stream records in JSON, whole and broken."""
+"""service.dynamodb_json.records: stream records in JSON, whole and broken."""
 
 import json
 
 import pytest
 
+from service.dynamodb_json.record_text import record_of
+from service.dynamodb_json.records import RecordReader
 from service.model import Change, Effect, KeyAttribute, SequenceNumber, ShardId, Unreadable, ViewType
-from service.record_text import record_of
-from service.records import RecordReader
 
 SCHEMA = (KeyAttribute("k", "S"),)
 SHARD = ShardId("shardId-1")

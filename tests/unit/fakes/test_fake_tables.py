@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from service.dynamodb_json.keys import KeyReader
 from service.errors import BatchRefusedError, ChangeError, ItemTooLargeError, RefusedError, ThrottledError
-from service.keys import KeyReader
 from service.model import Delete, Put
 from tests.fakes.clock import FakeClock, Jitter
 from tests.fakes.images import BINARY_KEY, COMPOSITE_KEY, NUMBER_KEY, STRING_KEY, image_of, item_size, key_of

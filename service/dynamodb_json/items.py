@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from service.keys import KeyReader, canonical_binary, canonical_number
+from service.dynamodb_json.keys import KeyReader, canonical_binary, canonical_number
 from service.model import Image, ItemKey, KeyAttribute, SequenceNumber
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])

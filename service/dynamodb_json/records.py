@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from service.keys import KeyReader
+from service.dynamodb_json.keys import KeyReader
+from service.dynamodb_json.record_text import TTL_PRINCIPAL
 from service.model import (
     Change,
     Effect,
@@ -26,7 +27,6 @@ from service.model import (
     Unreadable,
     ViewType,
 )
-from service.record_text import TTL_PRINCIPAL
 
 # Field names and event names: botocore, dynamodbstreams 2012-08-10, shapes Record, StreamRecord, OperationType.
 _IS_REMOVAL = {"INSERT": False, "MODIFY": False, "REMOVE": True}

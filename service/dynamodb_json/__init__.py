@@ -1,0 +1,1 @@
+"""DynamoDB JSON as bytes: items, keys, stream records. Pure functions."""
