@@ -14,8 +14,8 @@ from service.adapters import SystemClock, at_start, new_owner, open_world
 from service.config import load_settings
 from service.defects import told
 from service.errors import DynamirrorError, HaltError
-from service.lambda_engine import Engine
-from service.lambda_events import understood
+from service.lambda_mode.engine import Engine
+from service.lambda_mode.events import understood
 from service.log import LogObserver
 from service.log_records import record_log
 from service.log_setup import configure_log

@@ -19,7 +19,7 @@ import orjson
 from service.config import Settings
 from service.errors import DynamirrorError
 from service.events import Observers
-from service.lambda_engine import Engine
+from service.lambda_mode.engine import Engine
 from service.model import Change, SequenceNumber, TableDescription, Unreadable
 from service.operations.pipeline import Outside
 from tests.fakes.faults import Moment

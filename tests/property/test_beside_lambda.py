@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from service.errors import ThrottledError
 from service.events import Observers
+from service.lambda_mode.writer_without_stream import SidePipeline
 from service.model import ViewType
 from service.operations.beside import beside
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside
-from service.operations.side_flow import SidePipeline
 from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
 from tests.fakes.clock import run_virtual

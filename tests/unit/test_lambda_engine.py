@@ -13,7 +13,7 @@ from api.payloads import DeadLetterDetail
 from service.config import load_settings
 from service.errors import ChangeError, HaltError, RefusedError, UnavailableError
 from service.events import Warned
-from service.lambda_engine import SHARD
+from service.lambda_mode.engine import SHARD
 from service.model import Put, ViewType
 from service.operations.letters import Letters
 from tests.fakes.clock import EPOCH

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from service.errors import HaltError
-from service.lambda_events import understood
+from service.lambda_mode.events import understood
 from tests.unit.test_lambda_engine import ORIGINAL_EVENT
 
 # Lambda Developer Guide, "Retain discarded records for a DynamoDB event source", with that page's placeholders.

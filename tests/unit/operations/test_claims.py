@@ -9,10 +9,10 @@ import pytest
 
 from service.errors import AmbiguousError, HaltError
 from service.events import Observers
+from service.lambda_mode.writer_without_stream import SidePipeline
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside, Pipeline
-from service.operations.side_flow import SidePipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from service.operations.status import PipelineState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.operations.mapping import PipelineMapping
+from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.status import PipelineState
 from service.ports import SourceMapping
 from tests.fakes.clock import EPOCH, FakeClock

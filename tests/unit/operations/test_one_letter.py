@@ -10,7 +10,7 @@ import pytest
 
 from service.config import load_settings
 from service.errors import AmbiguousError, ChangeError, ThrottledError, UnavailableError
-from service.lambda_engine import SHARD as LAMBDA
+from service.lambda_mode.engine import SHARD as LAMBDA
 from service.model import Put, ShardId
 from service.pipeline_state import DeadLetter
 from service.replication.dead_letters import MAX_TOGETHER, identity_of

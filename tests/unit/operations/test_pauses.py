@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from service.errors import RefusedError
+from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.console import ConflictError
-from service.operations.mapping import PipelineMapping
 from service.operations.pause import Pause
 from service.operations.status import PipelineState
 from service.ports import SourceMapping

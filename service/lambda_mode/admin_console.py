@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.console import ConflictError
 from service.operations.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.live import LiveConsole
-from service.operations.mapping import PipelineMapping
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
 from service.operations.status import PipelineState, Role, Status

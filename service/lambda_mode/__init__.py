@@ -1,0 +1,1 @@
+"""Replication by an AWS Lambda function, and the console beside it."""
