@@ -22,9 +22,9 @@ from service.aws.table_creation import found_or_created
 from service.aws.tables import DynamoTable, describe_table
 from service.config import Settings
 from service.errors import HaltError, RefusedError, RetryableError
-from service.log_records import LoggedStreams, record_log
 from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription
+from service.observability.log_records import LoggedStreams, record_log
 from service.operations.pipeline import Outside
 from service.operations.report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams

@@ -23,8 +23,8 @@ from service.events import Observers
 from service.lambda_mode.admin_console import AdminOnlyConsole
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.lambda_mode.writer_without_stream import SidePipeline
-from service.log import LogObserver
-from service.metrics import Metrics
+from service.observability.log_observer import LogObserver
+from service.observability.metrics import Metrics
 from service.operations.console import Console
 from service.operations.control_looks import ControlLooks
 from service.operations.letters import Letters

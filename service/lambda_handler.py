@@ -16,9 +16,9 @@ from service.defects import told
 from service.errors import DynamirrorError, HaltError
 from service.lambda_mode.engine import Engine
 from service.lambda_mode.events import understood
-from service.log import LogObserver
-from service.log_records import record_log
-from service.log_setup import configure_log
+from service.observability.log_observer import LogObserver
+from service.observability.log_records import record_log
+from service.observability.log_setup import configure_log
 
 ANSWER_SECONDS = 0.5
 """Kept of the invocation's time for the answer, or a twentieth of a shorter time."""

@@ -20,7 +20,7 @@ from service.cli.signals import Signals, StoppedError, run_until_signal
 from service.config import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
-from service.log_setup import configure_log, logger
+from service.observability.log_setup import configure_log, logger
 
 FAILED = 1
 CONFIGURATION = 2

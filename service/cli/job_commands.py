@@ -17,7 +17,7 @@ from service.cli.progress_bar import JobBar
 from service.cli.signals import Signals, run_until_signal
 from service.config import Settings, load_settings
 from service.errors import HaltError
-from service.log_setup import configure_log
+from service.observability.log_setup import configure_log
 from service.operations.jobs import Job, JobState, Snapshot, Verification
 
 AJob = TypeVar("AJob", bound=Job)

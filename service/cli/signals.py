@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from service.errors import HaltError
-from service.log_setup import logger
+from service.observability.log_setup import logger
 
 Answer = TypeVar("Answer")
 STOPPING = (signal.SIGTERM, signal.SIGINT)

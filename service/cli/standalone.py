@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from service.adapters import at_start, new_owner, open_world
 from service.config import Settings
-from service.log import LogObserver
 from service.migrations import Migration, plan
+from service.observability.log_observer import LogObserver
 from service.operations.jobs import Snapshot, Verification
 from service.operations.pipeline import Pipeline
 from service.operations.snapshots import Snapshots

@@ -18,7 +18,7 @@ from service.demo.scene import Scene, look
 from service.demo.screen import Screen
 from service.demo.writer import Writer
 from service.environment import PREFIX
-from service.log_setup import configure_log
+from service.observability.log_setup import configure_log
 
 HONOURED = ("ADMIN_PORT", "LOG_FORMAT", "LOG_LEVEL", "LOG_RECORDS")
 """What the environment may say to the demo; the rest is the demo's own, whatever pipeline is set up there."""

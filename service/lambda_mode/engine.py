@@ -21,8 +21,8 @@ from service.dynamodb_json.records import RecordReader
 from service.dynamodb_json.table_names import table_name
 from service.errors import HaltError
 from service.events import Observer, Warned
-from service.log_records import RecordLog
 from service.model import Change, SequenceNumber, ShardId, Unreadable
+from service.observability.log_records import RecordLog
 from service.operations.pipeline import Outside
 from service.replication.change_queue import ChangeQueue
 from service.replication.guard_window import GuardWindow

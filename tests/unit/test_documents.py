@@ -16,7 +16,7 @@ import typer.main
 from service.cli.commands import app
 from service.config import Settings
 from service.environment import PREFIX
-from service.series import ALL, documentation
+from service.observability.metric_names import ALL, documentation
 from tests.markdown import ROOT, Document, code, docs, documents
 from tests.syntax import is_call, trees
 

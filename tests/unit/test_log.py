@@ -35,10 +35,10 @@ from service.events import (
     Warned,
     key_digest,
 )
-from service.log import SUMMARY_SECONDS, LogObserver
-from service.log_records import LoggedStreams, record_log
-from service.log_setup import configure_log
 from service.model import Change, Effect, Image, ItemKey, Page, SequenceNumber, ShardId, Unreadable
+from service.observability.log_observer import SUMMARY_SECONDS, LogObserver
+from service.observability.log_records import LoggedStreams, record_log
+from service.observability.log_setup import configure_log
 
 SHARD = ShardId("shardId-00000001541626099285-f35f62ef")
 NUMBER = SequenceNumber.parse("1100000000017454423009")

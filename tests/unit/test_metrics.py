@@ -11,10 +11,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.front import RequestSeen
-from service import series
 from service.events import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried, StampKept
-from service.metrics import MAX_CAUSES, Metrics
 from service.model import ItemKey, SequenceNumber, ShardId
+from service.observability import metric_names as series
+from service.observability.metrics import MAX_CAUSES, Metrics
 from service.operations.jobs import JobState, Verification
 from service.operations.readiness import Vital
 from service.operations.status import LagStatus, Role, ShardState, Status

@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service import series
 from service.events import (
     ChangesSettled,
     CheckpointSaved,
@@ -29,6 +28,7 @@ from service.events import (
     Retried,
     StampKept,
 )
+from service.observability import metric_names as series
 from service.operations.readiness import Vital
 from service.operations.status import PipelineState, Role, ShardState, Status
 

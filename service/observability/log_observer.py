@@ -31,7 +31,7 @@ from service.events import (
     WarningEnded,
     key_digest,
 )
-from service.log_setup import logger, unfiltered_logger
+from service.observability.log_setup import logger, unfiltered_logger
 
 SUMMARY_SECONDS = 10.0
 """Retries of one cause are a line when they begin, then one line for so long."""

@@ -1,7 +1,7 @@
 """The log: one line for what is news to a person, on standard error.
 
 Text for a terminal, JSON for machines. No line carries an item's value, at any level; a key is shown as its digest,
-and as itself only at DEBUG. The one exception is service.log_records, which
+and as itself only at DEBUG. The one exception is service.observability.log_records, which
 DYNAMIRROR_LOG_RECORDS asks for. Lines are written at once, in the event loop: they are few.
 """
 

@@ -12,8 +12,8 @@ import orjson
 
 from service.config import LogFormat, Settings
 from service.dynamodb_json.record_text import record_of
-from service.log_setup import log_format_of, unfiltered_logger
 from service.model import Change, Page, Position, ShardId, StreamDescription, Unreadable
+from service.observability.log_setup import log_format_of, unfiltered_logger
 from service.ports import Streams
 
 RecordLog = Callable[[Iterable[Change | Unreadable]], None]

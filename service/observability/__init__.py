@@ -1,0 +1,1 @@
+"""What the process tells of itself: the log and the metrics."""
