@@ -8,7 +8,7 @@ from typing import Any, Literal
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.console import ConflictError
 from service.operations.jobs import Redriving, Replay, Snapshot, Verification
-from service.operations.live import LiveConsole
+from service.operations.live_console import LiveConsole
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
 from service.operations.status import PipelineState, Role, Status

@@ -16,7 +16,7 @@ from service.operations.beside import beside
 from service.operations.console import ConflictError
 from service.operations.jobs import JobState
 from service.operations.pipeline import Outside
-from service.operations.single_item import key_from, replicate_item
+from service.operations.refresh_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
 from tests.fakes.clock import run_virtual
 from tests.fakes.event_source import Mapping, Poller

@@ -14,7 +14,7 @@ from service.operations.console import ConflictError, NotFoundError, Unavailable
 from service.operations.job_log import SURPLUS
 from service.operations.job_runner import JobRunner
 from service.operations.jobs import JobState, StartedBy
-from service.operations.live import LiveConsole
+from service.operations.live_console import LiveConsole
 from service.operations.pause import Pause
 from service.operations.status import PipelineState
 from tests.fakes.faults import Crash, Moment

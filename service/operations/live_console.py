@@ -16,9 +16,9 @@ from service.operations.ownership import flow_of
 from service.operations.pause import Pause
 from service.operations.pipeline import Pipeline
 from service.operations.readiness import not_ready_reason
+from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replays import Replays
 from service.operations.report import Report
-from service.operations.single_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
 from service.operations.status import Status
 from service.operations.verifications import Verifications
