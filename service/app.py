@@ -27,7 +27,7 @@ from service.observability.log_observer import LogObserver
 from service.observability.metrics import Metrics
 from service.operations.console import Console
 from service.operations.control_looks import ControlLooks
-from service.operations.letters import Letters
+from service.operations.dead_letters.dead_letters import Letters
 from service.operations.live_console import LiveConsole
 from service.operations.pause import Pause
 from service.operations.pipeline import Pipeline

@@ -15,7 +15,7 @@ from service.errors import ChangeError, HaltError, RefusedError, UnavailableErro
 from service.events import Warned
 from service.lambda_mode.engine import SHARD
 from service.model import Put, ViewType
-from service.operations.letters import Letters
+from service.operations.dead_letters.dead_letters import Letters
 from tests.fakes.clock import EPOCH
 from tests.fakes.event_source import engine_on, event_record
 from tests.fakes.images import item_of, key_of

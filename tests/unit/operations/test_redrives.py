@@ -9,8 +9,8 @@ import pytest
 from service.errors import ChangeError, UnavailableError
 from service.model import ItemWrite
 from service.operations.console import ConflictError
+from service.operations.dead_letters.redrives import ANSWERED_WITHIN_SECONDS
 from service.operations.jobs import JobState, Redriving
-from service.operations.redrives import ANSWERED_WITHIN_SECONDS
 from tests.fakes.judges import check_all
 from tests.fakes.service import Service, answered, until
 from tests.fakes.world import World

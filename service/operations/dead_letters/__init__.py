@@ -1,0 +1,1 @@
+"""Changes that could not be applied: listed, counted, redriven, discarded (I7)."""
