@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag
 
-from service.operations.instant import Instant
-from service.operations.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.utc_time import Instant
 
 # botocore, dynamodbstreams 2012-08-10: shape SequenceNumber has 21 to 40 digits, shape ShardId at most 65 characters.
 # Emulators hand out shorter numbers, so fewer digits are taken too.

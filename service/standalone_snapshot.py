@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from service.errors import HaltError
 from service.operations.console import ConflictError, UnavailableNowError
-from service.operations.jobs import JobState, Snapshot
+from service.operations.documents.jobs import JobState, Snapshot
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Pipeline
 from service.operations.snapshots import Snapshots
-from service.operations.status import PipelineState
 
 LOOK_EVERY_SECONDS = 0.2
 MENDING_LOOKS = 10

@@ -19,7 +19,7 @@ from api.payloads import (
 )
 from api.rendering import ACCEPTED, accepted, rendered
 from service.operations.console import Console
-from service.operations.jobs import JobState, Redriving
+from service.operations.documents.jobs import JobState, Redriving
 
 LetterId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
 _NONE: dict[int | str, dict[str, Any]] = {404: {"description": "No such dead letter."}}

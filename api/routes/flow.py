@@ -12,7 +12,7 @@ from api.audit import digest, note
 from api.payloads import Nothing, Outcome, ReplicateRequest
 from api.rendering import rendered
 from service.operations.console import Console
-from service.operations.status import Status
+from service.operations.documents.status import Status
 
 # The text format that every scraper reads (prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4).
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.payloads import MAX_ID, Redrives
 from api.rendering import CANCELLED, rendered
 from service.operations.console import Console
-from service.operations.jobs import Redriving
+from service.operations.documents.jobs import Redriving
 
 RedriveId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
 

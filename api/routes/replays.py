@@ -11,7 +11,7 @@ from api.audit import note
 from api.payloads import MAX_ID, ReplayRequest, Replays
 from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.console import Console
-from service.operations.jobs import Replay
+from service.operations.documents.jobs import Replay
 
 _EXAMPLES: dict[str, Any] = {
     "from a record": {"value": {"sequence_number": "1100000000017454423009"}},

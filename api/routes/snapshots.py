@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.payloads import MAX_ID, Nothing, Snapshots
 from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.console import Console
-from service.operations.jobs import Snapshot
+from service.operations.documents.jobs import Snapshot
 
 
 def build(console: Console) -> APIRouter:

@@ -11,7 +11,7 @@ from api.audit import note
 from api.payloads import MAX_ID, Verifications, VerifyRequest
 from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.console import Console
-from service.operations.jobs import Verification
+from service.operations.documents.jobs import Verification
 
 
 def build(console: Console) -> APIRouter:

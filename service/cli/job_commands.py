@@ -18,7 +18,7 @@ from service.cli.signals import Signals, run_until_signal
 from service.config import Settings, load_settings
 from service.errors import HaltError
 from service.observability.log_setup import configure_log
-from service.operations.jobs import Job, JobState, Snapshot, Verification
+from service.operations.documents.jobs import Job, JobState, Snapshot, Verification
 
 AJob = TypeVar("AJob", bound=Job)
 

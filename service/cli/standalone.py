@@ -8,7 +8,7 @@ from service.adapters import at_start, new_owner, open_world
 from service.config import Settings
 from service.migrations import Migration, plan
 from service.observability.log_observer import LogObserver
-from service.operations.jobs import Snapshot, Verification
+from service.operations.documents.jobs import Snapshot, Verification
 from service.operations.pipeline import Pipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from service.demo.emulator import REPLICA, SOURCE, Item, Tables
 from service.demo.writer import Made, Writer
-from service.operations.status import Status
+from service.operations.documents.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.console import ConflictError
-from service.operations.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.live_console import LiveConsole
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
-from service.operations.status import PipelineState, Role, Status
 
 _OURS = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.SNAPSHOTTING, PipelineState.PAUSED)
 """States of this process in which the mapping's state is the pipeline's."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from service.errors import DynamirrorError
-from service.operations.jobs import Redriving, Replay, Snapshot, Verification
-from service.operations.status import Status
+from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.status import Status
 
 
 class OperationError(DynamirrorError):

@@ -12,7 +12,7 @@ from typing import Any
 from service.errors import HaltError, RetryableError
 from service.operations import endless_verification as endless
 from service.operations import verifications
-from service.operations.jobs import Verification
+from service.operations.documents.jobs import Verification
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report
 from service.ports import Clock, ControlStore

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from service.errors import RetryableError
 from service.operations.console import NotFoundError, UnavailableNowError
-from service.operations.jobs import Job, JobState
+from service.operations.documents.jobs import Job, JobState
 from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
 

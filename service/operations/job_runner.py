@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Generic
 from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, RetryableError
 from service.events import JobChanged, Observer
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
+from service.operations.documents.jobs import JobState
 from service.operations.job_log import AJob, JobLog
 from service.operations.job_run import Run, UnderWay
-from service.operations.jobs import JobState
 from service.operations.ownership import is_failed, lease_of
 from service.operations.pipeline import Pipeline
 from service.pipeline_state import Lease

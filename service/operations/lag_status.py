@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.operations.status import LagStatus
+from service.operations.documents.status import LagStatus
 from service.pipeline_state import LeaseRecord
 from service.replication.lag import LEAST_SECONDS, Lag
 from service.replication.lease import LeaseHolder

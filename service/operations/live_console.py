@@ -11,7 +11,8 @@ from service.errors import LeaseLostError, RetryableError
 from service.operations.beside import beside
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
-from service.operations.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.status import Status
 from service.operations.ownership import flow_of
 from service.operations.pause import Pause
 from service.operations.pipeline import Pipeline
@@ -20,7 +21,6 @@ from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replays import Replays
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots
-from service.operations.status import Status
 from service.operations.verifications import Verifications
 from service.ports import Clock
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.operations.console import ConflictError
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Pipeline
-from service.operations.status import PipelineState
 from service.pipeline_state import Lease
 from service.replication.replicator import Replicator
 

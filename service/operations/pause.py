@@ -6,8 +6,8 @@ import asyncio
 
 from service.errors import RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Pipeline
-from service.operations.status import PipelineState
 from service.pipeline_state import LeaseRecord
 from service.ports import Adapters
 

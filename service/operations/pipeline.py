@@ -19,10 +19,10 @@ from service.migrations import migrate
 from service.model import TableDescription
 from service.operations.carried_doubts import CarriedDoubts
 from service.operations.dead_letters.counting import count_letters
+from service.operations.documents.status import PipelineState
 from service.operations.ending import Ending
 from service.operations.gaps import Healing, record_gap
 from service.operations.job_log import new_job_id
-from service.operations.status import PipelineState
 from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
 from service.replication.backoff import Backoff

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.operations.status import PipelineState
+from service.operations.documents.status import PipelineState
 
 PATIENCE_SECONDS = 30.0
 """The contract's: no read of an open shard, no save of settled work, no accepted write for so long is not ready."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from service.config import Settings
 from service.model import Page, ShardId
-from service.operations.jobs import Replay
+from service.operations.documents.jobs import Replay
 from service.operations.replay_page import Counts, PageReplay
 from service.operations.replay_place import Place, Stretch
 from service.operations.replay_reader import StretchReader

@@ -12,12 +12,8 @@ from datetime import UTC, datetime
 from service.config import Settings
 from service.dynamodb_json.table_names import table_name, table_region
 from service.model import ShardId
-from service.operations.jobs import Verification
-from service.operations.lag_status import lag_of_flow, lag_without_flow
-from service.operations.pipeline import Pipeline
-from service.operations.readiness import Vital, stalled_reason
-from service.operations.shard_status import oldest_read, shard_views, shards_left, shards_of
-from service.operations.status import (
+from service.operations.documents.jobs import Verification
+from service.operations.documents.status import (
     GapStatus,
     LagStatus,
     PipelineState,
@@ -28,6 +24,10 @@ from service.operations.status import (
     SourceStatus,
     Status,
 )
+from service.operations.lag_status import lag_of_flow, lag_without_flow
+from service.operations.pipeline import Pipeline
+from service.operations.readiness import Vital, stalled_reason
+from service.operations.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.operations.totals import Totals
 from service.pipeline_state import Gap
 from service.ports import Clock

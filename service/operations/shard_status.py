@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.model import ShardId
+from service.operations.documents.status import ShardState, ShardStatus
 from service.operations.readiness import PATIENCE_SECONDS
-from service.operations.status import ShardState, ShardStatus
 from service.pipeline_state import Gap
 from service.replication.lag import ShardView, shard_lag
 from service.replication.replicator import Replicator

@@ -16,7 +16,7 @@ from typing import Any
 from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
-from service.operations.jobs import Snapshot
+from service.operations.documents.jobs import Snapshot
 from service.operations.reshaping import note_reshaped
 from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters

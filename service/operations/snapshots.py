@@ -7,10 +7,10 @@ from typing import Any
 from service.errors import LeaseLostError, RetryableError
 from service.events import Observer
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.documents.jobs import JobState, Snapshot, StartedBy
 from service.operations.estimates import count_anew
 from service.operations.job_log import new_job_id
 from service.operations.job_runner import JobRunner, Unfinished
-from service.operations.jobs import JobState, Snapshot, StartedBy
 from service.operations.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline import Pipeline
 from service.operations.reshaping import resumed

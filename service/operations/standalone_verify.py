@@ -17,7 +17,7 @@ from service.errors import ChangeError
 from service.events import Observer, Observers
 from service.model import ItemKey, TableDescription
 from service.operations.comparison import Comparison
-from service.operations.jobs import JobState, Verification
+from service.operations.documents.jobs import JobState, Verification
 from service.operations.looks import Brought
 from service.operations.sole_owner import SoleOwner
 from service.operations.verification import VerificationRun

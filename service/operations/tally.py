@@ -15,7 +15,7 @@ import orjson
 
 from service.model import ItemKey
 from service.operations.comparison import Kind
-from service.operations.jobs import Verification
+from service.operations.documents.jobs import Verification
 from service.operations.snapshot import Place
 
 SHOWN_KEYS = 100

@@ -6,7 +6,7 @@ from collections import Counter, deque
 
 from service.events import ChangesSettled, Event, PageRead, Retried, Warned, WarningEnded
 from service.model import ShardId
-from service.operations.status import RatesStatus, TotalsStatus
+from service.operations.documents.status import RatesStatus, TotalsStatus
 from service.ports import Clock
 
 RATE_SECONDS = 10.0

@@ -7,6 +7,7 @@ from typing import Any
 from service.errors import HaltError
 from service.events import Observer
 from service.operations.console import InvalidError
+from service.operations.documents.jobs import JobState, Verification
 from service.operations.endless_verification import (
     EndlessVerification,
     comparison,
@@ -15,7 +16,6 @@ from service.operations.endless_verification import (
 )
 from service.operations.estimates import count_anew, items_estimated
 from service.operations.job_runner import JobRunner, Unfinished
-from service.operations.jobs import JobState, Verification
 from service.operations.looks import FlowLooks
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report

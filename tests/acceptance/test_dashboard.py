@@ -9,8 +9,8 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 
 from service.operations.console import ConflictError, TrimmedAlreadyError
-from service.operations.jobs import JobState
-from service.operations.status import PipelineState, RatesStatus
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState, RatesStatus
 from tests.acceptance.dashboard_page import DashboardPage
 from tests.fakes.console import NOW
 from tests.fakes.stage import GAP, RETENTION

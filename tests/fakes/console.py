@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from service.operations.console import ConflictError, NotFoundError
-from service.operations.jobs import JobState, Redriving, Replay, Snapshot, Verification
-from service.operations.status import (
+from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.status import (
     LagStatus,
     PipelineState,
     QueueStatus,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from service.operations.jobs import JobState, Replay, Snapshot, Verification
-from service.operations.status import (
+from service.operations.documents.jobs import JobState, Replay, Snapshot, Verification
+from service.operations.documents.status import (
     GapStatus,
     LagStatus,
     PipelineState,

@@ -21,10 +21,10 @@ from service.errors import UnavailableError
 from service.events import Observer, Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots
-from service.operations.status import PipelineState
 from service.operations.totals import Totals
 from service.ports import Adapters
 from tests.fakes.control_store import FakeControlStore

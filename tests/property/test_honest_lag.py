@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.errors import UnavailableError
 from service.model import Page
-from service.operations.status import PipelineState
+from service.operations.documents.status import PipelineState
 from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.faults import FaultPlan, Rates
 from tests.fakes.stream import Timing

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.model import SequenceNumber, ViewType
 from service.operations.console import OperationError
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.fakes.images import item_of

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import AmbiguousError, ThrottledError
-from service.operations.jobs import Verification
+from service.operations.documents.jobs import Verification
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.fakes.images import STRING_KEY, key_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.problems import TYPES, Problem
-from service.operations.status import Status
+from service.operations.documents.status import Status
 from tests.fakes.api import FakeApi
 from tests.markdown import README, ROOT, Document, code, docs, documents
 

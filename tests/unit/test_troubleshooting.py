@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
-from service.operations.jobs import JobState
-from service.operations.status import PipelineState, Role, ShardState
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState, Role, ShardState
 from tests.markdown import ROOT, code, docs, quoted
 from tests.syntax import is_call, trees
 

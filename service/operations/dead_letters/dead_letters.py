@@ -16,7 +16,7 @@ from service.events import Observer
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
 from service.operations.dead_letters.redrive import Redrive
 from service.operations.dead_letters.redrives import FAILED, REDRIVEN, SUPERSEDED, RedriveRun, Redrives
-from service.operations.jobs import Redriving
+from service.operations.documents.jobs import Redriving
 from service.operations.pipeline import Pipeline
 from service.operations.report import moment
 from service.pipeline_state import DeadLetter

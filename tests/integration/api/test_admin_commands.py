@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.operations.console import ConflictError, TrimmedAlreadyError
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
 from tests.fakes.api import ADMIN, READ, FakeApi
 from tests.fakes.console import SECRET
 from tests.fakes.served_api import Serve

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from service.operations.console import ConflictError, InvalidError, NotFoundError, TrimmedAlreadyError
-from service.operations.jobs import JobState, Replay
+from service.operations.documents.jobs import JobState, Replay
 from tests.fakes.api import METRICS, FakeApi, problem_of
 from tests.fakes.console import SECRET
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from service.errors import ChangeError
 from service.model import ItemWrite, Put
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.pause import Pause
 from service.operations.readiness import not_ready_reason
-from service.operations.status import PipelineState, Role, Status
 from service.replication.fingerprint import TOPIC
 from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.images import key_of

@@ -8,10 +8,10 @@ import pytest
 
 from service.events import JobChanged, Observers, Warned
 from service.model import ViewType
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshots import Snapshots
-from service.operations.status import PipelineState
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.guard_window import GuardWindow

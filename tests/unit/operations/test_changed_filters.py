@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
 from service.operations.standalone_verify import verify_standalone
 from service.replication.fingerprint import TOPIC
 from tests.fakes.service import settings_of, until

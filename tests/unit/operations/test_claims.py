@@ -11,11 +11,11 @@ from service.errors import AmbiguousError, HaltError
 from service.events import Observers
 from service.lambda_mode.writer_without_stream import SidePipeline
 from service.operations.console import ConflictError
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
-from service.operations.status import PipelineState
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, settings_of, until

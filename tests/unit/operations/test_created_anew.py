@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from service.errors import GapError
-from service.operations.jobs import JobState
-from service.operations.status import PipelineState
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState
 from service.replication.replica_watch import check_replica
 from tests.fakes.judges import check_equal
 from tests.fakes.service import until

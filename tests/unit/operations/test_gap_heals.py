@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from service.events import Observers
+from service.operations.documents.status import PipelineState
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshots import Snapshots
-from service.operations.status import PipelineState
 from service.ports import Adapters
 from tests.fakes.judges import check_equal
 from tests.fakes.service import settings_of, until

@@ -9,8 +9,8 @@ import pytest
 
 from service.errors import HaltError, UnavailableError
 from service.operations.console import ConflictError
-from service.operations.jobs import JobState
-from service.operations.status import PipelineState
+from service.operations.documents.jobs import JobState
+from service.operations.documents.status import PipelineState
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.unit.operations.test_healing import SnapshottingService, lose_stream

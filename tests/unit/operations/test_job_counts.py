@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.errors import UnavailableError
-from service.operations.jobs import JobState, Snapshot
+from service.operations.documents.jobs import JobState, Snapshot
 from service.operations.snapshots import Snapshots
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, answered, until

@@ -11,12 +11,12 @@ import pytest
 
 from service.errors import AmbiguousError, UnavailableError
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
+from service.operations.documents.jobs import JobState, StartedBy
+from service.operations.documents.status import PipelineState
 from service.operations.job_log import SURPLUS
 from service.operations.job_runner import JobRunner
-from service.operations.jobs import JobState, StartedBy
 from service.operations.live_console import LiveConsole
 from service.operations.pause import Pause
-from service.operations.status import PipelineState
 from tests.fakes.faults import Crash, Moment
 from tests.fakes.judges import check_all, check_never_back
 from tests.fakes.service import Service, answered, until

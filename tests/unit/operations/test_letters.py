@@ -13,7 +13,7 @@ from api.payloads import DeadLetterDetail, DeadLetterEntry
 from service.errors import AmbiguousError, ChangeError, RefusedError, TransientChangeError
 from service.model import ItemWrite, Put, ViewType
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
-from service.operations.jobs import JobState
+from service.operations.documents.jobs import JobState
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal
 from tests.fakes.service import Service, until

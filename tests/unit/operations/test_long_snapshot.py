@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.operations.status import PipelineState
+from service.operations.documents.status import PipelineState
 from tests.fakes.clock import run_virtual
 from tests.fakes.judges import Judge
 from tests.fakes.service import Service, until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.lambda_mode.event_source_mapping import PipelineMapping
-from service.operations.status import PipelineState
+from service.operations.documents.status import PipelineState
 from service.ports import SourceMapping
 from tests.fakes.clock import EPOCH, FakeClock
 

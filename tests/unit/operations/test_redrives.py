@@ -10,7 +10,7 @@ from service.errors import ChangeError, UnavailableError
 from service.model import ItemWrite
 from service.operations.console import ConflictError
 from service.operations.dead_letters.redrives import ANSWERED_WITHIN_SECONDS
-from service.operations.jobs import JobState, Redriving
+from service.operations.documents.jobs import JobState, Redriving
 from tests.fakes.judges import check_all
 from tests.fakes.service import Service, answered, until
 from tests.fakes.world import World

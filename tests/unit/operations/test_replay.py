@@ -11,7 +11,7 @@ import pytest
 from service.errors import ChangeError, UnavailableError
 from service.model import Delete, SequenceNumber, ViewType
 from service.operations.console import ConflictError, InvalidError, NotFoundError, TrimmedAlreadyError
-from service.operations.jobs import JobState, Replay
+from service.operations.documents.jobs import JobState, Replay
 from tests.fakes.faults import FaultPlan, Rates
 from tests.fakes.judges import check_all, check_equal, check_never_back
 from tests.fakes.service import Service, until

@@ -9,8 +9,8 @@ import pytest
 from service.errors import HaltError
 from service.model import KeyAttribute
 from service.operations.console import ConflictError, InvalidError
+from service.operations.documents.status import PipelineState
 from service.operations.refresh_item import key_from, replicate_item
-from service.operations.status import PipelineState
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

@@ -11,7 +11,7 @@ from service.errors import HaltError
 from service.events import Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError
-from service.operations.jobs import JobState, Snapshot
+from service.operations.documents.jobs import JobState, Snapshot
 from service.operations.pipeline import Outside, Pipeline
 from service.operations.snapshot import Place
 from service.operations.snapshots import Snapshots

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.operations.console import ConflictError
-from service.operations.jobs import Verification
+from service.operations.documents.jobs import Verification
 from service.operations.standalone_verify import verify_standalone
 from service.replication.guard_window import MARGIN_SECONDS
 from tests.fakes.faults import Moment

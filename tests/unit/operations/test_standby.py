@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from service.errors import ChangeError, UnavailableError
+from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.pause import Pause
 from service.operations.report import moment
-from service.operations.status import PipelineState, Role, Status
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

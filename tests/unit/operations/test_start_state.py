@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from service.errors import UnavailableError
-from service.operations.status import PipelineState
+from service.operations.documents.status import PipelineState
 from service.replication.first_look import FirstLook
 from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, until

@@ -10,7 +10,7 @@ import pytest
 
 from service.errors import RefusedError, SchemaError
 from service.migrations import Migration, load_migrations
-from service.operations.status import PipelineState
+from service.operations.documents.status import PipelineState
 from tests.fakes.judges import check_all, check_equal
 from tests.fakes.schema_store import FakeSchemaStore
 from tests.fakes.service import Service, until

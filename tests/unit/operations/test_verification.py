@@ -11,7 +11,7 @@ from service.errors import AmbiguousError, ChangeError, HaltError, ThrottledErro
 from service.model import Delete
 from service.operations.comparison import is_in_sample
 from service.operations.console import ConflictError, InvalidError
-from service.operations.jobs import JobState, Verification
+from service.operations.documents.jobs import JobState, Verification
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal, check_never_back
 from tests.fakes.service import Service, until

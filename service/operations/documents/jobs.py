@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.operations.instant import Instant
+from service.operations.documents.utc_time import Instant
 
 
 class JobState(enum.StrEnum):

@@ -6,8 +6,8 @@ import enum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.operations.instant import Instant
-from service.operations.jobs import Verification
+from service.operations.documents.jobs import Verification
+from service.operations.documents.utc_time import Instant
 
 
 class Document(BaseModel):

@@ -1,0 +1,1 @@
+"""The JSON documents that the admin API answers with."""
