@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.operations.job_log import new_job_id
+from service.operations.jobs.job_store import new_job_id
 from service.operations.pipeline import Pipeline
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Clock

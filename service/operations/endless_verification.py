@@ -13,8 +13,8 @@ from service.errors import HaltError, RetryableError
 from service.events import Observer, Warned
 from service.operations.comparison import Comparison
 from service.operations.documents.jobs import JobState, StartedBy, Verification
-from service.operations.estimates import count_anew, items_estimated
-from service.operations.job_log import JobLog
+from service.operations.jobs.estimates import count_anew, items_estimated
+from service.operations.jobs.job_store import JobLog
 from service.operations.looks import FlowLooks
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report

@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeVar
 
 from service.config import Settings
 from service.errors import LeaseLostError, RetryableError
-from service.operations.beside import beside
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.documents.status import Status
+from service.operations.jobs.run_beside_flow import beside
 from service.operations.ownership import flow_of
 from service.operations.pause import Pause
 from service.operations.pipeline import Pipeline

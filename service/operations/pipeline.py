@@ -22,7 +22,7 @@ from service.operations.dead_letters.counting import count_letters
 from service.operations.documents.status import PipelineState
 from service.operations.ending import Ending
 from service.operations.gaps import Healing, record_gap
-from service.operations.job_log import new_job_id
+from service.operations.jobs.job_store import new_job_id
 from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
 from service.replication.backoff import Backoff

@@ -9,7 +9,7 @@ from service.errors import HaltError, PositionError, ShardGoneError
 from service.events import Observer
 from service.operations.console import ConflictError, InvalidError
 from service.operations.documents.jobs import JobState, Replay
-from service.operations.job_runner import JobRunner, Unfinished
+from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline import Pipeline
 from service.operations.replay import ReplayRun
 from service.operations.replay_memory import KIND, ReplayMemory

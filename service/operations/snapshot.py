@@ -17,8 +17,8 @@ from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import Snapshot
+from service.operations.jobs.scan_throttle import ScanPressure
 from service.operations.reshaping import note_reshaped
-from service.operations.scan_pressure import ScanPressure
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator

@@ -18,8 +18,8 @@ from typing import Any
 from service.model import Image, ItemKey, ScanPage
 from service.operations.comparison import Comparison, is_in_sample
 from service.operations.documents.jobs import JobState, Verification
+from service.operations.jobs.scan_throttle import ScanPressure
 from service.operations.looks import Looks
-from service.operations.scan_pressure import ScanPressure
 from service.operations.suspicions import GET_AT_ONCE, Suspicions
 from service.operations.tally import Ledger, OpenPage, Tally
 from service.ports import Adapters, Clock

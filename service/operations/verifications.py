@@ -14,8 +14,8 @@ from service.operations.endless_verification import (
     show_last,
     until_whole,
 )
-from service.operations.estimates import count_anew, items_estimated
-from service.operations.job_runner import JobRunner, Unfinished
+from service.operations.jobs.estimates import count_anew, items_estimated
+from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.looks import FlowLooks
 from service.operations.pipeline import Pipeline
 from service.operations.report import Report

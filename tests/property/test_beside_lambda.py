@@ -12,9 +12,9 @@ from service.errors import ThrottledError
 from service.events import Observers
 from service.lambda_mode.writer_without_stream import SidePipeline
 from service.model import ViewType
-from service.operations.beside import beside
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
+from service.operations.jobs.run_beside_flow import beside
 from service.operations.pipeline import Outside
 from service.operations.refresh_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots

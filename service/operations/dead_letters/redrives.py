@@ -15,7 +15,7 @@ from service.errors import HaltError
 from service.events import Observer
 from service.operations.console import ConflictError, OperationError
 from service.operations.documents.jobs import JobState, Redriving
-from service.operations.job_runner import JobRunner, Unfinished
+from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline import Pipeline
 from service.ports import Adapters
 from service.replication.replicator import Replicator

@@ -13,8 +13,8 @@ from service.errors import AmbiguousError, UnavailableError
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
 from service.operations.documents.jobs import JobState, StartedBy
 from service.operations.documents.status import PipelineState
-from service.operations.job_log import SURPLUS
-from service.operations.job_runner import JobRunner
+from service.operations.jobs.job_store import SURPLUS
+from service.operations.jobs.runner import JobRunner
 from service.operations.live_console import LiveConsole
 from service.operations.pause import Pause
 from tests.fakes.faults import Crash, Moment

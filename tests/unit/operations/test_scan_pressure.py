@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 
 from service.errors import AmbiguousError, ThrottledError
 from service.model import ItemKey, ScanPage
-from service.operations.scan_pressure import PAGES_A_STEP, STEPS, ScanPressure
+from service.operations.jobs.scan_throttle import PAGES_A_STEP, STEPS, ScanPressure
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service
 from tests.fakes.world import World
