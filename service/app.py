@@ -26,11 +26,11 @@ from service.lambda_mode.writer_without_stream import SidePipeline
 from service.observability.log_observer import LogObserver
 from service.observability.metrics import Metrics
 from service.operations.console import Console
-from service.operations.control_looks import ControlLooks
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.live_console import LiveConsole
-from service.operations.pause import Pause
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.control_looks import ControlLooks
+from service.operations.pipeline.pause import Pause
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replays import Replays
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots

@@ -9,7 +9,7 @@ from service.config import Settings
 from service.migrations import Migration, plan
 from service.observability.log_observer import LogObserver
 from service.operations.documents.jobs import Snapshot, Verification
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from service.standalone_snapshot import snapshot_standalone

@@ -10,7 +10,7 @@ from service.operations.console import ConflictError
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.live_console import LiveConsole
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.report import Report
 
 _OURS = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.SNAPSHOTTING, PipelineState.PAUSED)

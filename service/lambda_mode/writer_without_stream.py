@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.operations.jobs.job_store import new_job_id
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue

@@ -16,7 +16,7 @@ from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.job_store import JobLog
 from service.operations.looks import FlowLooks
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.report import Report
 from service.operations.verification import VerificationRun
 from service.ports import Adapters

@@ -13,9 +13,9 @@ from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.documents.status import Status
 from service.operations.jobs.run_beside_flow import beside
-from service.operations.ownership import flow_of
-from service.operations.pause import Pause
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.ownership import flow_of
+from service.operations.pipeline.pause import Pause
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.readiness import not_ready_reason
 from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replays import Replays

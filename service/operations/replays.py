@@ -10,7 +10,7 @@ from service.events import Observer
 from service.operations.console import ConflictError, InvalidError
 from service.operations.documents.jobs import JobState, Replay
 from service.operations.jobs.runner import JobRunner, Unfinished
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay import ReplayRun
 from service.operations.replay_memory import KIND, ReplayMemory
 from service.operations.replay_place import Place

@@ -25,7 +25,7 @@ from service.operations.documents.status import (
     Status,
 )
 from service.operations.lag_status import lag_of_flow, lag_without_flow
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.readiness import Vital, stalled_reason
 from service.operations.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.operations.totals import Totals

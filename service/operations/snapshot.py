@@ -18,7 +18,7 @@ from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import Snapshot
 from service.operations.jobs.scan_throttle import ScanPressure
-from service.operations.reshaping import note_reshaped
+from service.operations.pipeline.reshaping import note_reshaped
 from service.ports import Adapters
 from service.replication.guard import Outcome
 from service.replication.replicator import Replicator

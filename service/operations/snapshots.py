@@ -11,9 +11,9 @@ from service.operations.documents.jobs import JobState, Snapshot, StartedBy
 from service.operations.jobs.estimates import count_anew
 from service.operations.jobs.job_store import new_job_id
 from service.operations.jobs.runner import JobRunner, Unfinished
-from service.operations.ownership import flow_of, is_failed, lease_of
-from service.operations.pipeline import Pipeline
-from service.operations.reshaping import resumed
+from service.operations.pipeline.ownership import flow_of, is_failed, lease_of
+from service.operations.pipeline.pipeline import Pipeline
+from service.operations.pipeline.reshaping import resumed
 from service.operations.snapshot import Place, SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
 from service.ports import Adapters

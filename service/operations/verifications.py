@@ -17,9 +17,9 @@ from service.operations.endless_verification import (
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.looks import FlowLooks
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
+from service.operations.pipeline.reshaping import note_reshaped, resumed
 from service.operations.report import Report
-from service.operations.reshaping import note_reshaped, resumed
 from service.operations.snapshot import Place
 from service.operations.verification import VerificationRun
 from service.pipeline_state import Lease

@@ -22,7 +22,7 @@ from service.events import Observer, Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline import Outside, Pipeline
+from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals

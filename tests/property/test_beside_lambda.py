@@ -15,7 +15,7 @@ from service.model import ViewType
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
 from service.operations.jobs.run_beside_flow import beside
-from service.operations.pipeline import Outside
+from service.operations.pipeline.pipeline import Outside
 from service.operations.refresh_item import key_from, replicate_item
 from service.operations.snapshots import Snapshots
 from tests.fakes.clock import run_virtual

@@ -17,7 +17,7 @@ from service.operations.console import ConflictError, InvalidError, NotFoundErro
 from service.operations.dead_letters.redrive import Redrive
 from service.operations.dead_letters.redrives import FAILED, REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.documents.jobs import Redriving
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.report import moment
 from service.pipeline_state import DeadLetter
 from service.ports import Adapters

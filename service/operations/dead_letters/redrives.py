@@ -16,7 +16,7 @@ from service.events import Observer
 from service.operations.console import ConflictError, OperationError
 from service.operations.documents.jobs import JobState, Redriving
 from service.operations.jobs.runner import JobRunner, Unfinished
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.ports import Adapters
 from service.replication.replicator import Replicator
 

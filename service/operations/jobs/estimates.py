@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import replace
 
 from service.errors import HaltError, RetryableError
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 
 
 async def count_anew(pipeline: Pipeline) -> None:

@@ -19,8 +19,8 @@ from service.operations.console import ConflictError, NotFoundError, Unavailable
 from service.operations.documents.jobs import JobState
 from service.operations.jobs.job_store import AJob, JobLog
 from service.operations.jobs.run import Run, UnderWay
-from service.operations.ownership import is_failed, lease_of
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.ownership import is_failed, lease_of
+from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.replicator import Replicator, first_of

@@ -15,7 +15,7 @@ from service.errors import ChangeError
 from service.model import ItemWrite, Put
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, Status
-from service.operations.pause import Pause
+from service.operations.pipeline.pause import Pause
 from service.operations.readiness import not_ready_reason
 from service.replication.fingerprint import TOPIC
 from tests.fakes.clock import EPOCH, run_virtual

@@ -10,7 +10,7 @@ from service.events import JobChanged, Observers, Warned
 from service.model import ViewType
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline import Outside, Pipeline
+from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.snapshots import Snapshots
 from service.ports import Adapters
 from service.replication.guard import Outcome

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import AmbiguousError, RefusedError, RetryableError, ThrottledError, UnavailableError
 from service.operations.documents.status import PipelineState
-from service.operations.pause import Pause
+from service.operations.pipeline.pause import Pause
 from tests.fakes.clock import VirtualTimeLoop, run_virtual
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

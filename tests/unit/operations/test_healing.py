@@ -9,8 +9,8 @@ import pytest
 
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
-from service.operations.gaps import MAX_HEALS
-from service.operations.pipeline import Outside
+from service.operations.pipeline.gaps import MAX_HEALS
+from service.operations.pipeline.pipeline import Outside
 from service.ports import Adapters
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, until

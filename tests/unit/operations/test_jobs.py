@@ -16,7 +16,7 @@ from service.operations.documents.status import PipelineState
 from service.operations.jobs.job_store import SURPLUS
 from service.operations.jobs.runner import JobRunner
 from service.operations.live_console import LiveConsole
-from service.operations.pause import Pause
+from service.operations.pipeline.pause import Pause
 from tests.fakes.faults import Crash, Moment
 from tests.fakes.judges import check_all, check_never_back
 from tests.fakes.service import Service, answered, until

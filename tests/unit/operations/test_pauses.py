@@ -11,7 +11,7 @@ from service.errors import RefusedError
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.console import ConflictError
 from service.operations.documents.status import PipelineState
-from service.operations.pause import Pause
+from service.operations.pipeline.pause import Pause
 from service.ports import SourceMapping
 from tests.fakes.clock import FakeClock
 from tests.fakes.judges import check_all, check_equal

@@ -11,7 +11,7 @@ from service.errors import ChangeError, HaltError, ThrottledError
 from service.events import Event, Halted
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, ShardState
-from service.operations.pause import Pause
+from service.operations.pipeline.pause import Pause
 from service.operations.readiness import not_ready_reason
 from service.operations.totals import Totals
 from service.ports import Clock

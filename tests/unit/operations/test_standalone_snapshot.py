@@ -12,7 +12,7 @@ from service.events import Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState, Snapshot
-from service.operations.pipeline import Outside, Pipeline
+from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.snapshot import Place
 from service.operations.snapshots import Snapshots
 from service.standalone_snapshot import snapshot_standalone

@@ -10,7 +10,7 @@ import pytest
 
 from service.errors import ChangeError, UnavailableError
 from service.operations.documents.status import PipelineState, Role, Status
-from service.operations.pause import Pause
+from service.operations.pipeline.pause import Pause
 from service.operations.report import moment
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until

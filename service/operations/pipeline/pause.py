@@ -7,7 +7,7 @@ import asyncio
 from service.errors import RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import LeaseRecord
 from service.ports import Adapters
 

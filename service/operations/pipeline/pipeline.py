@@ -17,12 +17,12 @@ from service.errors import GapError, HaltError, LeaseLostError, RetryableError, 
 from service.events import GapFound, Halted, Observer, Paused, Retried, Warned
 from service.migrations import migrate
 from service.model import TableDescription
-from service.operations.carried_doubts import CarriedDoubts
 from service.operations.dead_letters.counting import count_letters
 from service.operations.documents.status import PipelineState
-from service.operations.ending import Ending
-from service.operations.gaps import Healing, record_gap
 from service.operations.jobs.job_store import new_job_id
+from service.operations.pipeline.carried_doubts import CarriedDoubts
+from service.operations.pipeline.ending import Ending
+from service.operations.pipeline.gaps import Healing, record_gap
 from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
 from service.replication.backoff import Backoff

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.operations.console import ConflictError
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline import Pipeline
+from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
 from service.replication.replicator import Replicator
 

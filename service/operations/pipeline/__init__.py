@@ -1,0 +1,1 @@
+"""One process's life with one pipeline: waiting for its turn, running, paused, failed, stopped."""
