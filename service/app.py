@@ -31,7 +31,7 @@ from service.operations.live_console import LiveConsole
 from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.replays import Replays
+from service.operations.replay.replays import Replays
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals

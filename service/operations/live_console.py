@@ -18,7 +18,7 @@ from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.readiness import not_ready_reason
 from service.operations.refresh_item import key_from, replicate_item
-from service.operations.replays import Replays
+from service.operations.replay.replays import Replays
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots
 from service.operations.verifications import Verifications

@@ -17,7 +17,7 @@ from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Replay, Verification
 from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pipeline import Outside, Pipeline
-from service.operations.replays import Replays
+from service.operations.replay.replays import Replays
 from service.operations.report import Report
 from service.operations.snapshots import Snapshots
 from service.operations.totals import Totals

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from service.model import SequenceNumber, ShardId
-from service.operations.replay_memory import ReplayMemory
-from service.operations.replay_place import Place, Stretch
+from service.operations.replay.memory import ReplayMemory
+from service.operations.replay.position import Place, Stretch
 from tests.fakes.control_store import FakeControlStore
 
 ARN = "arn"

@@ -12,9 +12,9 @@ from typing import Any
 from service.config import Settings
 from service.model import Page, ShardId
 from service.operations.documents.jobs import Replay
-from service.operations.replay_page import Counts, PageReplay
-from service.operations.replay_place import Place, Stretch
-from service.operations.replay_reader import StretchReader
+from service.operations.replay.page import Counts, PageReplay
+from service.operations.replay.position import Place, Stretch
+from service.operations.replay.reader import StretchReader
 from service.pipeline_state import Checkpoint
 from service.ports import Adapters
 from service.replication.replicator import Replicator, first_of

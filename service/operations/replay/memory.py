@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from service.errors import RetryableError
-from service.operations.replay_place import Place
+from service.operations.replay.position import Place
 from service.ports import FixedStore
 
 KIND = "replay"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from service.errors import PositionError
 from service.model import Position, SequenceNumber, Shard, ShardId, StartAt, StreamDescription
 from service.operations.console import InvalidError, TrimmedAlreadyError
-from service.operations.replay_place import RETENTION_SECONDS, Place, Stretch
+from service.operations.replay.position import RETENTION_SECONDS, Place, Stretch
 from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.replicator import Replicator

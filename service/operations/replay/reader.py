@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.errors import PositionError, ShardGoneError, TrimmedError
 from service.model import Page, Position, Shard
-from service.operations.replay_place import Place, Stretch
+from service.operations.replay.position import Place, Stretch
 from service.ports import Clock, Streams
 from service.replication.replicator import Replicator
 from service.replication.shard_reader import ShardReader

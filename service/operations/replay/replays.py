@@ -11,10 +11,10 @@ from service.operations.console import ConflictError, InvalidError
 from service.operations.documents.jobs import JobState, Replay
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.replay import ReplayRun
-from service.operations.replay_memory import KIND, ReplayMemory
-from service.operations.replay_place import Place
-from service.operations.replay_range import ReplayRange
+from service.operations.replay.memory import KIND, ReplayMemory
+from service.operations.replay.position import Place
+from service.operations.replay.range import ReplayRange
+from service.operations.replay.run import ReplayRun
 from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.replicator import Replicator
