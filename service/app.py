@@ -33,7 +33,7 @@ from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.replays import Replays
 from service.operations.report import Report
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.ports import Clock

@@ -10,9 +10,9 @@ from service.migrations import Migration, plan
 from service.observability.log_observer import LogObserver
 from service.operations.documents.jobs import Snapshot, Verification
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
+from service.operations.snapshot.standalone import snapshot_standalone
 from service.operations.standalone_verify import verify_standalone
-from service.standalone_snapshot import snapshot_standalone
 
 
 async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], None]) -> Snapshot:

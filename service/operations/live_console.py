@@ -20,7 +20,7 @@ from service.operations.readiness import not_ready_reason
 from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replay.replays import Replays
 from service.operations.report import Report
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from service.operations.verifications import Verifications
 from service.ports import Clock
 

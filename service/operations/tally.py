@@ -16,7 +16,7 @@ import orjson
 from service.model import ItemKey
 from service.operations.comparison import Kind
 from service.operations.documents.jobs import Verification
-from service.operations.snapshot import Place
+from service.operations.snapshot.run import Place
 
 SHOWN_KEYS = 100
 SHOWN_KEYS_BYTES = 200_000

@@ -20,7 +20,7 @@ from service.operations.looks import FlowLooks
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import note_reshaped, resumed
 from service.operations.report import Report
-from service.operations.snapshot import Place
+from service.operations.snapshot.run import Place
 from service.operations.verification import VerificationRun
 from service.pipeline_state import Lease
 from service.ports import Adapters

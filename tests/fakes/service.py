@@ -19,7 +19,7 @@ from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.replay.replays import Replays
 from service.operations.report import Report
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.operations.verifications import Verifications
 from service.replication.replicator import Replicator

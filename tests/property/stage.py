@@ -24,7 +24,7 @@ from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.report import Report
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from service.operations.totals import Totals
 from service.ports import Adapters
 from tests.fakes.control_store import FakeControlStore

@@ -17,7 +17,7 @@ from service.operations.documents.jobs import JobState
 from service.operations.jobs.run_beside_flow import beside
 from service.operations.pipeline.pipeline import Outside
 from service.operations.refresh_item import key_from, replicate_item
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.clock import run_virtual
 from tests.fakes.event_source import Mapping, Poller
 from tests.fakes.judges import Judge

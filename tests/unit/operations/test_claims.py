@@ -14,7 +14,7 @@ from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from service.operations.standalone_verify import verify_standalone
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_equal

@@ -10,7 +10,7 @@ import pytest
 from service.events import Observers
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from service.ports import Adapters
 from tests.fakes.judges import check_equal
 from tests.fakes.service import settings_of, until

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import UnavailableError
 from service.operations.documents.jobs import JobState, Snapshot
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, answered, until
 from tests.fakes.world import World

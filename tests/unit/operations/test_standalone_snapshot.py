@@ -13,9 +13,9 @@ from service.model import ItemKey
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState, Snapshot
 from service.operations.pipeline.pipeline import Outside, Pipeline
-from service.operations.snapshot import Place
-from service.operations.snapshots import Snapshots
-from service.standalone_snapshot import snapshot_standalone
+from service.operations.snapshot.run import Place
+from service.operations.snapshot.snapshots import Snapshots
+from service.operations.snapshot.standalone import snapshot_standalone
 from tests.fakes.judges import check_all, check_equal
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import Process, World

@@ -14,7 +14,7 @@ from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import resumed
-from service.operations.snapshot import Place, SnapshotRun
+from service.operations.snapshot.run import Place, SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
 from service.ports import Adapters
 from service.replication.fingerprint import shape_fingerprint

@@ -15,7 +15,7 @@ from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.jobs import JobState, Snapshot
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.snapshots import Snapshots
+from service.operations.snapshot.snapshots import Snapshots
 
 LOOK_EVERY_SECONDS = 0.2
 MENDING_LOOKS = 10

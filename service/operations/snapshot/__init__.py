@@ -1,0 +1,1 @@
+"""Snapshots: the whole source is copied beside the stream."""
