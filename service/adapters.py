@@ -26,7 +26,7 @@ from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription
 from service.observability.log_records import LoggedStreams, record_log
 from service.operations.pipeline.pipeline import Outside
-from service.operations.report import WARN_OF_CLOCK_SECONDS
+from service.operations.status.status_report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams
 from service.preflight import check_sequence_attribute, check_stream, check_tables
 from service.replication.backoff import Backoff

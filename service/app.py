@@ -32,9 +32,9 @@ from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.replays import Replays
-from service.operations.report import Report
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.totals import Totals
+from service.operations.status.counters import Totals
+from service.operations.status.status_report import Report
 from service.operations.verifications import Verifications
 from service.ports import Clock
 

@@ -11,7 +11,7 @@ from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verif
 from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.live_console import LiveConsole
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.report import Report
+from service.operations.status.status_report import Report
 
 _OURS = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.SNAPSHOTTING, PipelineState.PAUSED)
 """States of this process in which the mapping's state is the pipeline's."""

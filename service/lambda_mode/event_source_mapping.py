@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from service.errors import DynamirrorError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
-from service.operations.report import RETENTION_HOURS, WARN_AFTER_HOURS
+from service.operations.status.status_report import RETENTION_HOURS, WARN_AFTER_HOURS
 from service.ports import Clock, SourceMapping, SourceMappings
 
 LOOK_EVERY_SECONDS = 5.0

@@ -30,7 +30,7 @@ from service.events import (
 )
 from service.observability import metric_names as series
 from service.operations.documents.status import PipelineState, Role, ShardState, Status
-from service.operations.readiness import Vital
+from service.operations.status.readiness import Vital
 
 _CAUSE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 MAX_CAUSES = 100

@@ -17,7 +17,7 @@ from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.job_store import JobLog
 from service.operations.looks import FlowLooks
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.report import Report
+from service.operations.status.status_report import Report
 from service.operations.verification import VerificationRun
 from service.ports import Adapters
 from service.replication.replicator import Replicator

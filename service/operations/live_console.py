@@ -16,11 +16,11 @@ from service.operations.jobs.run_beside_flow import beside
 from service.operations.pipeline.ownership import flow_of
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.readiness import not_ready_reason
 from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replay.replays import Replays
-from service.operations.report import Report
 from service.operations.snapshot.snapshots import Snapshots
+from service.operations.status.readiness import not_ready_reason
+from service.operations.status.status_report import Report
 from service.operations.verifications import Verifications
 from service.ports import Clock
 

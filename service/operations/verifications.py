@@ -19,8 +19,8 @@ from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.looks import FlowLooks
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import note_reshaped, resumed
-from service.operations.report import Report
 from service.operations.snapshot.run import Place
+from service.operations.status.status_report import Report
 from service.operations.verification import VerificationRun
 from service.pipeline_state import Lease
 from service.ports import Adapters

@@ -18,9 +18,9 @@ from service.operations.documents.jobs import JobState, Replay, Verification
 from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.replay.replays import Replays
-from service.operations.report import Report
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.totals import Totals
+from service.operations.status.counters import Totals
+from service.operations.status.status_report import Report
 from service.operations.verifications import Verifications
 from service.replication.replicator import Replicator
 from tests.fakes.world import Process, World

@@ -23,9 +23,9 @@ from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
-from service.operations.report import Report
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.totals import Totals
+from service.operations.status.counters import Totals
+from service.operations.status.status_report import Report
 from service.ports import Adapters
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.faults import FaultPlan, Moment, Rates

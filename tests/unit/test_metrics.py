@@ -17,7 +17,7 @@ from service.observability import metric_names as series
 from service.observability.metrics import MAX_CAUSES, Metrics
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.documents.status import LagStatus, Role, ShardState, Status
-from service.operations.readiness import Vital
+from service.operations.status.readiness import Vital
 from tests.fakes.console import NOW, FakeConsole
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

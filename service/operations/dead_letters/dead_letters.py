@@ -18,7 +18,7 @@ from service.operations.dead_letters.redrive import Redrive
 from service.operations.dead_letters.redrives import FAILED, REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.documents.jobs import Redriving
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.report import moment
+from service.operations.status.status_report import moment
 from service.pipeline_state import DeadLetter
 from service.ports import Adapters
 from service.replication.replicator import Replicator

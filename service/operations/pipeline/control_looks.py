@@ -14,7 +14,7 @@ from service.operations import endless_verification as endless
 from service.operations import verifications
 from service.operations.documents.jobs import Verification
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.report import Report
+from service.operations.status.status_report import Report
 from service.ports import Clock, ControlStore
 from service.replication.letter_count import LetterCount
 

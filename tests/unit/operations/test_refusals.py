@@ -12,7 +12,7 @@ import pytest
 from service.aws.error_codes import Call, fault
 from service.errors import RetryableError
 from service.operations.documents.status import PipelineState
-from service.operations.readiness import not_ready_reason
+from service.operations.status.readiness import not_ready_reason
 from tests.fakes.judges import check_all, check_equal
 from tests.fakes.service import Service
 from tests.fakes.world import World

@@ -12,8 +12,8 @@ from service.events import Event, Halted
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, ShardState
 from service.operations.pipeline.pause import Pause
-from service.operations.readiness import not_ready_reason
-from service.operations.totals import Totals
+from service.operations.status.counters import Totals
+from service.operations.status.readiness import not_ready_reason
 from service.ports import Clock
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until

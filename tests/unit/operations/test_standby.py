@@ -11,7 +11,7 @@ import pytest
 from service.errors import ChangeError, UnavailableError
 from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.pipeline.pause import Pause
-from service.operations.report import moment
+from service.operations.status.status_report import moment
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

@@ -24,11 +24,11 @@ from service.operations.documents.status import (
     SourceStatus,
     Status,
 )
-from service.operations.lag_status import lag_of_flow, lag_without_flow
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.readiness import Vital, stalled_reason
-from service.operations.shard_status import oldest_read, shard_views, shards_left, shards_of
-from service.operations.totals import Totals
+from service.operations.status.counters import Totals
+from service.operations.status.lag_status import lag_of_flow, lag_without_flow
+from service.operations.status.readiness import Vital, stalled_reason
+from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.pipeline_state import Gap
 from service.ports import Clock
 from service.replication.lag import Lag, ShardView, lag_of

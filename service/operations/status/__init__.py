@@ -1,0 +1,1 @@
+"""What `GET /status` and `/readyz` tell (I8)."""
