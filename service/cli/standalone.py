@@ -12,7 +12,7 @@ from service.operations.documents.jobs import Snapshot, Verification
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.snapshot.standalone import snapshot_standalone
-from service.operations.standalone_verify import verify_standalone
+from service.operations.verification.standalone import verify_standalone
 
 
 async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], None]) -> Snapshot:

@@ -21,7 +21,7 @@ from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.status.readiness import not_ready_reason
 from service.operations.status.status_report import Report
-from service.operations.verifications import Verifications
+from service.operations.verification.verifications import Verifications
 from service.ports import Clock
 
 Answer = TypeVar("Answer")

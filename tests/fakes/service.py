@@ -21,7 +21,7 @@ from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.status.counters import Totals
 from service.operations.status.status_report import Report
-from service.operations.verifications import Verifications
+from service.operations.verification.verifications import Verifications
 from service.replication.replicator import Replicator
 from tests.fakes.world import Process, World
 

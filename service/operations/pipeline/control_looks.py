@@ -10,11 +10,11 @@ import contextlib
 from typing import Any
 
 from service.errors import HaltError, RetryableError
-from service.operations import endless_verification as endless
-from service.operations import verifications
 from service.operations.documents.jobs import Verification
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
+from service.operations.verification import continuous as endless
+from service.operations.verification import verifications
 from service.ports import Clock, ControlStore
 from service.replication.letter_count import LetterCount
 

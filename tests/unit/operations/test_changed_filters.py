@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.operations.documents.jobs import JobState
-from service.operations.standalone_verify import verify_standalone
+from service.operations.verification.standalone import verify_standalone
 from service.replication.fingerprint import TOPIC
 from tests.fakes.service import settings_of, until
 from tests.fakes.world import World

@@ -15,7 +15,7 @@ from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.standalone_verify import verify_standalone
+from service.operations.verification.standalone import verify_standalone
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service, settings_of, until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.events import Observers
-from service.operations.comparison import Comparison, Kind, fingerprint, is_in_sample
+from service.operations.verification.comparison import Comparison, Kind, fingerprint, is_in_sample
 from service.replication.metadata import Metadata
 from service.replication.shape import Shape
 from tests.fakes.clock import ManualClock

@@ -9,9 +9,9 @@ import pytest
 
 from service.errors import AmbiguousError, ChangeError, HaltError, ThrottledError, UnavailableError
 from service.model import Delete
-from service.operations.comparison import is_in_sample
 from service.operations.console import ConflictError, InvalidError
 from service.operations.documents.jobs import JobState, Verification
+from service.operations.verification.comparison import is_in_sample
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal, check_never_back
 from tests.fakes.service import Service, until

@@ -16,11 +16,11 @@ from service.config import Settings
 from service.errors import ChangeError
 from service.events import Observer, Observers
 from service.model import ItemKey, TableDescription
-from service.operations.comparison import Comparison
 from service.operations.documents.jobs import JobState, Verification
-from service.operations.looks import Brought
-from service.operations.sole_owner import SoleOwner
-from service.operations.verification import VerificationRun
+from service.operations.verification.comparison import Comparison
+from service.operations.verification.exclusive_lease import SoleOwner
+from service.operations.verification.observer import Brought
+from service.operations.verification.run import VerificationRun
 from service.ports import Adapters
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts

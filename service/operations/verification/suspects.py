@@ -14,9 +14,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from service.model import Image, ItemKey
-from service.operations.comparison import Comparison, Kind, fingerprint
-from service.operations.looks import Brought, Looks
-from service.operations.tally import OpenPage
+from service.operations.verification.comparison import Comparison, Kind, fingerprint
+from service.operations.verification.ledger import OpenPage
+from service.operations.verification.observer import Brought, Looks
 from service.ports import Clock, Table
 
 MAX_WAITING = 10_000

@@ -11,14 +11,14 @@ from typing import Any
 
 from service.errors import HaltError, RetryableError
 from service.events import Observer, Warned
-from service.operations.comparison import Comparison
 from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.job_store import JobLog
-from service.operations.looks import FlowLooks
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
-from service.operations.verification import VerificationRun
+from service.operations.verification.comparison import Comparison
+from service.operations.verification.observer import FlowLooks
+from service.operations.verification.run import VerificationRun
 from service.ports import Adapters
 from service.replication.replicator import Replicator
 

@@ -8,20 +8,20 @@ from service.errors import HaltError
 from service.events import Observer
 from service.operations.console import InvalidError
 from service.operations.documents.jobs import JobState, Verification
-from service.operations.endless_verification import (
+from service.operations.jobs.estimates import count_anew, items_estimated
+from service.operations.jobs.runner import JobRunner, Unfinished
+from service.operations.pipeline.pipeline import Pipeline
+from service.operations.pipeline.reshaping import note_reshaped, resumed
+from service.operations.snapshot.run import Place
+from service.operations.status.status_report import Report
+from service.operations.verification.continuous import (
     EndlessVerification,
     comparison,
     show_last,
     until_whole,
 )
-from service.operations.jobs.estimates import count_anew, items_estimated
-from service.operations.jobs.runner import JobRunner, Unfinished
-from service.operations.looks import FlowLooks
-from service.operations.pipeline.pipeline import Pipeline
-from service.operations.pipeline.reshaping import note_reshaped, resumed
-from service.operations.snapshot.run import Place
-from service.operations.status.status_report import Report
-from service.operations.verification import VerificationRun
+from service.operations.verification.observer import FlowLooks
+from service.operations.verification.run import VerificationRun
 from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.fingerprint import shape_fingerprint

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.model import Image, ItemKey, ScanPage
-from service.operations.comparison import Comparison, is_in_sample
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.jobs.scan_throttle import ScanPressure
-from service.operations.looks import Looks
-from service.operations.suspicions import GET_AT_ONCE, Suspicions
-from service.operations.tally import Ledger, OpenPage, Tally
+from service.operations.verification.comparison import Comparison, is_in_sample
+from service.operations.verification.ledger import Ledger, OpenPage, Tally
+from service.operations.verification.observer import Looks
+from service.operations.verification.suspects import GET_AT_ONCE, Suspicions
 from service.ports import Adapters, Clock
 from service.replication.replicator import first_of
 

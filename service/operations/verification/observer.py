@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from service.errors import ChangeError
 from service.model import Change, Effect, ItemKey
-from service.operations.comparison import Comparison
+from service.operations.verification.comparison import Comparison
 from service.ports import Clock
 from service.replication.replicator import Replicator
 

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from service.model import ItemKey
-from service.operations.comparison import Kind
 from service.operations.documents.jobs import Verification
 from service.operations.snapshot.run import Place
+from service.operations.verification.comparison import Kind
 
 SHOWN_KEYS = 100
 SHOWN_KEYS_BYTES = 200_000

@@ -1,0 +1,1 @@
+"""Verifications: both tables are compared, and what differs is repaired if asked."""
