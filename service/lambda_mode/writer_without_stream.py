@@ -15,10 +15,10 @@ from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue
-from service.replication.checkpoints import Checkpoints
 from service.replication.claim import claim_replica
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
+from service.replication.progress.checkpoints import Checkpoints
 from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator, first_of
 from service.replication.write_path import WritePath, build_write_path, metadata_of

@@ -19,7 +19,7 @@ from service.replication.dead_letters import DeadLetters
 from service.replication.first_look import FirstLook
 from service.replication.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.lineage import Lineage
-from service.replication.progress import Progress
+from service.replication.progress.progress import Progress
 from service.replication.shard_reader import ShardReader
 
 DISCOVER_EVERY_SECONDS = 30.0

@@ -14,9 +14,9 @@ from typing import Any
 from service.errors import HaltError, LeaseLostError, RetryableError
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue
-from service.replication.checkpoints import Checkpoints
 from service.replication.lease import LeaseHolder
-from service.replication.progress import Progress
+from service.replication.progress.checkpoints import Checkpoints
+from service.replication.progress.progress import Progress
 from service.replication.readers import Readers
 from service.replication.replica_watch import ReplicaWatch
 from service.replication.write_path import WritePath

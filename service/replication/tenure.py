@@ -19,14 +19,14 @@ from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
-from service.replication.checkpoints import Checkpoints
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
 from service.replication.fingerprint import remembered, shape_fingerprint, tell
 from service.replication.gaps import MENDS, still_open, without_progress
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
-from service.replication.progress import Progress
+from service.replication.progress.checkpoints import Checkpoints
+from service.replication.progress.progress import Progress
 from service.replication.readers import Readers
 from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator

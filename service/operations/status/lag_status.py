@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from service.operations.documents.status import LagStatus
 from service.pipeline_state import LeaseRecord
-from service.replication.lag import LEAST_SECONDS, Lag
 from service.replication.lease import LeaseHolder
+from service.replication.progress.lag import LEAST_SECONDS, Lag
 from service.replication.replicator import Replicator
 
 OVERDUE_LEASES = 0.5

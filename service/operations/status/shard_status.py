@@ -8,7 +8,7 @@ from service.model import ShardId
 from service.operations.documents.status import ShardState, ShardStatus
 from service.operations.status.readiness import PATIENCE_SECONDS
 from service.pipeline_state import Gap
-from service.replication.lag import ShardView, shard_lag
+from service.replication.progress.lag import ShardView, shard_lag
 from service.replication.replicator import Replicator
 
 

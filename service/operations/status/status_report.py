@@ -31,7 +31,7 @@ from service.operations.status.readiness import Vital, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.pipeline_state import Gap
 from service.ports import Clock
-from service.replication.lag import Lag, ShardView, lag_of
+from service.replication.progress.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
 
 RETENTION_HOURS = 24

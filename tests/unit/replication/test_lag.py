@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.replication.lag import FRESH_SECONDS, ShardView, lag_of, shard_lag
+from service.replication.progress.lag import FRESH_SECONDS, ShardView, lag_of, shard_lag
 
 NOW = 1000.0
 AT_TIP = ShardView(is_open=True, oldest_unsettled_at=None, read_up_to=NOW, tip_seen_at=NOW, poll_seconds=0.25)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.model import Position, SequenceNumber
-from service.replication.progress import Progress
+from service.replication.progress.progress import Progress
 from tests.unit.replication.bench import SHARD, change
 
 

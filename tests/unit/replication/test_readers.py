@@ -15,7 +15,7 @@ from service.events import Retried
 from service.model import Page, Position, SequenceNumber, ShardId, StartAt, StreamStatus
 from service.pipeline_state import Checkpoint
 from service.replication.change_queue import ChangeQueue
-from service.replication.progress import Progress
+from service.replication.progress.progress import Progress
 from service.replication.readers import DISCOVER_EVERY_SECONDS, Readers
 from service.replication.replicator import first_of
 from tests.fakes.stream import Timing

@@ -17,7 +17,7 @@ from service.ports import Clock, ProgressStore
 from service.replication.doubts import Doubts
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.listings import Listings
-from service.replication.progress import Progress
+from service.replication.progress.progress import Progress
 
 
 class Checkpoints:

@@ -1,0 +1,1 @@
+"""How far the stream is applied: settled changes, checkpoints, lag (I2, I8)."""
