@@ -17,7 +17,7 @@ from service.replication.change_queue import ChangeQueue
 from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
 from service.replication.progress.progress import Progress
-from service.replication.readers import Readers
+from service.replication.reading.stream_reader import Readers
 from service.replication.replica_watch import ReplicaWatch
 from service.replication.write_path import WritePath
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.errors import ThrottledError
 from service.model import Change, Effect, ItemKey, SequenceNumber, ShardId
 from service.replication.change_queue import ChangeQueue
-from service.replication.readers import PAGES_AT_ONCE
+from service.replication.reading.stream_reader import PAGES_AT_ONCE
 from tests.fakes.clock import run_virtual, settle
 from tests.property.histories import Setting, slow
 from tests.property.stage import Stage

@@ -16,8 +16,8 @@ from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from service.ports import Clock, ProgressStore
 from service.replication.doubts import Doubts
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
-from service.replication.listings import Listings
 from service.replication.progress.progress import Progress
+from service.replication.reading.listings import Listings
 
 
 class Checkpoints:

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import UnavailableError
 from service.operations.documents.status import PipelineState
-from service.replication.first_look import FirstLook
+from service.replication.reading.first_look import FirstLook
 from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

@@ -16,7 +16,7 @@ from service.model import Page, Position, SequenceNumber, ShardId, StartAt, Stre
 from service.pipeline_state import Checkpoint
 from service.replication.change_queue import ChangeQueue
 from service.replication.progress.progress import Progress
-from service.replication.readers import DISCOVER_EVERY_SECONDS, Readers
+from service.replication.reading.stream_reader import DISCOVER_EVERY_SECONDS, Readers
 from service.replication.replicator import first_of
 from tests.fakes.stream import Timing
 from tests.fakes.world import World

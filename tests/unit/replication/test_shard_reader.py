@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import TrimmedError, UnavailableError
 from service.model import Position, SequenceNumber, Shard, StartAt
-from service.replication.shard_reader import (
+from service.replication.reading.shard_reader import (
     QUIET_AFTER_PAGES,
     QUIET_POLL_SECONDS,
     TIP_PAGES_AT_FIRST,

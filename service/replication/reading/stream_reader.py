@@ -16,11 +16,11 @@ from service.ports import Clock, Streams
 from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
-from service.replication.first_look import FirstLook
-from service.replication.gaps import shard_trimmed, stream_gone, stream_off
-from service.replication.lineage import Lineage
 from service.replication.progress.progress import Progress
-from service.replication.shard_reader import ShardReader
+from service.replication.reading.first_look import FirstLook
+from service.replication.reading.gaps import shard_trimmed, stream_gone, stream_off
+from service.replication.reading.lineage import Lineage
+from service.replication.reading.shard_reader import ShardReader
 
 DISCOVER_EVERY_SECONDS = 30.0
 DISCOVER_AT_MOST_EVERY_SECONDS = 0.5
