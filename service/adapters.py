@@ -29,8 +29,8 @@ from service.operations.pipeline.pipeline import Outside
 from service.operations.status.status_report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams
 from service.preflight import check_sequence_attribute, check_stream, check_tables
-from service.replication.backoff import Backoff
 from service.replication.lease import MARGIN
+from service.replication.requests.backoff import Backoff
 from service.side_thread import SideThread
 
 Answer = TypeVar("Answer")

@@ -19,8 +19,8 @@ from service.replication.claim import claim_replica
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
-from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator, first_of
+from service.replication.requests.replica_watch import ReplicaWatch, check_replica
 from service.replication.write_path import WritePath, build_write_path, metadata_of
 
 SETTLED_AFTER_SECONDS = 30.0

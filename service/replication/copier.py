@@ -18,7 +18,7 @@ from service.ports import ReplicaTable
 from service.replication.doubts import Doubts
 from service.replication.guard import Guard, Outcome
 from service.replication.guard_window import GuardWindow
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 from service.replication.shape import Shape
 
 

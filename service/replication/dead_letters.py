@@ -24,7 +24,7 @@ from service.model import Change, Image, ItemKey, SequenceNumber, ShardId, Unrea
 from service.pipeline_state import SNAPSHOT, DeadLetter
 from service.ports import Clock, DeadLetterStore
 from service.replication.letter_count import LetterCount
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 
 SNAPSHOT_SHARD = ShardId("snapshot")
 MAX_TOGETHER = 25

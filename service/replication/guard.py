@@ -34,7 +34,7 @@ from service.replication.guard_window import GuardWindow
 from service.replication.intents import INSERT, Intent
 from service.replication.item_writes import ItemWrites
 from service.replication.look_ahead import Looked, Refusals
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 from service.replication.shape import Shape
 
 MAX_LOOKS_AGAIN = 10

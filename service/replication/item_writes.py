@@ -8,7 +8,7 @@ from service.errors import ChangeError, ItemTooLargeError, TransientChangeError
 from service.events import Observer, Warned
 from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
 from service.ports import ReplicaTable
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 from service.replication.shape import DRESSINGS, Dressing, Shape
 
 

@@ -16,7 +16,7 @@ from service.errors import RefusedError
 from service.events import Observer, Warned, WarningEnded
 from service.model import Condition, Image, ItemKey, Older, Seen, Written
 from service.ports import Clock, Table
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 
 SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""

@@ -18,7 +18,7 @@ from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
 from service.replication.progress.progress import Progress
 from service.replication.reading.stream_reader import Readers
-from service.replication.replica_watch import ReplicaWatch
+from service.replication.requests.replica_watch import ReplicaWatch
 from service.replication.write_path import WritePath
 
 LAST_SAVES = 5

@@ -17,7 +17,7 @@ from service.ports import Clock, ReplicaTable
 from service.replication.doubts import Doubt, Doubts, chunks
 from service.replication.guard import Guard, Outcome
 from service.replication.lanes import Lanes
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 
 LOOK_EVERY_SECONDS = 0.5
 GET_AT_ONCE = 100

@@ -22,7 +22,7 @@ from service.replication.guard import Guard, Outcome
 from service.replication.guard_window import GuardWindow
 from service.replication.intents import Intents
 from service.replication.look_ahead import SLOW_SECONDS, LookAhead, Looked, Looks
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 from service.replication.shape import Shape
 
 MAX_BATCH = 25

@@ -17,7 +17,6 @@ from service.events import Observer, Retried, Warned
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters
-from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
@@ -30,8 +29,9 @@ from service.replication.reading.gaps import MENDS, still_open, without_progress
 from service.replication.reading.shard_reader import ShardReader
 from service.replication.reading.shard_tree import first_checkpoints
 from service.replication.reading.stream_reader import Readers
-from service.replication.replica_watch import ReplicaWatch, check_replica
 from service.replication.replicator import Replicator
+from service.replication.requests.backoff import Backoff
+from service.replication.requests.replica_watch import ReplicaWatch, check_replica
 from service.replication.write_path import build_write_path, metadata_of
 
 Answer = TypeVar("Answer")

@@ -13,13 +13,13 @@ from service.ports import Adapters
 from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts
-from service.replication.gate import WriteGate
 from service.replication.guard import Guard
 from service.replication.guard_window import GuardWindow
 from service.replication.lanes import Lanes
 from service.replication.metadata import Metadata
-from service.replication.replica_watch import ReplicaWatch
-from service.replication.requests import ReplicaFitness, Requests
+from service.replication.requests.replica_watch import ReplicaWatch
+from service.replication.requests.retrying import ReplicaFitness, Requests
+from service.replication.requests.write_gate import WriteGate
 from service.replication.second_looks import SecondLooks
 from service.replication.shape import Shape
 from service.replication.sink import Settle, Sink

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from service.replication.replica_watch import LOOK_EVERY_SECONDS as REPLICA_LOOK_SECONDS
+from service.replication.requests.replica_watch import LOOK_EVERY_SECONDS as REPLICA_LOOK_SECONDS
 from tests.chaos.faults import Outage, Role
 from tests.chaos.proxy import Proxy
 from tests.chaos.watched import Watched

@@ -25,11 +25,11 @@ from service.operations.pipeline.ending import Ending
 from service.operations.pipeline.gaps import Healing, record_gap
 from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
-from service.replication.backoff import Backoff
 from service.replication.lease import LeaseHolder
 from service.replication.letter_count import LetterCount
 from service.replication.reading.gaps import gap_of
 from service.replication.replicator import Replicator
+from service.replication.requests.backoff import Backoff
 from service.replication.tenure import Tenure
 
 Answer = TypeVar("Answer")

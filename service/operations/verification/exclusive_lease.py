@@ -21,7 +21,7 @@ from service.replication.fingerprint import remembered
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import RENEWALS_PER_LEASE, LeaseHolder
 from service.replication.replicator import first_of
-from service.replication.requests import Requests
+from service.replication.requests.retrying import Requests
 
 Answer = TypeVar("Answer")
 

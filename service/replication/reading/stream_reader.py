@@ -13,7 +13,6 @@ from service.events import Observer, PageRead, Retried, ShardEnded, ShardStarted
 from service.model import Page, Position, Shard, ShardId, StreamDescription, StreamStatus
 from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
-from service.replication.backoff import Backoff
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
 from service.replication.progress.progress import Progress
@@ -21,6 +20,7 @@ from service.replication.reading.first_look import FirstLook
 from service.replication.reading.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.reading.lineage import Lineage
 from service.replication.reading.shard_reader import ShardReader
+from service.replication.requests.backoff import Backoff
 
 DISCOVER_EVERY_SECONDS = 30.0
 DISCOVER_AT_MOST_EVERY_SECONDS = 0.5

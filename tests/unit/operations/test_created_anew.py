@@ -10,7 +10,7 @@ import pytest
 from service.errors import GapError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
-from service.replication.replica_watch import check_replica
+from service.replication.requests.replica_watch import check_replica
 from tests.fakes.judges import check_equal
 from tests.fakes.service import until
 from tests.fakes.world import World

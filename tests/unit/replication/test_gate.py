@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.errors import LeaseLostError
-from service.replication.gate import WriteGate
+from service.replication.requests.write_gate import WriteGate
 from tests.fakes.clock import FakeClock, settle
 
 

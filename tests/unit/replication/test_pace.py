@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.replication.pace import FORGET_AFTER_SECONDS, SLOWEST_PER_SECOND, Pace
+from service.replication.requests.adaptive_rate import FORGET_AFTER_SECONDS, SLOWEST_PER_SECOND, Pace
 from tests.fakes.clock import FakeClock
 from tests.unit.replication.bench import Bench
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from service.ports import Clock
-from service.replication.pace import Pace
+from service.replication.requests.adaptive_rate import Pace
 
 LOWER_AT_MOST_EVERY_SECONDS = 0.1
 """The requests that are under way when throttling begins fail together; they count as one sign."""

@@ -1,0 +1,1 @@
+"""Requests to the tables: made again until they are answered, at the rate that the replica takes."""
