@@ -13,8 +13,8 @@ from service.errors import ChangeError, HaltError, LeaseLostError
 from service.model import ItemKey, TableDescription
 from service.operations.console import ConflictError, InvalidError
 from service.ports import Clock
-from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
+from service.replication.writing.guard import Outcome
 
 # Developer Guide, "Constraints in Amazon DynamoDB": a partition key has at most 2048 bytes, a sort key 1024; a Number
 # has up to 38 digits, and a magnitude from 1E-130 to 9.99E+125.

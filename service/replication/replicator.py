@@ -19,7 +19,7 @@ from service.replication.progress.checkpoints import Checkpoints
 from service.replication.progress.progress import Progress
 from service.replication.reading.stream_reader import Readers
 from service.replication.requests.replica_watch import ReplicaWatch
-from service.replication.write_path import WritePath
+from service.replication.writing.write_path import WritePath
 
 LAST_SAVES = 5
 LOOK_AT_WINDOW_EVERY_SECONDS = 10.0

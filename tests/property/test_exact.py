@@ -15,8 +15,8 @@ from service.dynamodb_json.items import keys_of, same_item
 from service.dynamodb_json.keys import KeyReader
 from service.events import Observers
 from service.model import Image, KeyAttribute, SequenceNumber
-from service.replication.metadata import Metadata
-from service.replication.shape import Shape
+from service.replication.writing.item_shape import Shape
+from service.replication.writing.metadata import Metadata
 from tests.fakes.clock import ManualClock, run_virtual
 from tests.fakes.images import BINARY_KEY, COMPOSITE_KEY, NUMBER_KEY, STRING_KEY, item_of
 from tests.property.histories import Setting, slow

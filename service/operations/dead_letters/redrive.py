@@ -7,8 +7,8 @@ from service.errors import ChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.operations.pipeline.pipeline import Outside
 from service.pipeline_state import SNAPSHOT, DeadLetter
-from service.replication.guard import Outcome, same_or_none
 from service.replication.replicator import Replicator
+from service.replication.writing.guard import Outcome, same_or_none
 
 
 class Redrive:

@@ -9,8 +9,8 @@ from typing import Any
 
 from service.config import Settings
 from service.events import Observer, WarningEnded
-from service.replication.fingerprint import TOPIC, shape_fingerprint
 from service.replication.replicator import Replicator
+from service.replication.writing.fingerprint import TOPIC, shape_fingerprint
 
 SHAPE = "shape_fingerprint"
 

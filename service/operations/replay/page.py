@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from service.errors import ChangeError, TransientChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.ports import Adapters
-from service.replication.guard import Outcome, same_or_none
-from service.replication.intents import Intent
 from service.replication.replicator import Replicator
+from service.replication.writing.desired_state import Intent
+from service.replication.writing.guard import Outcome, same_or_none
 
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""

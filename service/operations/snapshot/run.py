@@ -20,8 +20,8 @@ from service.operations.documents.jobs import Snapshot
 from service.operations.jobs.scan_throttle import ScanPressure
 from service.operations.pipeline.reshaping import note_reshaped
 from service.ports import Adapters
-from service.replication.guard import Outcome
 from service.replication.replicator import Replicator
+from service.replication.writing.guard import Outcome
 
 SEGMENTS = 8
 GET_AT_ONCE = 100

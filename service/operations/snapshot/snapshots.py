@@ -17,8 +17,8 @@ from service.operations.pipeline.reshaping import resumed
 from service.operations.snapshot.run import Place, SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
 from service.ports import Adapters
-from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
+from service.replication.writing.fingerprint import shape_fingerprint
 
 OVERTAKEN = "history was lost while it ran: what it had copied may be stale, and a new snapshot copies everything"
 NEEDED = (

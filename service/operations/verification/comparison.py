@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from service.dynamodb_json.items import attributes
 from service.errors import ChangeError
 from service.model import Image, ItemKey
-from service.replication.shape import Shape
+from service.replication.writing.item_shape import Shape
 
 
 class Kind(enum.StrEnum):

@@ -24,8 +24,8 @@ from service.operations.verification.observer import FlowLooks
 from service.operations.verification.run import VerificationRun
 from service.pipeline_state import Lease
 from service.ports import Adapters
-from service.replication.fingerprint import shape_fingerprint
 from service.replication.replicator import Replicator
+from service.replication.writing.fingerprint import shape_fingerprint
 
 KIND = "verification"
 LOOKED_AT_AFTER_RESTART = 20

@@ -17,7 +17,7 @@ from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.pipeline.pause import Pause
 from service.operations.status.readiness import not_ready_reason
-from service.replication.fingerprint import TOPIC
+from service.replication.writing.fingerprint import TOPIC
 from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.images import key_of
 from tests.fakes.judges import Judge

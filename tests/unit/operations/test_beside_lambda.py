@@ -11,7 +11,7 @@ from service.errors import ThrottledError
 from service.operations.documents.jobs import JobState, Snapshot
 from service.operations.jobs.job_store import JobLog
 from service.operations.snapshot.run import Place
-from service.replication.guard import MAX_LOOKS_AGAIN
+from service.replication.writing.guard import MAX_LOOKS_AGAIN
 from tests.fakes.event_source import engine_on
 from tests.fakes.judges import check_equal, check_never_back
 from tests.fakes.service import until

@@ -9,7 +9,7 @@ import pytest
 
 from service.operations.documents.jobs import JobState
 from service.operations.verification.standalone import verify_standalone
-from service.replication.fingerprint import TOPIC
+from service.replication.writing.fingerprint import TOPIC
 from tests.fakes.service import settings_of, until
 from tests.fakes.world import World
 from tests.unit.operations.test_healing import SnapshottingService, filled, lose_stream, until_healed

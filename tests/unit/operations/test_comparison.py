@@ -6,8 +6,8 @@ import pytest
 
 from service.events import Observers
 from service.operations.verification.comparison import Comparison, Kind, fingerprint, is_in_sample
-from service.replication.metadata import Metadata
-from service.replication.shape import Shape
+from service.replication.writing.item_shape import Shape
+from service.replication.writing.metadata import Metadata
 from tests.fakes.clock import ManualClock
 from tests.fakes.images import STRING_KEY, image_of, key_of
 

@@ -6,9 +6,9 @@ import pytest
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, ThrottledError
 from service.model import Image, ItemKey
-from service.replication.guard import Outcome
-from service.replication.guard_window import GuardWindow
-from service.replication.write_path import WritePath
+from service.replication.writing.guard import Outcome
+from service.replication.writing.guard_window import GuardWindow
+from service.replication.writing.write_path import WritePath
 from tests.fakes.clock import EPOCH
 from tests.fakes.images import image_of, item_of
 from tests.unit.replication.bench import Bench, item, key
@@ -135,7 +135,7 @@ async def test_where_others_write_too_nothing_is_written_in_batches():
 
 
 def test_what_shares_a_lane_comes_together_in_parts_of_a_batch():
-    from service.replication.lanes import Lanes
+    from service.replication.writing.lanes import Lanes
 
     lanes = Lanes(4, sink=None)  # type: ignore[arg-type]  nothing is applied
     items = [(key(f"item{number}"), number) for number in range(500)]

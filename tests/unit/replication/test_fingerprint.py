@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.replication.fingerprint import MIXED, remembered, shape_fingerprint
+from service.replication.writing.fingerprint import MIXED, remembered, shape_fingerprint
 from tests.fakes.service import settings_of
 
 TRANSFORM = "tests.unit.operations.transforms:choking"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.model import Change
-from service.replication.guard import Guard, Outcome
-from service.replication.intents import Intent
+from service.replication.writing.desired_state import Intent
+from service.replication.writing.guard import Guard, Outcome
 from tests.unit.replication.bench import Bench, item, key
 
 

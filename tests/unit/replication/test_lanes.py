@@ -9,8 +9,8 @@ import pytest
 
 from service.errors import HaltError, UnavailableError
 from service.replication.change_queue import ChangeQueue
-from service.replication.lanes import Lanes
-from service.replication.sink import MAX_BATCH, Group
+from service.replication.writing.lanes import Lanes
+from service.replication.writing.sink import MAX_BATCH, Group
 from tests.fakes.clock import settle
 from tests.unit.replication.bench import change, key
 

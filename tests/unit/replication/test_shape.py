@@ -10,8 +10,8 @@ import pytest
 from service.errors import ChangeError
 from service.events import StampKept, Warned
 from service.model import Image, SequenceNumber
-from service.replication.metadata import Metadata
-from service.replication.shape import Dressing, Shape
+from service.replication.writing.item_shape import Dressing, Shape
+from service.replication.writing.metadata import Metadata
 from tests.fakes.clock import ManualClock
 from tests.fakes.images import STRING_KEY, image_of, item_of
 from tests.unit.replication.bench import Log

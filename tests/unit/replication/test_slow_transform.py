@@ -12,7 +12,7 @@ import pytest
 from service.config import load_settings
 from service.errors import ChangeError
 from service.events import Warned
-from service.replication.write_path import WritePath, build_write_path
+from service.replication.writing.write_path import WritePath, build_write_path
 from service.side_thread import SideThread
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import World

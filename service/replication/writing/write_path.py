@@ -10,19 +10,19 @@ from service.dynamodb_json.record_text import record_of
 from service.events import Observer
 from service.model import TableDescription
 from service.ports import Adapters
-from service.replication.copier import Copier
 from service.replication.dead_letters import DeadLetters
-from service.replication.doubts import Doubts
-from service.replication.guard import Guard
-from service.replication.guard_window import GuardWindow
-from service.replication.lanes import Lanes
-from service.replication.metadata import Metadata
 from service.replication.requests.replica_watch import ReplicaWatch
 from service.replication.requests.retrying import ReplicaFitness, Requests
 from service.replication.requests.write_gate import WriteGate
-from service.replication.second_looks import SecondLooks
-from service.replication.shape import Shape
-from service.replication.sink import Settle, Sink
+from service.replication.writing.doubts import Doubts
+from service.replication.writing.guard import Guard
+from service.replication.writing.guard_window import GuardWindow
+from service.replication.writing.item_shape import Shape
+from service.replication.writing.lanes import Lanes
+from service.replication.writing.metadata import Metadata
+from service.replication.writing.scan_copier import Copier
+from service.replication.writing.second_looks import SecondLooks
+from service.replication.writing.sink import Settle, Sink
 from service.transform import load_transform
 
 

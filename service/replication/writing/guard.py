@@ -28,14 +28,14 @@ from service.model import (
     Written,
 )
 from service.ports import Clock, ReplicaTable, Table
-from service.replication.brought import Brought
-from service.replication.doubts import Doubts
-from service.replication.guard_window import GuardWindow
-from service.replication.intents import INSERT, Intent
-from service.replication.item_writes import ItemWrites
-from service.replication.look_ahead import Looked, Refusals
 from service.replication.requests.retrying import Requests
-from service.replication.shape import Shape
+from service.replication.writing.desired_state import INSERT, Intent
+from service.replication.writing.doubts import Doubts
+from service.replication.writing.guard_window import GuardWindow
+from service.replication.writing.item_shape import Shape
+from service.replication.writing.item_writes import ItemWrites
+from service.replication.writing.prefetch import Looked, Refusals
+from service.replication.writing.scan_barrier import Brought
 
 MAX_LOOKS_AGAIN = 10
 """After so many writes of one key, whose source has changed each time, its next records bring what counts."""

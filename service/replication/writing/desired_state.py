@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from service.model import Change, Effect, Image
-from service.replication.shape import Shape
+from service.replication.writing.item_shape import Shape
 
 INSERT, REMOVE = "INSERT", "REMOVE"
 """The event names of records that tell of a new item, and of its end (botocore, dynamodbstreams: OperationType)."""

@@ -16,7 +16,7 @@ from zlib import crc32
 from service.errors import DynamirrorError, HaltError, LeaseLostError
 from service.model import Change, ItemKey
 from service.replication.change_queue import ChangeQueue
-from service.replication.sink import MAX_BATCH, Group
+from service.replication.writing.sink import MAX_BATCH, Group
 
 Payload = TypeVar("Payload")
 

@@ -9,7 +9,7 @@ from service.events import Observer, Warned
 from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
 from service.ports import ReplicaTable
 from service.replication.requests.retrying import Requests
-from service.replication.shape import DRESSINGS, Dressing, Shape
+from service.replication.writing.item_shape import DRESSINGS, Dressing, Shape
 
 
 class ItemWrites:

@@ -17,8 +17,8 @@ from service.errors import ChangeError
 from service.events import Observer, StampKept, Warned
 from service.model import Image, SequenceNumber
 from service.ports import Aside, Clock
-from service.replication.metadata import Metadata
-from service.replication.transforming import Transforming
+from service.replication.writing.metadata import Metadata
+from service.replication.writing.transforming import Transforming
 from service.transform import Transform
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
