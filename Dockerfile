@@ -64,6 +64,6 @@ ENV PATH=/opt/dynamirror/bin:${PATH} PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "service.cli.health_check"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "service.health_check"]
 ENTRYPOINT ["dynamirror"]
 CMD ["run"]

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from api.auth import changes_something
-from service.hosts import is_loopback
+from service.configuration.hosts import is_loopback
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _OWN_SITES = frozenset({"same-origin", "none"})

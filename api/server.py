@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 
 from api.connections import Connection, bounded
 from api.limits import Limits
+from service.configuration.hosts import address, bare
 from service.errors import HaltError
-from service.hosts import address, bare
 
 # Waiting connections that the kernel keeps, and the most that one turn of the event loop accepts.
 _BACKLOG = 64

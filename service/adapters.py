@@ -20,7 +20,7 @@ from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import found_or_created
 from service.aws.tables import DynamoTable, describe_table
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.errors import HaltError, RefusedError, RetryableError
 from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription

@@ -18,7 +18,7 @@ from api.app import create_app
 from api.server import AdminServer
 from service.adapters import at_start, new_owner, open_mappings, open_world
 from service.cli.signals import Signals
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.events import Observers
 from service.lambda_mode.admin_console import AdminOnlyConsole
 from service.lambda_mode.event_source_mapping import PipelineMapping

@@ -15,7 +15,7 @@ _OURS = (_ROOT / "service", _ROOT / "api")
 
 
 def told(error: BaseException) -> str:
-    """`ValueError at service/config.py:12`: the innermost place of our own code that it passed."""
+    """`ValueError at service/configuration/settings.py:12`: the innermost place of our own code that it passed."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [(Path(frame.filename), frame.lineno) for frame in frames]
     own = [(path.relative_to(_ROOT), line) for path, line in places if any(map(path.is_relative_to, _OURS))]

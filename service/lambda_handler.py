@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from service.adapters import SystemClock, at_start, new_owner, open_world
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.defects import told
 from service.errors import DynamirrorError, HaltError
 from service.lambda_mode.engine import Engine

@@ -27,9 +27,9 @@ from service.aws.http.signing_time import keep_time
 from service.aws.http.transport import CONNECT_SECONDS, AiohttpEndpoint, Http, http_session, proxy_of, tls_context
 from service.aws.http.wire import STREAMS, TABLES, Wire
 from service.aws.sessions import open_session
-from service.config import Settings
+from service.configuration.environment import PREFIX
+from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_region
-from service.environment import PREFIX
 from service.errors import ConfigurationError
 
 # One shared client serves the control table, shard iterators and descriptions of all shards at once.

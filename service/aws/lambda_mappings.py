@@ -15,9 +15,9 @@ from service.aws.answers import watch
 from service.aws.calls import ask
 from service.aws.error_codes import Call
 from service.aws.sessions import open_session
-from service.config import Settings
+from service.configuration.environment import PREFIX
+from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_region
-from service.environment import PREFIX
 from service.errors import ConfigurationError
 from service.ports import SourceMapping
 

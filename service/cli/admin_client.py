@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import httpx
 
-from service.config import sendable
+from service.configuration.hosts import address, is_loopback, reached
+from service.configuration.settings import sendable
 from service.errors import ConfigurationError, DynamirrorError
-from service.hosts import address, is_loopback, reached
 
 Document = dict[str, Any]
 

@@ -23,7 +23,7 @@ from rich.live import Live
 
 from service.cli.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url
 from service.cli.tables import dead_letter_table, job_table, pairs, printable, status_tables, text
-from service.config import known_settings
+from service.configuration.settings import known_settings
 
 Url = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from service.cli.admin_client import AdminClient, Document
 from service.cli.admin_commands import asking
 from service.cli.progress_bar import JobBar
 from service.cli.signals import Signals, run_until_signal
-from service.config import Settings, load_settings
+from service.configuration.settings import Settings, load_settings
 from service.errors import HaltError
 from service.observability.log_setup import configure_log
 from service.operations.documents.jobs import Job, JobState, Snapshot, Verification

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from service.adapters import at_start, new_owner, open_world
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.migrations import Migration, plan
 from service.observability.log_observer import LogObserver
 from service.operations.documents.jobs import Snapshot, Verification

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from service.app import Running, serve
-from service.config import Settings, load_settings
+from service.configuration.environment import PREFIX
+from service.configuration.settings import Settings, load_settings
 from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emulator, use_dummy_credentials
 from service.demo.scene import Scene, look
 from service.demo.screen import Screen
 from service.demo.writer import Writer
-from service.environment import PREFIX
 from service.observability.log_setup import configure_log
 
 HONOURED = ("ADMIN_PORT", "LOG_FORMAT", "LOG_LEVEL", "LOG_RECORDS")

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.dynamodb_json.records import RecordReader
 from service.dynamodb_json.table_names import table_name
 from service.errors import HaltError

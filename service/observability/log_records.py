@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import orjson
 
-from service.config import LogFormat, Settings
+from service.configuration.settings import LogFormat, Settings
 from service.dynamodb_json.record_text import record_of
 from service.model import Change, Page, Position, ShardId, StreamDescription, Unreadable
 from service.observability.log_setup import log_format_of, unfiltered_logger

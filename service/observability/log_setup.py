@@ -18,7 +18,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from service.config import LogFormat, Settings
+from service.configuration.settings import LogFormat, Settings
 from service.errors import DynamirrorError
 
 OWN_LOGGERS = ("service", "api")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.errors import LeaseLostError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from service.config import Settings, StartFrom, WriteMode
+from service.configuration.settings import Settings, StartFrom, WriteMode
 from service.dynamodb_json.items import sequence_of
 from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
 from service.events import Observer, Retried, Warned

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from service.aws.clients import open_connections
 from service.aws.tables import DynamoTable
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.model import Image, ItemKey, ItemWrite, KeyAttribute
 from tests.servers import REGION, Server
 

@@ -23,7 +23,7 @@ import pytest
 from botocore.session import Session
 
 from service.app import VERSION
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from tests.acceptance.aws_cli import parsed
 from tests.acceptance.command import Command
 from tests.acceptance.product import COMMAND, free_port

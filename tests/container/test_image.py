@@ -30,7 +30,7 @@ def test_it_starts_the_command_and_ends_as_the_command_does(settings: dict[str, 
     assert settings["Entrypoint"] == ["dynamirror"]
     assert settings["Cmd"] == ["run"]
     assert settings["StopSignal"] == "SIGTERM"
-    assert settings["Healthcheck"]["Test"] == ["CMD", "python", "-m", "service.cli.health_check"]
+    assert settings["Healthcheck"]["Test"] == ["CMD", "python", "-m", "service.health_check"]
     assert list(settings["ExposedPorts"]) == ["8080/tcp"]
 
 

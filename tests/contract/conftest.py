@@ -17,7 +17,7 @@ import pytest_asyncio
 from service.aws.clients import Connections, open_connections
 from service.aws.streams import DynamoStreams
 from service.aws.tables import DynamoTable
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.model import KeyAttribute, ViewType
 from service.ports import ReplicaTable, Streams, Table
 from tests.fakes.clock import ManualClock

@@ -17,7 +17,7 @@ from benchmarks.stub import Connection, Stub
 from benchmarks.workload import REPLICA, SOURCE, Workload
 from service.aws.clients import Connections, open_connections
 from service.aws.tables import DynamoTable
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.model import ItemKey, KeyAttribute
 from service.ports import ReplicaTable, Table
 from tests.contract.conftest import SEQUENCE

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.errors import DynamirrorError
 from service.events import Observers
 from service.lambda_mode.engine import Engine

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-from service.config import Settings, load_settings
+from service.configuration.settings import Settings, load_settings
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Replay, Verification

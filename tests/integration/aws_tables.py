@@ -10,7 +10,7 @@ from typing import Any
 from service.aws.clients import Connections, open_connections
 from service.aws.streams import DynamoStreams
 from service.aws.tables import DynamoTable, describe_table
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.model import KeyAttribute
 from tests.servers import REGION, Server, create_streamed_table
 

@@ -16,7 +16,7 @@ from service.aws.lambda_mappings import open_lambda_mappings
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import create_table_like
 from service.aws.tables import describe_table
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import AmbiguousError, DynamirrorError, RetryableError, UnavailableError
 from service.model import KeyAttribute, Position, ShardId, TableDescription
 from tests.fakes.clock import ManualClock

@@ -6,7 +6,7 @@ import pytest
 
 from service.aws.clients import open_connections
 from service.aws.tables import DynamoTable, describe_table
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, UnavailableError
 from service.model import Image, ItemKey, KeyAttribute, Put, Written
 from tests.servers import create_streamed_table, environment

@@ -17,7 +17,7 @@ from service import lambda_handler
 from service.app import Running, serve
 from service.cli.admin_client import AdminClient
 from service.cli.standalone import pending_migrations, take_migrations, take_snapshot, take_verification
-from service.config import Settings, load_settings
+from service.configuration.settings import Settings, load_settings
 from service.operations.documents.jobs import JobState
 from tests.integration.functions.test_lambda_handler import event_of, invoke
 from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client

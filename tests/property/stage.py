@@ -16,7 +16,7 @@ from typing import Any
 
 from hypothesis import currently_in_test_context, note
 
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import UnavailableError
 from service.events import Observer, Observers
 from service.model import ItemKey

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import ChangeError, ThrottledError
 from service.model import ItemWrite, Put, ViewType
 from tests.fakes.clock import run_virtual

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from service.cli.commands import main, tell
 from service.cli.progress_bar import JobBar
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, HaltError
 
 COMMANDS = ("run", "demo", "migrate", "snapshot", "verify", "status", "pause", "resume", "replay", "dead-letters")

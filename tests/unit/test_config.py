@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.config import (
+from service.configuration.environment import ENV_FILE
+from service.configuration.settings import (
     LogFormat,
     OnGap,
     Settings,
@@ -17,9 +18,8 @@ from service.config import (
     WriteMode,
     load_settings,
 )
-from service.environment import ENV_FILE
+from service.configuration.transform import load_transform
 from service.errors import ConfigurationError
-from service.transform import load_transform
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "master-table", "DYNAMIRROR_REPLICA_TABLE": "replica-table"}
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/master-table"

@@ -46,7 +46,7 @@ def test_the_mapping_loses_nothing_by_its_settings():
 
 
 def test_the_settings_of_the_template_are_settings_of_the_contract():
-    from service.config import load_settings
+    from service.configuration.settings import load_settings
 
     variables = resources()["Function"]["Properties"]["Environment"]["Variables"]
     given = {name: value if isinstance(value, str) else "some-table" for name, value in variables.items()}

@@ -17,8 +17,8 @@ from botocore.validate import ParamValidator
 from compose_spec import PyCompose
 
 from api.auth import OPEN_PATHS
-from service.config import Settings, load_settings
-from service.environment import PREFIX
+from service.configuration.environment import PREFIX
+from service.configuration.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -14,8 +14,8 @@ import pytest
 import typer.main
 
 from service.cli.commands import app
-from service.config import Settings
-from service.environment import PREFIX
+from service.configuration.environment import PREFIX
+from service.configuration.settings import Settings
 from service.observability.metric_names import ALL, documentation
 from tests.markdown import ROOT, Document, code, docs, documents
 from tests.syntax import is_call, trees

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.health_check import main as health_check
-from service.config import Settings, known_settings, load_settings
-from service.environment import ENV_FILE, PREFIX, given_settings
+from service.configuration.environment import ENV_FILE, PREFIX, given_settings
+from service.configuration.settings import Settings, known_settings, load_settings
 from service.errors import ConfigurationError
+from service.health_check import main as health_check
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "master-table", "DYNAMIRROR_REPLICA_TABLE": "replica-table"}
 LINES = "".join(f"{name}={value}\n" for name, value in TABLES.items())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.cli.health_check import address
-from service.config import Settings
+from service.configuration.settings import Settings
+from service.health_check import address
 
 FIELDS = Settings.model_fields
 

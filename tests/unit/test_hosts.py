@@ -9,9 +9,9 @@ import pytest
 from api.browsers import is_loopback_host
 from api.server import AdminServer
 from service.cli.admin_client import AdminClient, default_url
-from service.cli.health_check import address
-from service.config import load_settings
-from service.hosts import bare, is_loopback, reached
+from service.configuration.hosts import bare, is_loopback, reached
+from service.configuration.settings import load_settings
+from service.health_check import address
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "master-table", "DYNAMIRROR_REPLICA_TABLE": "replica-table"}
 HOST = "DYNAMIRROR_ADMIN_HOST"

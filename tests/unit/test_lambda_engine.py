@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from api.payloads import DeadLetterDetail
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import ChangeError, HaltError, RefusedError, UnavailableError
 from service.events import Warned
 from service.lambda_mode.engine import SHARD

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from api.audit import AuditEvent
-from service.config import Settings, load_settings
+from service.configuration.settings import Settings, load_settings
 from service.errors import HaltError
 from service.events import (
     ChangesSettled,

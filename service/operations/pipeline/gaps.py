@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.config import OnGap
+from service.configuration.settings import OnGap
 from service.errors import GapError, HaltError, ReplicaTakenError
 from service.pipeline_state import Gap, Lease
 from service.ports import Clock, ProgressStore

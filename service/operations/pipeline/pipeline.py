@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.events import GapFound, Halted, Observer, Paused, Retried, Warned

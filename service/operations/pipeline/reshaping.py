@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.events import Observer, WarningEnded
 from service.replication.replicator import Replicator
 from service.replication.writing.fingerprint import TOPIC, shape_fingerprint

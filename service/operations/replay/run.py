@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.model import Page, ShardId
 from service.operations.documents.jobs import Replay
 from service.operations.replay.page import Counts, PageReplay

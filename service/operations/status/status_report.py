@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_name, table_region
 from service.model import ShardId
 from service.operations.documents.jobs import Verification

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from service.config import Settings
+from service.configuration.settings import Settings
 from service.errors import ChangeError
 from service.events import Observer, Observers
 from service.model import ItemKey, TableDescription

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 
-from service.config import Settings
+from service.configuration.settings import Settings
+from service.configuration.transform import transform_source
 from service.events import Observer, Warned, WarningEnded
-from service.transform import transform_source
 
 TOPIC = "filters changed"
 MIXED = "mixed"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from service.configuration.transform import Transform
 from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, StampKept, Warned
@@ -19,7 +20,6 @@ from service.model import Image, SequenceNumber
 from service.ports import Aside, Clock
 from service.replication.writing.metadata import Metadata
 from service.replication.writing.transforming import Transforming
-from service.transform import Transform
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
 """Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""

@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
+from service.configuration.transform import Transform
 from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image
 from service.ports import Aside
-from service.transform import Transform
 
 AT_ONCE = 25
 """Images in one hop to the thread: as many as a batch of writes has."""

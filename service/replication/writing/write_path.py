@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.config import Settings
+from service.configuration.settings import Settings
+from service.configuration.transform import load_transform
 from service.dynamodb_json.record_text import record_of
 from service.events import Observer
 from service.model import TableDescription
@@ -23,7 +24,6 @@ from service.replication.writing.metadata import Metadata
 from service.replication.writing.scan_copier import Copier
 from service.replication.writing.second_looks import SecondLooks
 from service.replication.writing.sink import Settle, Sink
-from service.transform import load_transform
 
 
 @dataclass(frozen=True, slots=True)

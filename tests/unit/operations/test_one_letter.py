@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import AmbiguousError, ChangeError, ThrottledError, UnavailableError
 from service.lambda_mode.engine import SHARD as LAMBDA
 from service.model import Put, ShardId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.events import ChangesSettled, Event
 from service.model import Change, Effect, Image, ItemKey, SequenceNumber, ShardId
 from service.replication.writing.guard_window import GuardWindow

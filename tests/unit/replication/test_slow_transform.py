@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import ChangeError
 from service.events import Warned
 from service.replication.writing.write_path import WritePath, build_write_path

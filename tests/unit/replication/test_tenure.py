@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.config import load_settings
+from service.configuration.settings import load_settings
 from service.errors import GapError, UnavailableError
 from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
 from service.pipeline_state import Checkpoint, LeaseRecord, PipelineRecord

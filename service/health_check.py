@@ -1,4 +1,4 @@
-"""`python -m service.cli.health_check [/healthz]`: what a container platform runs to ask this very container how it is.
+"""`python -m service.health_check [/healthz]`: what a container platform runs to ask this very container how it is.
 
 It asks `/readyz`, or the path that it is given; exit code 0 if that answers 200, else 1 and the reason on standard
 output. It needs no token and no curl, and reads two settings alone: every few seconds, it has to be cheap.
@@ -10,9 +10,9 @@ import http.client
 import sys
 from collections.abc import Mapping
 
-from service.environment import given_settings
+from service.configuration.environment import given_settings
+from service.configuration.hosts import reached
 from service.errors import ConfigurationError
-from service.hosts import reached
 
 SECONDS = 4.0
 """Less than the platforms give it."""
@@ -20,7 +20,7 @@ _PREFIX = "DYNAMIRROR_ADMIN_"
 
 
 def main(arguments: list[str]) -> int:
-    # Not service.config, which takes ten times as long to load.
+    # Not service.configuration.settings, which takes ten times as long to load.
     try:
         place = address(given_settings())
     except ConfigurationError as error:

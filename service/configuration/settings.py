@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.configuration.environment import PREFIX, given_settings, unknown_names
+from service.configuration.hosts import bare, is_loopback
+from service.configuration.transform import load_transform
 from service.dynamodb_json.table_names import is_table, table_name, table_region
-from service.environment import PREFIX, given_settings, unknown_names
 from service.errors import ConfigurationError
-from service.hosts import bare, is_loopback
-from service.transform import load_transform
 
 _PIPELINE_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,255}")
 

@@ -1,0 +1,1 @@
+"""What the process is told: settings from the environment and `.env`, checked at once."""
