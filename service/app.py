@@ -17,7 +17,6 @@ from importlib.metadata import version as installed_version
 from api.app import create_app
 from api.server import AdminServer
 from service.adapters import at_start, new_owner, open_mappings, open_world
-from service.cli.signals import Signals
 from service.configuration.settings import Settings
 from service.events import Observers
 from service.lambda_mode.admin_console import AdminOnlyConsole
@@ -26,9 +25,9 @@ from service.lambda_mode.writer_without_stream import SidePipeline
 from service.observability.log_observer import LogObserver
 from service.observability.metrics import Metrics
 from service.operations.console import Console
+from service.operations.control_looks import ControlLooks
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.live_console import LiveConsole
-from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.replays import Replays
@@ -37,6 +36,7 @@ from service.operations.status.counters import Totals
 from service.operations.status.status_report import Report
 from service.operations.verification.verifications import Verifications
 from service.ports import Clock
+from service.signals import Signals
 
 FIRST_LOOK_SECONDS = 2.0
 VERSION = installed_version("dynamirror")

@@ -16,11 +16,11 @@ import typer
 from rich.console import Console
 
 from service.cli import admin_commands, job_commands
-from service.cli.signals import Signals, StoppedError, run_until_signal
 from service.configuration.settings import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
 from service.observability.log_setup import configure_log, logger
+from service.signals import Signals, StoppedError, run_until_signal
 
 FAILED = 1
 CONFIGURATION = 2

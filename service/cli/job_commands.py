@@ -14,11 +14,11 @@ from rich.console import Console
 from service.cli.admin_client import AdminClient, Document
 from service.cli.admin_commands import asking
 from service.cli.progress_bar import JobBar
-from service.cli.signals import Signals, run_until_signal
 from service.configuration.settings import Settings, load_settings
 from service.errors import HaltError
 from service.observability.log_setup import configure_log
 from service.operations.documents.jobs import Job, JobState, Snapshot, Verification
+from service.signals import Signals, run_until_signal
 
 AJob = TypeVar("AJob", bound=Job)
 

@@ -25,8 +25,8 @@ from service.model import Change, SequenceNumber, ShardId, Unreadable
 from service.observability.log_records import RecordLog
 from service.operations.pipeline.pipeline import Outside
 from service.replication.change_queue import ChangeQueue
+from service.replication.guard_window import GuardWindow
 from service.replication.replicator import first_of
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.write_path import WritePath, build_write_path, metadata_of
 
 SHARD = ShardId("lambda")

@@ -10,17 +10,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.operations.jobs.job_store import new_job_id
+from service.operations.job_store import new_job_id
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Clock
 from service.replication.change_queue import ChangeQueue
 from service.replication.claim import claim_replica
+from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
 from service.replication.replicator import Replicator, first_of
 from service.replication.requests.replica_watch import ReplicaWatch, check_replica
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.write_path import WritePath, build_write_path, metadata_of
 
 SETTLED_AFTER_SECONDS = 30.0

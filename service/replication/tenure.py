@@ -19,19 +19,19 @@ from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters
 from service.replication.change_queue import ChangeQueue
 from service.replication.claim import claim_replica
+from service.replication.doubts import Doubts
+from service.replication.gaps import MENDS, still_open, without_progress
+from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
 from service.replication.progress.progress import Progress
-from service.replication.reading.gaps import MENDS, still_open, without_progress
 from service.replication.reading.shard_reader import ShardReader
 from service.replication.reading.shard_tree import first_checkpoints
 from service.replication.reading.stream_reader import Readers
 from service.replication.replicator import Replicator
 from service.replication.requests.backoff import Backoff
 from service.replication.requests.replica_watch import ReplicaWatch, check_replica
-from service.replication.writing.doubts import Doubts
 from service.replication.writing.fingerprint import remembered, shape_fingerprint, tell
-from service.replication.writing.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.writing.write_path import build_write_path, metadata_of
 
 Answer = TypeVar("Answer")

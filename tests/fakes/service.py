@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from service.configuration.settings import Settings, load_settings
 from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.control_looks import ControlLooks
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Replay, Verification
-from service.operations.pipeline.control_looks import ControlLooks
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from service.cli.signals import Signals, StoppedError, run_until_signal
+from service.signals import Signals, StoppedError, run_until_signal
 
 CODE = 77
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Generic, Protocol
 
 from service.operations.console import ConflictError
-from service.operations.jobs.job_store import AJob
+from service.operations.job_store import AJob
 
 
 class Run(Protocol[AJob]):

@@ -17,7 +17,7 @@ from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, Retr
 from service.events import JobChanged, Observer
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
 from service.operations.documents.jobs import JobState
-from service.operations.jobs.job_store import AJob, JobLog
+from service.operations.job_store import AJob, JobLog
 from service.operations.jobs.run import Run, UnderWay
 from service.operations.pipeline.ownership import is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline

@@ -6,8 +6,8 @@ back. A request that was given up before takes effect all the same.
 
 from __future__ import annotations
 
+from service.replication.doubts import Doubts
 from service.replication.replicator import Replicator
-from service.replication.writing.doubts import Doubts
 
 
 class CarriedDoubts:

@@ -17,17 +17,17 @@ from service.errors import GapError, HaltError, LeaseLostError, RetryableError, 
 from service.events import GapFound, Halted, Observer, Paused, Retried, Warned
 from service.migrations import migrate
 from service.model import TableDescription
-from service.operations.dead_letters.counting import count_letters
 from service.operations.documents.status import PipelineState
-from service.operations.jobs.job_store import new_job_id
+from service.operations.job_store import new_job_id
 from service.operations.pipeline.carried_doubts import CarriedDoubts
 from service.operations.pipeline.ending import Ending
 from service.operations.pipeline.gaps import Healing, record_gap
+from service.operations.pipeline.letter_counting import count_letters
 from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
+from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.letter_count import LetterCount
-from service.replication.reading.gaps import gap_of
 from service.replication.replicator import Replicator
 from service.replication.requests.backoff import Backoff
 from service.replication.tenure import Tenure

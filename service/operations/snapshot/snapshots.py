@@ -8,8 +8,8 @@ from service.errors import LeaseLostError, RetryableError
 from service.events import Observer
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.jobs import JobState, Snapshot, StartedBy
+from service.operations.job_store import new_job_id
 from service.operations.jobs.estimates import count_anew
-from service.operations.jobs.job_store import new_job_id
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline

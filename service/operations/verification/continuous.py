@@ -12,8 +12,8 @@ from typing import Any
 from service.errors import HaltError, RetryableError
 from service.events import Observer, Warned
 from service.operations.documents.jobs import JobState, StartedBy, Verification
+from service.operations.job_store import JobLog
 from service.operations.jobs.estimates import count_anew, items_estimated
-from service.operations.jobs.job_store import JobLog
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
 from service.operations.verification.comparison import Comparison

@@ -17,11 +17,11 @@ from service.migrations import migrate
 from service.operations.console import ConflictError
 from service.pipeline_state import LeaseRecord
 from service.ports import Clock, ControlStore, SchemaStore
+from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import RENEWALS_PER_LEASE, LeaseHolder
 from service.replication.replicator import first_of
 from service.replication.requests.retrying import Requests
 from service.replication.writing.fingerprint import remembered
-from service.replication.writing.guard_window import MARGIN_SECONDS
 
 Answer = TypeVar("Answer")
 

@@ -23,13 +23,13 @@ from service.operations.verification.observer import Brought
 from service.operations.verification.run import VerificationRun
 from service.ports import Adapters
 from service.replication.claim import claim_replica
+from service.replication.doubts import Doubts
+from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.requests.retrying import ReplicaFitness, Requests
 from service.replication.requests.write_gate import WriteGate
-from service.replication.writing.doubts import Doubts
 from service.replication.writing.fingerprint import shape_fingerprint
 from service.replication.writing.guard import Guard
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.write_path import metadata_of, shape_of
 
 Answer = TypeVar("Answer")

@@ -14,10 +14,10 @@ from service.events import CheckpointSaved, Observer, Retried
 from service.model import ShardId
 from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from service.ports import Clock, ProgressStore
+from service.replication.doubts import Doubts
+from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
+from service.replication.listings import Listings
 from service.replication.progress.progress import Progress
-from service.replication.reading.listings import Listings
-from service.replication.writing.doubts import Doubts
-from service.replication.writing.guard_window import MARGIN_SECONDS, GuardWindow
 
 
 class Checkpoints:

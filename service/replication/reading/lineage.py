@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from service.model import Position, Shard, ShardId
 from service.pipeline_state import Checkpoint
-from service.replication.reading.gaps import shard_vanished
-from service.replication.reading.listings import GONE_AFTER_SECONDS, Listings
+from service.replication.gaps import shard_vanished
+from service.replication.listings import GONE_AFTER_SECONDS, Listings
 from service.replication.reading.shard_reader import ShardReader
 from service.replication.reading.shard_tree import readable_shards
 

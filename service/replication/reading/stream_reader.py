@@ -15,9 +15,9 @@ from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.change_queue import ChangeQueue
 from service.replication.dead_letters import DeadLetters
+from service.replication.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.progress.progress import Progress
 from service.replication.reading.first_look import FirstLook
-from service.replication.reading.gaps import shard_trimmed, stream_gone, stream_off
 from service.replication.reading.lineage import Lineage
 from service.replication.reading.shard_reader import ShardReader
 from service.replication.requests.backoff import Backoff

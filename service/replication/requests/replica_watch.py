@@ -10,7 +10,7 @@ from service.errors import GapError, RetryableError
 from service.model import TableDescription
 from service.ports import ClaimStore, Clock, Table
 from service.replication.claim import check_claim
-from service.replication.reading.gaps import MENDS
+from service.replication.gaps import MENDS
 
 LOOK_EVERY_SECONDS = 10.0
 """DescribeTable is a control-plane call with limits of its own, shared by the account: an idle pipeline has no other

@@ -22,10 +22,10 @@ from service.errors import (
 from service.events import Observer, Retried
 from service.model import ItemKey, KeyAttribute, TableDescription
 from service.ports import Clock, Table
+from service.replication.doubts import Doubts
 from service.replication.requests.backoff import Backoff
 from service.replication.requests.replica_watch import ReplicaWatch
 from service.replication.requests.write_gate import WriteGate
-from service.replication.writing.doubts import Doubts
 
 Answer = TypeVar("Answer")
 FITNESS_COUNTS_FOR_SECONDS = 10.0

@@ -28,10 +28,10 @@ from service.model import (
     Written,
 )
 from service.ports import Clock, ReplicaTable, Table
+from service.replication.doubts import Doubts
+from service.replication.guard_window import GuardWindow
 from service.replication.requests.retrying import Requests
 from service.replication.writing.desired_state import INSERT, Intent
-from service.replication.writing.doubts import Doubts
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.item_writes import ItemWrites
 from service.replication.writing.prefetch import Looked, Refusals

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError
 from service.model import Absent, Image, ItemKey, ItemWrite, Put, Written
 from service.ports import ReplicaTable
+from service.replication.doubts import Doubts
+from service.replication.guard_window import GuardWindow
 from service.replication.requests.retrying import Requests
-from service.replication.writing.doubts import Doubts
 from service.replication.writing.guard import Guard, Outcome
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.item_shape import Shape
 
 

@@ -14,8 +14,8 @@ from service.errors import ChangeError
 from service.events import LateWriteMended, Observer
 from service.model import Image, ItemKey
 from service.ports import Clock, ReplicaTable
+from service.replication.doubts import Doubt, Doubts, chunks
 from service.replication.requests.retrying import Requests
-from service.replication.writing.doubts import Doubt, Doubts, chunks
 from service.replication.writing.guard import Guard, Outcome
 from service.replication.writing.lanes import Lanes
 

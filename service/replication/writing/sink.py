@@ -17,11 +17,11 @@ from service.events import ChangesSettled, Observer
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
+from service.replication.doubts import Doubts
+from service.replication.guard_window import GuardWindow
 from service.replication.requests.retrying import Requests
 from service.replication.writing.desired_state import Intents
-from service.replication.writing.doubts import Doubts
 from service.replication.writing.guard import Guard, Outcome
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.prefetch import SLOW_SECONDS, LookAhead, Looked, Looks
 

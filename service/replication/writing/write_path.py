@@ -12,12 +12,12 @@ from service.events import Observer
 from service.model import TableDescription
 from service.ports import Adapters
 from service.replication.dead_letters import DeadLetters
+from service.replication.doubts import Doubts
+from service.replication.guard_window import GuardWindow
 from service.replication.requests.replica_watch import ReplicaWatch
 from service.replication.requests.retrying import ReplicaFitness, Requests
 from service.replication.requests.write_gate import WriteGate
-from service.replication.writing.doubts import Doubts
 from service.replication.writing.guard import Guard
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.lanes import Lanes
 from service.replication.writing.metadata import Metadata

@@ -13,8 +13,8 @@ from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.snapshot.snapshots import Snapshots
 from service.ports import Adapters
+from service.replication.guard_window import GuardWindow
 from service.replication.writing.guard import Outcome
-from service.replication.writing.guard_window import GuardWindow
 from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World

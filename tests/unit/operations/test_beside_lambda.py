@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import ThrottledError
 from service.operations.documents.jobs import JobState, Snapshot
-from service.operations.jobs.job_store import JobLog
+from service.operations.job_store import JobLog
 from service.operations.snapshot.run import Place
 from service.replication.writing.guard import MAX_LOOKS_AGAIN
 from tests.fakes.event_source import engine_on

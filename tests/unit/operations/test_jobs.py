@@ -13,7 +13,7 @@ from service.errors import AmbiguousError, UnavailableError
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
 from service.operations.documents.jobs import JobState, StartedBy
 from service.operations.documents.status import PipelineState
-from service.operations.jobs.job_store import SURPLUS
+from service.operations.job_store import SURPLUS
 from service.operations.jobs.runner import JobRunner
 from service.operations.live_console import LiveConsole
 from service.operations.pipeline.pause import Pause

@@ -10,7 +10,7 @@ import pytest
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import Verification
 from service.operations.verification.standalone import verify_standalone
-from service.replication.writing.guard_window import MARGIN_SECONDS
+from service.replication.guard_window import MARGIN_SECONDS
 from tests.fakes.faults import Moment
 from tests.fakes.judges import check_all, check_equal, check_never_back
 from tests.fakes.service import Service, settings_of

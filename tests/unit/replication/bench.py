@@ -7,7 +7,7 @@ from typing import Any
 from service.configuration.settings import load_settings
 from service.events import ChangesSettled, Event
 from service.model import Change, Effect, Image, ItemKey, SequenceNumber, ShardId
-from service.replication.writing.guard_window import GuardWindow
+from service.replication.guard_window import GuardWindow
 from service.replication.writing.write_path import WritePath, build_write_path
 from tests.fakes.clock import EPOCH
 from tests.fakes.images import image_of, key_of

@@ -9,11 +9,11 @@ import pytest
 from service.errors import LeaseLostError, ThrottledError
 from service.model import Position, Shard, ShardId
 from service.pipeline_state import Checkpoint, Lease, PipelineRecord
+from service.replication.doubts import Doubts
+from service.replication.guard_window import GuardWindow
+from service.replication.listings import Listings
 from service.replication.progress.checkpoints import Checkpoints
 from service.replication.progress.progress import Progress
-from service.replication.reading.listings import Listings
-from service.replication.writing.doubts import Doubts
-from service.replication.writing.guard_window import GuardWindow
 from tests.fakes.clock import EPOCH, FakeClock
 from tests.fakes.control_store import FakeControlStore
 from tests.unit.replication.bench import SHARD, Log, change

@@ -6,8 +6,8 @@ import pytest
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, ThrottledError
 from service.model import Image, ItemKey
+from service.replication.guard_window import GuardWindow
 from service.replication.writing.guard import Outcome
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.write_path import WritePath
 from tests.fakes.clock import EPOCH
 from tests.fakes.images import image_of, item_of

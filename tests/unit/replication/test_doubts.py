@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from service.model import Delete, Put
 from service.pipeline_state import KeysInDoubt
-from service.replication.writing import doubts as module
-from service.replication.writing.doubts import DOUBT_SECONDS, MAX_SAVED_KEYS, Doubts
+from service.replication import doubts as module
+from service.replication.doubts import DOUBT_SECONDS, MAX_SAVED_KEYS, Doubts
 from tests.fakes.clock import EPOCH, FakeClock, run_virtual
 from tests.unit.replication.bench import change, image, key
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.events import Warned
-from service.replication.writing.guard_window import GuardWindow
+from service.replication.guard_window import GuardWindow
 from tests.unit.replication.bench import Bench, item
 
 NUMBER = {"S": "7".zfill(40)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from service.model import Delete
+from service.replication.guard_window import MAX_MATCHES, GuardWindow
 from service.replication.writing.guard import Outcome
-from service.replication.writing.guard_window import MAX_MATCHES, GuardWindow
 from service.replication.writing.scan_barrier import Brought
 from tests.fakes.clock import EPOCH
 from tests.unit.replication.bench import Bench, change, item, key

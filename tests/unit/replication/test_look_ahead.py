@@ -7,7 +7,7 @@ import asyncio
 from service.errors import AmbiguousError, RefusedError, ThrottledError
 from service.events import Warned, WarningEnded
 from service.model import ViewType
-from service.replication.writing.guard_window import GuardWindow
+from service.replication.guard_window import GuardWindow
 from service.replication.writing.prefetch import DENIED, DENIED_SECONDS, FRESH_SECONDS, SLOW_SECONDS
 from tests.fakes.world import World
 from tests.unit.replication.bench import Bench, item, key

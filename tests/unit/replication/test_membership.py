@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from service.model import ViewType
+from service.replication.guard_window import GuardWindow
 from service.replication.writing.guard import Outcome
-from service.replication.writing.guard_window import GuardWindow
 from tests.fakes.clock import EPOCH
 from tests.fakes.world import World
 from tests.unit.replication.bench import Bench, item, key

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from service.replication.guard_window import GuardWindow
 from service.replication.writing.desired_state import Intent
 from service.replication.writing.guard import Guard, Outcome
-from service.replication.writing.guard_window import GuardWindow
 from service.replication.writing.write_path import WritePath
 from tests.fakes.clock import EPOCH
 from tests.unit.replication.bench import Bench, item, key

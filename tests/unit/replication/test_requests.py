@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import ChangeError, UnavailableError
 from service.model import KeyAttribute
-from service.replication.writing.guard_window import GuardWindow
+from service.replication.guard_window import GuardWindow
 from tests.fakes.images import STRING_KEY
 from tests.unit.replication.bench import Bench, item
 

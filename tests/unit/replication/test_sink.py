@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import AmbiguousError, ChangeError, ThrottledError, TransientChangeError, UnavailableError
 from service.model import Delete, Put, SequenceNumber, ViewType
-from service.replication.writing.guard_window import GuardWindow
+from service.replication.guard_window import GuardWindow
 from tests.fakes.clock import EPOCH
 from tests.fakes.faults import Moment
 from tests.fakes.images import item_of, key_of

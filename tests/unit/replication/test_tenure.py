@@ -12,10 +12,10 @@ from service.configuration.settings import load_settings
 from service.errors import GapError, UnavailableError
 from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
 from service.pipeline_state import Checkpoint, LeaseRecord, PipelineRecord
+from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import LeaseHolder
 from service.replication.tenure import Beginning, Tenure
 from service.replication.writing.fingerprint import shape_fingerprint
-from service.replication.writing.guard_window import MARGIN_SECONDS
 from tests.fakes.clock import EPOCH
 from tests.fakes.world import World
 from tests.property.histories import Setting
