@@ -1,35 +1,42 @@
 """dynamirror keeps a replica of a DynamoDB table: it reads the table's stream and applies every change, in order.
 
-The flow, and who promises what:
+A record's way, file by file, and who keeps which promise:
 
     source table ── DynamoDB Stream
-                        │   replication.readers      finds the shards; parents before children (I1)
-                        │   replication.lineage      what lists and checkpoints tell; one list proves nothing (I1, I2)
-                        │   replication.shard_reader one shard, in order, nothing twice
+                        │   aws.streams                        asks; dynamodb_json.records reads the answer
+                        │   replication.reading.stream_reader  finds the shards; parents before children (I1)
+                        │   replication.reading.lineage        which may be read; one list proves nothing (I1, I2)
+                        │   replication.reading.shard_reader   one shard, in order, nothing twice
                         ▼
-                    replication.change_queue         bounded in records and bytes; full, it stops the readers (I4)
+                    replication.change_queue              bounded in records and bytes; full, it stops the readers (I4)
                         ▼
-                    replication.lanes                a key has one lane; one write of a key at a time (I1)
+                    replication.writing.lanes             one lane per key; one write of a key at a time (I1)
                         ▼
-                    replication.sink                 batches, guarded writes, poison set apart (I7)
-                        │   replication.shape        what an item looks like; bytes stay bytes (I6)
-                        │   replication.transforming the user's transform, beside the event loop
-                        │   replication.guard        never back (I3)
-                        │   replication.doubts       writes that were given up and may come late (I3)
-                        │   replication.second_looks … looked at again, and mended
-                        │   replication.look_ahead   both tables looked at for a batch, where Lambda replicates (I3)
-                        │   replication.copier       a scan's items beside the stream (I3)
-                        │   replication.gate         pause, trust in the lease, pressure
+                    replication.writing.sink              batches, guarded writes, poison set apart (I7)
+                        │   .desired_state                 what a change wants the replica to hold
+                        │   .item_shape, .transforming     what an item looks like; bytes stay bytes (I6)
+                        │   .guard, .guard_window          never back (I3)
+                        │   .prefetch                      both tables read for 25 guarded changes at once
+                        │   .second_looks                  mends what a lost request did late (I3); replication.doubts
+                        │   .scan_copier, .scan_barrier    a scan's items beside the stream (I3)
                         ▼
-                    replica table
-                        │   replication.replica_watch  it still is the table that was written (I6)
-                        ▼ settled
-                    replication.progress             only the unbroken run from the front counts (I2)
+                    replication.requests                  write_gate: pause, lease, pressure; retrying: until answered
+                        │   .replica_watch                 it still is the table that was written (I6)
                         ▼
-                    replication.checkpoints          saved in the control table, fenced by the lease (I5)
+                    aws.tables ── replica table
+                        ▼ answered
+                    replication.progress.progress         settled: only the unbroken run from the front counts (I2)
+                        ▼
+                    replication.progress.checkpoints      saved in the control table, fenced by the lease (I5)
 
-Read it in this order: `model` and `control` (the values), `errors` (a class is a reaction), `ports` (the outside),
-then `replication` as drawn above with `replicator` (who owns the tasks), `lease` and `tenure` (whose turn it is, and
-from where), then `operations.pipeline` (one process's life) and the jobs beside it (snapshot, verification, replay,
-dead letters). `aws` implements the ports; `app` puts everything together. Lag is `replication.lag` (I8).
+A snapshot: `operations.snapshot.snapshots` (started once, resumed, cancelled, by `operations.jobs.runner`), then
+`operations.snapshot.run` (scans the source in segments), then `replication.writing.scan_copier` (writes through the
+lanes). A replay: `operations.replay.replays`, then `range` (what is read), `run` and `reader` (reads it again), `page`
+(applies what the replica does not show).
+
+Read it in this order: `model` and `pipeline_state` (the values), `errors` (a class is a reaction), `ports` (the
+outside), then `replication` as drawn above with `replicator` (who owns the tasks), `lease` and `tenure` (whose turn it
+is, and from where), then `operations.pipeline` (one process's life) and the jobs beside it. `aws` implements the ports;
+`adapters` and `app` put everything together; `cli`, `api`, `lambda_mode` and `demo` are the ways in. Lag is
+`replication.progress.lag` (I8). Imports point down: pyproject.toml has the order of the rooms.
 """

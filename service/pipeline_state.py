@@ -71,7 +71,7 @@ class PipelineRecord:
     replica_id: str | None = None
     """`TableDescription.table_id` of the replica that was written; None: not known, and the present one is taken."""
     shape_fingerprint: str | None = None
-    """The settings that shaped every item, see replication.fingerprint; None: not known, and the present are taken."""
+    """Of the settings that shaped every item (replication.writing.fingerprint). None: not known, take the present."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ owner, the flow. A call that is cancelled may or may not have taken effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -37,15 +37,9 @@ from service.pipeline_state import (
     PipelineRecord,
     ReplicaClaim,
 )
+from service.side_thread import Aside
 
 Answer = TypeVar("Answer")
-
-
-class Aside(Protocol):
-    """A place beside the event loop."""
-
-    async def run(self, call: Callable[[], Answer]) -> Answer:
-        """Its result; one call at a time."""
 
 
 class Clock(Protocol):

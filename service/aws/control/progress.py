@@ -1,7 +1,7 @@
 """The item `progress`, and its parts: all that a pipeline remembers of its place in the stream.
 
-service.aws.control.shard_log says what lies where. A save writes new parts first, then `progress` on the condition of the
-lease's generation and of its number, which grows: what a former owner, or a former request, still sends is turned
+service.aws.control.shard_log says what lies where. A save writes new parts first, then `progress` on the condition of
+the lease's generation and of its number, which grows: what a former owner, or a former request, still sends is turned
 away, and what it wrote into parts counts for nothing. Parts that do not count any more are deleted after it. A crash
 between leaves such parts, which the next owner deletes.
 """

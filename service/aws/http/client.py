@@ -1,7 +1,7 @@
 """The wire's own HTTP/1.1: one request at a time on a kept connection, without a proxy.
 
 A general client costs some 90 µs a request; a conditional write is one request a record. What is sent is one POST with
-a length, what comes back is read by `http_answers`. TLS is asyncio's. It never retries a request.
+a length, what comes back is read by `response_parser`. TLS is asyncio's. It never retries a request.
 """
 
 from __future__ import annotations

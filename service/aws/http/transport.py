@@ -1,6 +1,6 @@
 """HTTP for the wire, behind one small seam: `post(body, headers)`. It never retries, and it follows no redirect.
 
-`http_direct` is the quick way; what goes through a proxy takes aiohttp's.
+`client` is the quick way; what goes through a proxy takes aiohttp's.
 
 TLS and proxies are set up as the SDK sets up its own: the CA bundle of AWS_CA_BUNDLE or the profile, HTTPS_PROXY,
 NO_PROXY.

@@ -17,9 +17,10 @@ from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, StampKept, Warned
 from service.model import Image, SequenceNumber
-from service.ports import Aside, Clock
+from service.ports import Clock
 from service.replication.writing.metadata import Metadata
 from service.replication.writing.transforming import Transforming
+from service.side_thread import Aside
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
 """Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""

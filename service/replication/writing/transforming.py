@@ -18,7 +18,7 @@ from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image
-from service.ports import Aside
+from service.side_thread import Aside
 
 AT_ONCE = 25
 """Images in one hop to the thread: as many as a batch of writes has."""
