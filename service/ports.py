@@ -1,14 +1,14 @@
 """What the flow needs from the outside, as narrow protocols; service.aws implements them, the tests' fakes too.
 
-Every call may raise RetryableError and its kinds (service.errors); none retries by itself, so that waiting has one
-owner, the flow. A call that is cancelled may or may not have taken effect.
+Every call may raise RetryableError and its kinds; none retries by itself: the flow waits. A cancelled call may have
+taken effect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from service.model import (
     Condition,
@@ -39,8 +39,6 @@ from service.pipeline_state import (
 )
 from service.side_thread import Aside
 
-Answer = TypeVar("Answer")
-
 
 class Clock(Protocol):
     """Time that a test can move."""
@@ -64,10 +62,7 @@ class Streams(Protocol):
         """All shards, all pages of DescribeStream. Raises ShardGoneError when the stream does not exist."""
 
     async def iterator(self, shard_id: ShardId, position: Position) -> str:
-        """An iterator for the position. Raises TrimmedError, ShardGoneError.
-
-        LATEST means the shard's tip; the caller remembers `since` for the case that it must ask again.
-        """
+        """An iterator; LATEST is the tip now: the caller remembers since when. Raises TrimmedError, ShardGoneError."""
 
     async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
         """At most `limit` records (1 to 1000). Raises IteratorExpiredError, TrimmedError, ShardGoneError."""

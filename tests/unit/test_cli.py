@@ -171,7 +171,7 @@ def test_a_defect_is_one_line_of_kind_and_place_without_its_text(capsys: pytest.
     assert tell(BaseExceptionGroup("tasks", [caught.value])) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(
-        r"dynamirror: an unexpected error, which is a defect: AttributeError at service/\w+\.py:\d+", said
+        r"dynamirror: an unexpected error, which is a defect: AttributeError at service/[\w/]+\.py:\d+", said
     )
 
 

@@ -78,6 +78,17 @@ class Lineage:
                 reader.note_closed()
         self._check_vanished()
 
+    def lacks_children(self, shard_id: ShardId, ended_at: float) -> bool:
+        """Whether a shard that was read to its end may have children that no list has shown yet.
+
+        It has none to wait for if shards were listed whose parents are gone: the child was one of those parents, and
+        was trimmed before this reading began. A list may be late with a child all the same, so it is waited for.
+        """
+        if shard_id in self.parents:
+            return False
+        is_cut = any(self.listings.is_gone(parent, self._listed_at) for parent in self._passed())
+        return not is_cut or self._listed_at - ended_at < GONE_AFTER_SECONDS
+
     def _passed(self) -> set[ShardId]:
         """Shards that nothing was saved of and that a child was begun of: they were taken for trimmed, and stay so."""
         begun = self._readers.keys() | self._saved.keys()

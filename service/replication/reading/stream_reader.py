@@ -145,12 +145,12 @@ class Readers:
 
         When a former process ended one is not known: it may have been right before this one began.
         """
-        parents = self._lineage.parents
         oldest = self._discovered_at - LISTING_SECONDS
         return {
             shard_id
             for shard_id in (*self.readers, *self._finished)
-            if shard_id in self.ended_at and (shard_id not in parents or self.ended_at[shard_id] > oldest)
+            if (at := self.ended_at.get(shard_id)) is not None
+            and (at > oldest or self._lineage.lacks_children(shard_id, at))
         }
 
     async def discover_once(self) -> list[Shard]:

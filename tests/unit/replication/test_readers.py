@@ -12,10 +12,11 @@ import pytest
 
 from service.errors import GapError, HaltError, ThrottledError, UnavailableError
 from service.events import Retried
-from service.model import Page, Position, SequenceNumber, ShardId, StartAt, StreamStatus
+from service.model import Page, Position, SequenceNumber, Shard, ShardId, StartAt, StreamStatus
 from service.pipeline_state import Checkpoint
 from service.replication.change_queue import ChangeQueue
 from service.replication.progress.progress import Progress
+from service.replication.reading.shard_tree import first_checkpoints
 from service.replication.reading.stream_reader import DISCOVER_EVERY_SECONDS, Readers
 from service.replication.replicator import first_of
 from tests.fakes.stream import Timing
@@ -528,3 +529,28 @@ async def test_shards_that_are_trimmed_with_their_children_leave_nothing_to_wait
         before = reading.stream.calls["describe"]
         await asyncio.sleep(5 * DISCOVER_EVERY_SECONDS)
         assert reading.stream.calls["describe"] - before <= 6
+
+
+@pytest.mark.parametrize("start", [StartAt.LATEST, StartAt.TRIM_HORIZON])
+async def test_a_shard_whose_child_was_gone_before_the_start_is_waited_for_a_minute(start):
+    """A closed shard and its grandchild are listed, the shard between them is not, and never will be."""
+    reading = Reading()
+    (shard,) = reading.stream.open_shards
+    child = reading.stream.roll()
+    grandchild = reading.stream.roll()
+    reading.stream.trim(child)
+    listed = [Shard(shard.shard_id, None, ending=SequenceNumber(1)), Shard(grandchild, child)]
+    readers = await reading.readers(*first_checkpoints(listed, start, reading.world.clock.now()).values())
+    async with reading.running(readers) as task:
+        await asyncio.sleep(30)
+        assert shard.shard_id in {reader.shard.shard_id for reader in readers.open_readers()}, "it may still be listed"
+        await asyncio.sleep(60)
+        assert [reader.shard.shard_id for reader in readers.open_readers()] == [grandchild]
+        last = reading.stream.roll()
+        reading.stream.shards[last].is_listed = False
+        await asyncio.sleep(10)
+        assert grandchild in {reader.shard.shard_id for reader in readers.open_readers()}, "its own child is late"
+        reading.stream.shards[last].is_listed = True
+        await asyncio.sleep(10)
+        assert [reader.shard.shard_id for reader in readers.open_readers()] == [last]
+        assert not task.done()
