@@ -39,4 +39,6 @@ outside), then `replication` as drawn above with `replicator` (who owns the task
 is, and from where), then `operations.pipeline` (one process's life) and the jobs beside it. `aws` implements the ports;
 `adapters` and `app` put everything together; `cli`, `api`, `lambda_mode` and `demo` are the ways in. Lag is
 `replication.progress.lag` (I8). Imports point down: pyproject.toml has the order of the rooms.
+
+docs/glossary.md explains the words. A number such as (E66) is a statement of docs/edge-cases.md.
 """
