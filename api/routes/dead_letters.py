@@ -56,7 +56,7 @@ def build(console: Console) -> APIRouter:
     ) -> Response:
         """Write dead letters again, unless a newer state of their item has been applied since. May be repeated.
 
-        What takes longer than half a minute goes on as a job, and answers 202.
+        What takes longer than ten seconds goes on as a job, and answers 202.
         """
         ids = body.ids if isinstance(body, RedriveSome) else None
         note(request, ids="all" if ids is None else len(ids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -10,10 +11,11 @@ from service.configuration.settings import Settings
 from service.errors import LeaseLostError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
-from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
 from service.operations.documents.status import Status
 from service.operations.jobs.run_beside_flow import beside
-from service.operations.pipeline.ownership import flow_of
+from service.operations.jobs.runner import JobRunner
+from service.operations.pipeline.ownership import flow_of, not_here
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.refresh_item import key_from, replicate_item
@@ -70,6 +72,16 @@ class LiveConsole:
         await self._pausing.resume()
         return self.status()
 
+    async def _refuse_elsewhere(self, runner: JobRunner[Any]) -> None:
+        """Raises ConflictError where another process has the pipeline: names it, and the job that it runs."""
+        if self._pipeline.holder.lease is not None:
+            return
+        with contextlib.suppress(UnavailableNowError):
+            for job in await runner.newest():
+                if job.state is JobState.RUNNING:
+                    raise ConflictError(f"the {runner.kind} {job.id} runs already; {not_here(self._pipeline)}")
+        raise ConflictError(not_here(self._pipeline))
+
     async def replay(
         self,
         *,
@@ -79,6 +91,7 @@ class LiveConsole:
         from_: Literal["trim_horizon"] | None = None,
         dry_run: bool = False,
     ) -> Replay:
+        await self._refuse_elsewhere(self._replays)
         return await self._replays.start(
             flow_of(self._pipeline),
             sequence_number=sequence_number,
@@ -105,6 +118,7 @@ class LiveConsole:
         return await beside(flow, lambda: replicate_item(flow, self._clock, key), "replicate")
 
     async def snapshot(self) -> Snapshot:
+        await self._refuse_elsewhere(self._snapshots)
         return await self._snapshots.start(self._pipeline)
 
     async def snapshots(self) -> list[Snapshot]:
@@ -117,6 +131,7 @@ class LiveConsole:
         return await self._snapshots.cancel(snapshot_id)
 
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
+        await self._refuse_elsewhere(self._verifications)
         return await self._verifications.start(flow_of(self._pipeline), repair=repair, sample=sample)
 
     async def verifications(self) -> list[Verification]:
@@ -135,6 +150,7 @@ class LiveConsole:
         return await self._letters.found(letter_id)
 
     async def redrive(self, ids: list[str] | None) -> Redriving:
+        await self._refuse_elsewhere(self._letters.redrives)
         return await self._letters.redrive(flow_of(self._pipeline), ids)
 
     async def redrives(self) -> list[Redriving]:

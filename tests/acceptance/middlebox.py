@@ -17,7 +17,7 @@ import struct
 import time
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -33,6 +33,14 @@ CHANCES = {"page": 0.02, "cut": 0.02, "reset": 0.05}
 SIGNATURES_HOLD_SECONDS = 300  # IAM User Guide, "Create a signed AWS API request"
 REFUSED = b'{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature expired: it is late"}'
 _CREATED = re.compile(rb'("ApproximateCreationDateTime": ?)([0-9.e+]+)')
+
+
+Refusal = Callable[[str, bytes], Awaitable[bytes | None]]
+"""The error that answers a request of this operation and body, which the emulator does not see then."""
+
+
+async def _none(operation: str, asked: bytes) -> None:
+    return None
 
 
 class Middlebox:
@@ -52,6 +60,7 @@ class Middlebox:
         self._chances = chances
         self.refuses_all = False
         """Whatever a signature says."""
+        self.refusal: Refusal = _none
         self.hangs = False
         """It accepts whatever is sent, and answers nothing any more."""
         self.counted: Counter[str] = Counter()
@@ -75,6 +84,9 @@ class Middlebox:
         if self.hangs:
             self.counted["hung"] += 1
             await asyncio.Event().wait()
+        if refusal := await self.refusal(request.headers.get("X-Amz-Target", "").rpartition(".")[2], asked):
+            self.counted["refused"] += 1
+            return _dated(400, refusal, 0)
         if self._seconds_ahead is not None and self._is_refused(request, self._seconds_ahead):
             self.counted["refused"] += 1
             return _dated(400, REFUSED, self._seconds_ahead)

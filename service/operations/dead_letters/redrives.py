@@ -21,7 +21,7 @@ from service.ports import Adapters
 from service.replication.replicator import Replicator
 
 REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
-ANSWERED_WITHIN_SECONDS = 30.0
+ANSWERED_WITHIN_SECONDS = 10.0
 """Whoever asks for a redrive waits so long for its counts, and is answered with the running job after that."""
 
 

@@ -165,10 +165,10 @@ class JobRunner(ABC, Generic[AJob]):
         if self._pipeline.replicator is not None:
             await self.has_looked.wait()
         job = await self.found(job_id)
-        if job.state is JobState.RUNNING:
+        if is_running := job.state is JobState.RUNNING:
             await self._refuse_cancel(job)
             job = await self._cancelled(job, lease)
-        if job.state is not JobState.CANCELLED:
+        if not is_running or job.state is not JobState.CANCELLED:
             raise ConflictError(f"the {self.kind} {job.id} has ended: it is {job.state}")
         return job
 

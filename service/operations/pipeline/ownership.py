@@ -12,14 +12,14 @@ from service.replication.replicator import Replicator
 def flow_of(pipeline: Pipeline) -> Replicator:
     """The running flow. Raises ConflictError, which names the active process, where this one has none."""
     if pipeline.replicator is None:
-        raise ConflictError(_not_here(pipeline))
+        raise ConflictError(not_here(pipeline))
     return pipeline.replicator
 
 
 def lease_of(pipeline: Pipeline) -> Lease:
     """Raises ConflictError, which names the active process, where this one is not the owner."""
     if pipeline.holder.lease is None:
-        raise ConflictError(_not_here(pipeline))
+        raise ConflictError(not_here(pipeline))
     return pipeline.holder.lease
 
 
@@ -29,7 +29,8 @@ def is_failed(pipeline: Pipeline) -> bool:
     return is_owner and pipeline.replicator is None and pipeline.state is PipelineState.FAILED
 
 
-def _not_here(pipeline: Pipeline) -> str:
+def not_here(pipeline: Pipeline) -> str:
+    """Why it is not done in this process, and who to ask."""
     if is_failed(pipeline):
         return f"the pipeline has failed, and writes nothing: {pipeline.reason}"
     seen = pipeline.holder.record

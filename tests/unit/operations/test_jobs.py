@@ -147,7 +147,7 @@ async def test_a_standby_starts_and_cancels_nothing_and_names_the_active_one(kin
         job = await kind.start(console(active))
         async with Service(world, queue_max_records=20) as standby:
             await until(lambda: standby.pipeline.state is PipelineState.STANDBY)
-            with pytest.raises(ConflictError, match=active.pipeline.holder.owner):
+            with pytest.raises(ConflictError, match=f"{job.id} runs already.*{active.pipeline.holder.owner}"):
                 await kind.start(console(standby))
             with pytest.raises(ConflictError, match=active.pipeline.holder.owner):
                 await kind.cancel(console(standby), job.id)
@@ -303,6 +303,8 @@ async def test_a_cancelled_one_writes_nothing_more_and_is_not_taken_up_again(kin
             await kind.cancel(console(service), (await done(service, kind)).id)
         with pytest.raises(NotFoundError):
             await kind.cancel(console(service), "none")
+        with pytest.raises(ConflictError, match="has ended: it is cancelled"):
+            await kind.cancel(console(service), job.id)
         cancelled = await kind.runner(service).found(job.id)
         assert cancelled == answer
     async with Service(world, queue_max_records=20) as second:
