@@ -17,7 +17,7 @@ from service.cli.commands import app
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings
 from service.observability.metric_names import ALL, documentation
-from tests.markdown import ROOT, Document, code, docs, documents
+from tests.markdown import README, ROOT, Document, code, docs, documents
 from tests.syntax import is_call, trees
 
 SETTINGS = {PREFIX + name.upper(): field for name, field in Settings.model_fields.items()}
@@ -135,6 +135,11 @@ def exit_codes() -> set[int]:
 
 def test_the_exit_codes_are_exactly_those_that_there_are() -> None:
     assert {int(row["exit code"]) for row in docs("commands").table("Exit codes")} == exit_codes()
+
+
+def test_the_readme_stays_a_page_to_begin_with() -> None:
+    """What a newcomer does not need is a page of `docs/`."""
+    assert len(README.text.splitlines()) <= 170
 
 
 # --- all documents
