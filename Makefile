@@ -8,6 +8,7 @@ TEST := $(VENV)/.installed-test
 MAX_LINES := 300
 AT_ONCE ?= 3
 PORT ?= 8000
+SERVERS ?= $(TEST_SERVERS)
 
 .PHONY: demo help setup emulator test chaos check audit lambda bench clean
 
@@ -19,10 +20,12 @@ help:  ## print these targets
 
 setup: $(TEST)  ## make .venv with all that the commands, the tests and the checks need
 
-emulator: $(TEST)  ## AWS's DynamoDB Local on this machine until Ctrl-C, tables in memory; PORT=8001 for another port
-	$(BIN)/python -m tests.servers dynamodb-local --port $(PORT)
+emulator: $(TEST)  ## ministack on this machine until Ctrl-C, tables in memory; PORT=8001 for another port
+	$(BIN)/python -m tests.servers ministack --port $(PORT)
 
-test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0 runs them one by one
+test chaos: export TEST_SERVERS := $(SERVERS)
+
+test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0: one by one, SERVERS=moto,dynoxide: on those
 	$(BIN)/python -m tests.servers fetch
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist worksteal $(PYTEST)
 

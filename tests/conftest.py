@@ -1,4 +1,4 @@
-"""What every test can ask for: the three real servers, SDK clients on them, and names that nobody else uses.
+"""What every test can ask for: the real servers, SDK clients on them, and names that nobody else uses.
 
 A server lives for the whole run and is shared: a test takes its table names from `unique_name`.
 """
@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.coverage_of_run import CoverageOfRun, needs_of
 from tests.servers import NAMES, Server, running, sdk_client
+from tests.servers.differences import strictest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(promise): what AWS does and not every server; see servers/differences.py")
+    config.pluginmanager.register(CoverageOfRun())
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +39,14 @@ def server_named() -> Iterator[Callable[[str], Server]]:
 
 @pytest.fixture(params=NAMES)
 def server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]) -> Server:
-    """Each of the three servers: the test runs once on each of them."""
+    """Each of the servers of this run: the test runs once on each of them."""
     return server_named(request.param)
+
+
+@pytest.fixture
+def strict_server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]) -> Server:
+    """The one server of this run that is nearest to AWS, and has what the test needs."""
+    return server_named(strictest(NAMES, needs_of(request.node)))
 
 
 @pytest.fixture
@@ -46,12 +59,6 @@ def moto(server_named: Callable[[str], Server]) -> Server:
 def ministack(server_named: Callable[[str], Server]) -> Server:
     """ministack alone."""
     return server_named("ministack")
-
-
-@pytest.fixture
-def dynamodb_local(server_named: Callable[[str], Server]) -> Server:
-    """AWS's DynamoDB Local alone."""
-    return server_named("dynamodb-local")
 
 
 @pytest.fixture

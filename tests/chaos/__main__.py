@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.chaos.history import History, Outcome
-from tests.servers import Server, running
+from tests.servers import NAMES, Server, running
+from tests.servers.differences import strictest
 
 LONG: dict[str, Any] = {"seconds": 12.0, "kills": 10, "losses": 3, "vanish": 0.3, "silences": 1}
 MAX_FAILURES = 5
@@ -109,7 +110,7 @@ def main() -> int:
     arguments.add_argument("--at-once", type=int, default=1)
     given = arguments.parse_args()
     seeds = iter([given.seed]) if given.seed is not None else itertools.count(random.SystemRandom().randrange(10**6))
-    with running("dynamodb-local") as server:
+    with running(strictest(NAMES)) as server:
         run = LongRun(server, given.kills, given.minutes * 60, is_short=given.short)
         return asyncio.run(long_run(run, seeds, given.at_once))
 

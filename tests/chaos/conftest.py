@@ -1,4 +1,4 @@
-"""Nights for the tests here: on DynamoDB Local, whose stream tells the truth about the replica."""
+"""Nights for the tests here."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.servers import Server
 
 @pytest.fixture
 def a_night(
-    dynamodb_local: Server, unique_name: Callable[[str], str]
+    strict_server: Server, unique_name: Callable[[str], str]
 ) -> Callable[..., AbstractAsyncContextManager[Night]]:
     """`async with a_night(lease_seconds=2) as night`."""
 
     def night(**settings: object) -> Night:
-        return Night(dynamodb_local, unique_name, **settings)  # type: ignore[arg-type]  # its own keywords, then settings
+        return Night(strict_server, unique_name, **settings)  # type: ignore[arg-type]  # its own keywords, then settings
 
     return night

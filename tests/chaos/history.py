@@ -184,16 +184,15 @@ class History:
         await self.process.terminate()
         assert not self.process.unexpected_ends, self.process.unexpected_ends
         assert self.process.peak_memory_bytes < MAX_MEMORY_BYTES, self.process.peak_memory_bytes
-        if night.server.name == "dynamodb-local":  # its stream leaves out writes that change nothing
-            async with sdk_client(night.server.endpoint_url, "dynamodbstreams", attempts=3) as streams:
-                self.outcome.states = await check_streams(
-                    night.dynamodb,
-                    streams,
-                    night.proxy.witness,
-                    night.proxy.streams,
-                    night.replica,
-                    may_land_late=self._is_auto,
-                )
+        async with sdk_client(night.server.endpoint_url, "dynamodbstreams", attempts=3) as streams:
+            self.outcome.states = await check_streams(
+                night.dynamodb,
+                streams,
+                night.proxy.witness,
+                night.proxy.streams,
+                night.replica,
+                may_land_late=self._is_auto,
+            )
 
     async def _check_dead_letters(self) -> None:
         """I7: nothing but poison; and the newest refused change of each key, which stands for the older ones."""

@@ -19,11 +19,11 @@ FRESH_SEED = 4 if os.environ.get("CI") else random.SystemRandom().randrange(10**
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [1, pytest.param(FRESH_SEED, id="fresh")])
 async def test_a_bad_night_loses_nothing_and_takes_nothing_back(
-    dynamodb_local: Server, unique_name: Callable[[str], str], seed: int
+    strict_server: Server, unique_name: Callable[[str], str], seed: int
 ) -> None:
     """I1 to I8, judged from the replica's own stream and from what passed the proxy."""
     print(f"seed {seed}")
-    outcome = await History(dynamodb_local, unique_name, seed).run()
+    outcome = await History(strict_server, unique_name, seed).run()
     print(outcome)
     assert outcome.writes > 100
     assert outcome.samples > 5

@@ -82,5 +82,8 @@ async def _histories(streams: Any, witness: Witness, arn: str) -> dict[str, list
     found: dict[str, list[Digest]] = {}
     for record in await read_stream(streams, arn):
         change = record["dynamodb"]
-        found.setdefault(witness.key_of(change["Keys"]), []).append(digest_of(change.get("NewImage")))
+        # A write that changes nothing makes no record (Developer Guide, "Change data capture for DynamoDB Streams"); on
+        # emulators it does.
+        if change.get("NewImage") != change.get("OldImage"):
+            found.setdefault(witness.key_of(change["Keys"]), []).append(digest_of(change.get("NewImage")))
     return found

@@ -1,7 +1,7 @@
 """The streams API for one stream: the emulator's real shard is read here, and shown as a lineage.
 
 Sequence numbers are the emulator's. Iterators are our own; creation times are the moment at which the record was
-read from the emulator, rounded down to a second as the service does (DynamoDB Local rounds down to a minute).
+read from the emulator, rounded down to a second as the service does.
 """
 
 from __future__ import annotations

@@ -34,6 +34,14 @@ async def read_all(streams, position=FROM_START, *, limit=1000):
             return changes, iterator
 
 
+def said(changes):
+    """All that counts of changes: the members of an item may come in another order when they are read again."""
+    return [
+        (each.sequence, each.event_name, each.key, content_of(each.image), content_of(each.old_image))
+        for each in changes
+    ]
+
+
 async def put_modify_delete(source):
     await source.put(OLD)
     await source.put(NEW)
@@ -117,8 +125,7 @@ async def test_keys_are_canonical_for_every_schema(stage, keys, item):
     assert change.key == key_of(item, keys)
 
 
-# moto's records hold binary values that are encoded twice
-@pytest.mark.parametrize("stage", ["fake", "ministack", "dynamodb-local"], indirect=True)
+@pytest.mark.needs("binary values in records")
 async def test_binary_keys_are_canonical(stage):
     source = await stage.source(BINARY_KEY)
     await source.put({"digest": {"B": "AAH/"}})
@@ -146,7 +153,7 @@ async def test_reading_resumes_exactly_after_a_sequence_number(stage):
 
     for place, change in enumerate(changes):
         rest, _ = await read_all(source.streams, Position(after=change.sequence))
-        assert rest == changes[place + 1 :]
+        assert said(rest) == said(changes[place + 1 :])
 
 
 async def test_the_tip_is_an_empty_page_from_which_reading_goes_on(stage):
@@ -169,7 +176,7 @@ async def test_an_iterator_may_be_read_twice(stage):
     first = await source.streams.read(shard_id, iterator, 10)
     again = await source.streams.read(shard_id, iterator, 10)
 
-    assert first.changes == again.changes != []
+    assert said(first.changes) == said(again.changes) != []
 
 
 async def test_latest_brings_only_what_comes_after(stage):
@@ -191,11 +198,10 @@ async def test_a_number_wins_over_a_start(stage):
 
     rest, _ = await read_all(source.streams, Position(after=changes[0].sequence, start=StartAt.LATEST))
 
-    assert rest == changes[1:]
+    assert said(rest) == said(changes[1:])
 
 
-# moto answers 500, ministack hands out an iterator
-@pytest.mark.parametrize("stage", ["fake", "dynamodb-local"], indirect=True)
+@pytest.mark.needs("shards have names")
 async def test_a_shard_that_never_was_is_gone(stage):
     source = await stage.source()
 

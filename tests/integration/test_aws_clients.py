@@ -134,8 +134,8 @@ async def test_a_roles_credentials_are_refreshed_by_themselves(moto, monkeypatch
     assert later.token
 
 
-async def test_a_role_that_can_not_be_assumed_leaves_no_write_in_doubt(dynamodb_local, monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", dynamodb_local.endpoint_url)  # no STS lives there
+async def test_a_role_that_can_not_be_assumed_leaves_no_write_in_doubt(strict_server, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", strict_server.endpoint_url)  # no STS lives there
 
     async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), 10) as connections:
         with pytest.raises(UnavailableError, match="the replica table the-replica"):

@@ -1,5 +1,6 @@
-"""service.aws.streams on each of the three servers."""
+"""service.aws.streams on each of the servers."""
 
+import msgspec
 import pytest
 
 from service.aws.streams import DynamoStreams
@@ -21,7 +22,6 @@ from service.model import (
     ViewType,
 )
 from tests.integration.aws_tables import SCHEMA, aws_on
-from tests.servers import sdk_client
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,7 @@ async def read_from(aws, position: Position):
     return await aws.streams.read(shard.shard_id, iterator, 1000)
 
 
+@pytest.mark.needs("open shards have no end")
 async def test_the_stream_describes_its_open_shard(aws):
     await write_a_life(aws)
 
@@ -95,7 +96,9 @@ async def test_reading_goes_on_after_a_sequence_number(aws):
     after = SequenceNumber.parse(str(all_changes[0].sequence))  # as a checkpoint brings it back
     page = await read_from(aws, Position(after=after))
 
-    assert page.changes == all_changes[1:]
+    assert [(each.sequence, each.event_name) for each in page.changes] == [
+        (each.sequence, each.event_name) for each in all_changes[1:]
+    ]
 
 
 async def test_the_latest_position_leaves_out_what_was_before(aws):
@@ -129,7 +132,11 @@ async def test_a_change_comes_back_from_its_record(aws):
     page = await read_from(aws, Position())
     reader = RecordReader(SCHEMA)
 
-    assert [reader.read(change.shard_id, record_of(change)) for change in page.changes] == page.changes
+    read = [reader.read(change.shard_id, record_of(change)) for change in page.changes]
+    # a record that is read alone is kept as a whole
+    assert [msgspec.structs.replace(change, record=None, size=0) for change in read] == [
+        msgspec.structs.replace(change, record=None, size=0) for change in page.changes
+    ]
 
 
 @pytest.mark.parametrize("view_type", ["KEYS_ONLY", "OLD_IMAGE", "NEW_IMAGE"])
@@ -146,26 +153,21 @@ async def test_each_view_type_brings_what_it_carries(server, dynamodb, unique_na
             assert [change.effect for change in page.changes] == [Effect.LOOK_UP] * 3
 
 
-# moto answers for every stream of a table, whatever the rest of the ARN says
-@pytest.mark.parametrize("name", ["ministack", "dynamodb-local"])
-async def test_a_stream_that_is_gone_is_told_from_a_failure(name, server_named, unique_name):
-    server = server_named(name)
-    async with sdk_client(server.endpoint_url) as dynamodb, aws_on(server, dynamodb, unique_name) as aws:
-        arn = (await aws.streams.describe()).arn.rpartition("/")[0] + "/2001-01-01T00:00:00.000"
-        connection = aws.connections.streams
-        gone = DynamoStreams(connection.client, connection.wire, arn, SCHEMA, ViewType.NEW_IMAGE)
+@pytest.mark.needs("streams have names")
+async def test_a_stream_that_is_gone_is_told_from_a_failure(aws):
+    arn = (await aws.streams.describe()).arn.rpartition("/")[0] + "/2001-01-01T00:00:00.000"
+    connection = aws.connections.streams
+    gone = DynamoStreams(connection.client, connection.wire, arn, SCHEMA, ViewType.NEW_IMAGE)
 
-        with pytest.raises(ShardGoneError, match="2001-01-01"):
-            await gone.describe()
-        with pytest.raises(ShardGoneError, match="2001-01-01"):
-            await gone.iterator(ShardId("shardId-00000000000000000000-00000000"), Position())
+    with pytest.raises(ShardGoneError, match="2001-01-01"):
+        await gone.describe()
+    with pytest.raises(ShardGoneError, match="2001-01-01"):
+        await gone.iterator(ShardId("shardId-00000000000000000000-00000000"), Position())
 
 
-@pytest.mark.parametrize("name", ["ministack", "dynamodb-local"])
-async def test_an_iterator_that_is_none_can_not_be_read_from(name, server_named, unique_name):
-    server = server_named(name)
-    async with sdk_client(server.endpoint_url) as dynamodb, aws_on(server, dynamodb, unique_name) as aws:
-        (shard,) = (await aws.streams.describe()).shards
+@pytest.mark.needs("iterators are checked")
+async def test_an_iterator_that_is_none_can_not_be_read_from(aws):
+    (shard,) = (await aws.streams.describe()).shards
 
-        with pytest.raises(PositionError):
-            await aws.streams.read(shard.shard_id, "garbage", 10)
+    with pytest.raises(PositionError):
+        await aws.streams.read(shard.shard_id, "garbage", 10)

@@ -1,10 +1,11 @@
-"""The three real DynamoDB servers that the integration tests run on; nobody here wrote them.
+"""The real DynamoDB servers that the integration tests run on; nobody here wrote them.
 
-    with running("dynamodb-local") as server:
+    with running("ministack") as server:
         ...  # server.endpoint_url
 
 Each is a child process on a free loopback port that keeps its tables in memory, and it is stopped by its
 process id when the block ends. A server that can't start is an error that says why; nothing is ever skipped.
+`differences.py` is the table of what they do otherwise than AWS.
 `python -m tests.servers NAME` runs one by hand until Ctrl-C.
 """
 

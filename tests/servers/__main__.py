@@ -1,17 +1,18 @@
-"""`python -m tests.servers NAME` runs one server by hand until Ctrl-C; `fetch` gets what a first start would."""
+"""`python -m tests.servers NAME` runs one server by hand until Ctrl-C; `fetch` gets what the tests would miss."""
 
 import argparse
 import signal
 import sys
 from contextlib import suppress
 
-from tests.servers import browser, dynamodb_local
+from tests.servers import browser, dynoxide
 from tests.servers.process import ServerError
-from tests.servers.start import NAMES, running
+from tests.servers.start import ALL, NAMES, running
 
 
 def fetch() -> None:
-    dynamodb_local.fetch()
+    if "dynoxide" in NAMES:
+        dynoxide.fetch()
     try:
         browser.fetch()
     except ServerError as error:  # the dashboard's tests will fail with it; the others need no browser
@@ -26,13 +27,13 @@ def run(name: str, port: int | None) -> None:
 
 
 arguments = argparse.ArgumentParser(prog="python -m tests.servers", description=__doc__)
-arguments.add_argument("name", choices=[*NAMES, "fetch"])
+arguments.add_argument("name", choices=[*ALL, "fetch"])
 arguments.add_argument("--port", type=int, help="where it listens; any free one unless given")
 given = arguments.parse_args()
-if given.name == "fetch":
-    fetch()
-else:
-    try:
+try:
+    if given.name == "fetch":
+        fetch()
+    else:
         run(given.name, given.port)
-    except ServerError as error:
-        sys.exit(str(error))
+except ServerError as error:
+    sys.exit(str(error))

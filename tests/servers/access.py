@@ -7,7 +7,7 @@ import aioboto3
 from botocore.config import Config
 
 REGION = "us-west-2"
-# DynamoDB Local takes letters and digits only; moto and ministack keep an account's tables per access key
+# letters and digits alone, as DynamoDB Local wants them; moto and ministack keep an account's tables per access key
 CREDENTIALS = {"aws_access_key_id": "dynamirror", "aws_secret_access_key": "dynamirror"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 _WAIT_SECONDS = 30.0
 _SCAN_ITEMS = 5000
-"""Without a limit DynamoDB Local reads all the rest of a table for each page."""
+"""A page of a server may else be all of a table."""
 
 
 async def create_streamed_table(

@@ -25,11 +25,6 @@ class Context:
         return int(self._seconds * 1000)
 
 
-@pytest.fixture(params=["ministack", "dynamodb-local"])
-def server(request, server_named):
-    return server_named(request.param)
-
-
 @pytest.fixture
 def pipeline(server, unique_name, monkeypatch):
     """Sets the function's environment; the function forgets everything when the test ends."""

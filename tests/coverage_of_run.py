@@ -1,0 +1,110 @@
+"""What a run of the tests covers: tests that their server can't do are left out, and the end of the output says all.
+
+Nothing is skipped: a test runs, or it is named here with its reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.differences import lacking, strictest
+from tests.servers.start import ALL, HAS_DYNOXIDE, NAMES
+
+TESTS = Path(__file__).parent
+PARAMETERS = ("server", "stage", "store_for", "name", "on")
+"""The parameters that may be a server's name."""
+FEW = 4
+"""Of the tests with one reason so many are named."""
+LeftOut = dict[str, set[str]]
+"""The tests by server and reason."""
+
+
+def needs_of(item: pytest.Item) -> list[str]:
+    return [need for marker in item.iter_markers("needs") for need in marker.args]
+
+
+def servers_of(item: pytest.Item) -> Iterator[str]:
+    """The servers that the test names: by its parameters, and by its fixtures."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    yield from (parameters[each] for each in PARAMETERS if parameters.get(each) in ALL)
+    fixtures = getattr(item, "fixturenames", ())
+    yield from (name for name in fixtures if name in ALL)
+    if "strict_server" in fixtures:
+        yield strictest(NAMES, needs_of(item))
+
+
+def folder_of(nodeid: str) -> str:
+    """`tests/unit` of `tests/unit/aws/test_x.py::test_y`."""
+    return "/".join(nodeid.partition("::")[0].split("/")[:2])
+
+
+class CoverageOfRun:
+    """A plugin; of the processes of one run, the first one prints."""
+
+    def __init__(self) -> None:
+        self._left_out: LeftOut = defaultdict(set)
+        self._folders: Counter[str] = Counter()
+        self._servers: Counter[str] = Counter()
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        left_out = []
+        for item in items:
+            servers, needs = sorted(set(servers_of(item))), needs_of(item)
+            item.user_properties.append(("servers", servers))
+            for server in servers:
+                if reason := lacking(server, needs):
+                    self._left_out[f"{server}: {reason}"].add(item.nodeid)
+                    left_out.append(item)
+        if left_out:
+            items[:] = [item for item in items if item not in left_out]
+            config.hook.pytest_deselected(items=left_out)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call":
+            return
+        self._folders[folder_of(report.nodeid)] += 1
+        self._servers.update(next((names for kind, names in report.user_properties if kind == "servers"), []))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output["left_out"] = {reason: sorted(tests) for reason, tests in self._left_out.items()}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        for reason, tests in getattr(node, "workeroutput", {}).get("left_out", {}).items():
+            self._left_out[reason].update(tests)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("what this run covered")
+        for line in self._lines():
+            terminalreporter.write_line(line)
+
+    def _lines(self) -> Iterator[str]:
+        yield from told(self._folders, folders(), self._servers, self._left_out)
+
+
+def folders() -> list[str]:
+    """Those with tests in them."""
+    return sorted({f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.rglob("test_*.py")})
+
+
+def told(run: Counter[str], there: Iterable[str], servers: Counter[str], left_out: LeftOut) -> Iterator[str]:
+    yield "tests: " + (", ".join(f"{folder} {run[folder]}" for folder in sorted(run)) or "none")
+    if missing := [folder for folder in there if folder not in run]:
+        yield f"folders without a test in this run: {', '.join(missing)}"
+    yield "servers: " + ", ".join(f"{name} {servers[name]}" if name in servers else f"{name} 0" for name in ALL)
+    if "dynoxide" not in NAMES:
+        why = "TEST_SERVERS names others" if HAS_DYNOXIDE else "there is no cargo to build it with"
+        yield f"left out: dynoxide, since {why}"
+    for reason in sorted(left_out):
+        tests = sorted(left_out[reason])
+        yield f"left out on {reason}"
+        yield from (f"    {test}" for test in tests[:FEW])
+        if len(tests) > FEW:
+            yield f"    and {len(tests) - FEW} more"
