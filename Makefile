@@ -10,7 +10,7 @@ AT_ONCE ?= 3
 PORT ?= 8000
 SERVERS ?= $(TEST_SERVERS)
 
-.PHONY: demo help setup emulator test chaos check audit lambda bench clean
+.PHONY: demo help setup emulator test test-endpoint chaos check audit lambda bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -28,6 +28,9 @@ test chaos: export TEST_SERVERS := $(SERVERS)
 test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0: one by one, SERVERS=moto,dynoxide: on those
 	$(BIN)/python -m tests.servers fetch
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist worksteal $(PYTEST)
+
+test-endpoint: $(TEST)  ## the contract and integration tests on your own DynamoDB: URL=http://localhost:8000, or AWS's
+	$(BIN)/python -m tests.on_endpoint "$(URL)" $(if $(YES),--yes) -- $(PYTEST)
 
 chaos: $(TEST)  ## a long night of faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7"
 	$(BIN)/python -m tests.servers fetch

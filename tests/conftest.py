@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.coverage_of_run import CoverageOfRun, needs_of
-from tests.servers import NAMES, Server, running, sdk_client
+from tests.coverage_of_run import ANYWAY, CoverageOfRun, needs_of
+from tests.servers import NAMES, PREFIX, Server, running, sdk_client
 from tests.servers.differences import strictest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(ANYWAY, action="store_true", help="run also the tests that a server's differences leave out")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,9 +82,9 @@ async def dynamodb_streams(server: Server) -> AsyncIterator[Any]:
 @pytest.fixture
 def unique_name(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Makes a table name that only this test has, from a word: `unique_name("source")`."""
-    test = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:80]
+    test = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:60]
 
     def unique(word: str) -> str:
-        return f"{word}-{test}-{uuid.uuid4().hex[:8]}"
+        return f"{PREFIX}{word}-{test}-{uuid.uuid4().hex[:8]}"
 
     return unique

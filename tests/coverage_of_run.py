@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from tests.servers.differences import lacking, strictest
+from tests.servers.endpoint import ENDPOINT
 from tests.servers.start import ALL, HAS_DYNOXIDE, NAMES
 
 TESTS = Path(__file__).parent
+KNOWN = {*ALL, *NAMES}
 PARAMETERS = ("server", "stage", "store_for", "name", "on")
 """The parameters that may be a server's name."""
+ANYWAY = "--anyway"
 FEW = 4
 """Of the tests with one reason so many are named."""
 LeftOut = dict[str, set[str]]
@@ -31,11 +34,20 @@ def needs_of(item: pytest.Item) -> list[str]:
 def servers_of(item: pytest.Item) -> Iterator[str]:
     """The servers that the test names: by its parameters, and by its fixtures."""
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    yield from (parameters[each] for each in PARAMETERS if parameters.get(each) in ALL)
+    yield from (parameters[each] for each in PARAMETERS if parameters.get(each) in KNOWN)
     fixtures = getattr(item, "fixturenames", ())
-    yield from (name for name in fixtures if name in ALL)
+    yield from (name for name in fixtures if name in KNOWN)
     if "strict_server" in fixtures:
         yield strictest(NAMES, needs_of(item))
+
+
+def why_not(servers: list[str], needs: list[str]) -> str | None:
+    """Why a test on these servers is left out; None: it runs."""
+    if ENDPOINT is not None and servers != [ENDPOINT.name]:
+        others = " and ".join(name for name in servers if name != ENDPOINT.name)
+        return f"tests of {others} itself" if others else "tests that no endpoint is asked in"
+    reasons = [f"on {server}: {reason}" for server in servers if (reason := lacking(server, needs))]
+    return reasons[0] if reasons else None
 
 
 def folder_of(nodeid: str) -> str:
@@ -56,10 +68,9 @@ class CoverageOfRun:
         for item in items:
             servers, needs = sorted(set(servers_of(item))), needs_of(item)
             item.user_properties.append(("servers", servers))
-            for server in servers:
-                if reason := lacking(server, needs):
-                    self._left_out[f"{server}: {reason}"].add(item.nodeid)
-                    left_out.append(item)
+            if reason := why_not(servers, [] if config.getoption(ANYWAY) else needs):
+                self._left_out[reason].add(item.nodeid)
+                left_out.append(item)
         if left_out:
             items[:] = [item for item in items if item not in left_out]
             config.hook.pytest_deselected(items=left_out)
@@ -98,13 +109,16 @@ def told(run: Counter[str], there: Iterable[str], servers: Counter[str], left_ou
     yield "tests: " + (", ".join(f"{folder} {run[folder]}" for folder in sorted(run)) or "none")
     if missing := [folder for folder in there if folder not in run]:
         yield f"folders without a test in this run: {', '.join(missing)}"
-    yield "servers: " + ", ".join(f"{name} {servers[name]}" if name in servers else f"{name} 0" for name in ALL)
-    if "dynoxide" not in NAMES:
+    if ENDPOINT is not None:
+        yield f"endpoint: {ENDPOINT.url or f'AWS in {ENDPOINT.region}'} {servers[ENDPOINT.name]}"
+    else:
+        yield "servers: " + ", ".join(f"{name} {servers[name]}" for name in ALL)
+    if ENDPOINT is None and "dynoxide" not in NAMES:
         why = "TEST_SERVERS names others" if HAS_DYNOXIDE else "there is no cargo to build it with"
         yield f"left out: dynoxide, since {why}"
     for reason in sorted(left_out):
         tests = sorted(left_out[reason])
-        yield f"left out on {reason}"
+        yield f"left out {reason}"
         yield from (f"    {test}" for test in tests[:FEW])
         if len(tests) > FEW:
             yield f"    and {len(tests) - FEW} more"

@@ -24,7 +24,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.images import STRING_KEY, Item
 from tests.fakes.replica import FakeReplica
 from tests.fakes.source import FakeSource
-from tests.servers import NAMES, REGION, create_streamed_table, environment, sdk_client
+from tests.servers import NAMES, PREFIX, REGION, create_streamed_table, environment, sdk_client
 
 SEQUENCE = "dynamirror_sequence"
 
@@ -79,7 +79,7 @@ class _ServerStage:
     async def source(
         self, keys: Sequence[KeyAttribute] = STRING_KEY, view_type: ViewType = ViewType.NEW_AND_OLD_IMAGES
     ) -> Source:
-        name = f"source-{uuid.uuid4().hex}"
+        name = f"{PREFIX}source-{uuid.uuid4().hex}"
         arn = await create_streamed_table(
             self._client, name, view_type=view_type.value, keys={key.name: key.type for key in keys}
         )
@@ -92,7 +92,7 @@ class _ServerStage:
         )
 
     async def replica(self, keys: Sequence[KeyAttribute] = STRING_KEY) -> ReplicaTable:
-        name = f"replica-{uuid.uuid4().hex}"
+        name = f"{PREFIX}replica-{uuid.uuid4().hex}"
         await create_streamed_table(self._client, name, view_type=None, keys={key.name: key.type for key in keys})
         tables = self._connections.replica
         return DynamoTable(tables.client, tables.wire, name, tuple(keys), SEQUENCE, "replica")

@@ -25,7 +25,7 @@ from service.pipeline_state import (
 )
 from service.ports import ControlStore
 from tests.fakes.control_store import FakeControlStore, FakeControlTable
-from tests.servers import NAMES, sdk_client
+from tests.servers import NAMES, create_table, sdk_client
 
 NOW = 1_750_000_000.123456
 StoreFor = Callable[[str], ControlStore]
@@ -40,7 +40,7 @@ async def store_for(request, server_named, unique_name) -> AsyncIterator[StoreFo
         return
     name = unique_name("control")
     async with sdk_client(server_named(request.param).endpoint_url) as client:
-        await client.create_table(TableName=name, **load_migrations()[0].steps[0].arguments)
+        await create_table(client, TableName=name, **load_migrations()[0].steps[0].arguments)
         yield lambda pipeline: DynamoControlStore(client, name, pipeline)
 
 

@@ -40,9 +40,8 @@ async def aws_on(server: Server, dynamodb: Any, unique_name: Callable[[str], str
             "DYNAMIRROR_REPLICA_TABLE": f"{name}-replica",
             "DYNAMIRROR_SOURCE_REGION": REGION,
             "DYNAMIRROR_REPLICA_REGION": REGION,
-            "DYNAMIRROR_SOURCE_ENDPOINT_URL": server.endpoint_url,
-            "DYNAMIRROR_REPLICA_ENDPOINT_URL": server.endpoint_url,
         }
+        | server.settings()
     )
     async with open_connections(settings, request_timeout_seconds=10) as connections:
         source = connections.source

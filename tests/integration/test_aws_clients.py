@@ -1,5 +1,6 @@
 """service.aws.clients: regions, endpoints, credentials and roles, as the settings and the environment name them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,9 +135,19 @@ async def test_a_roles_credentials_are_refreshed_by_themselves(moto, monkeypatch
     assert later.token
 
 
-async def test_a_role_that_can_not_be_assumed_leaves_no_write_in_doubt(strict_server, monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", strict_server.endpoint_url)  # no STS lives there
+async def test_a_role_that_can_not_be_assumed_leaves_no_write_in_doubt(monkeypatch):
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
 
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as no_sts:
+        port = no_sts.sockets[0].getsockname()[1]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
+        await write_as_a_role()
+
+
+async def write_as_a_role():
     async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), 10) as connections:
         with pytest.raises(UnavailableError, match="the replica table the-replica"):
             await write_through(connections.replica, "the-replica")

@@ -21,7 +21,7 @@ from service.model import (
     Written,
 )
 from tests.integration.aws_tables import SCHEMA, SEQUENCE, aws_on
-from tests.servers import REGION, create_streamed_table
+from tests.servers import REGION, create_streamed_table, create_table, environment
 
 EVERY_TYPE = {
     "empty": {"S": ""},
@@ -42,8 +42,8 @@ EVERY_TYPE = {
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "dynamirror")
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -240,7 +240,8 @@ async def indexed(aws):
     name = f"{aws.name}-indexed"
     projection = {"Projection": {"ProjectionType": "ALL"}}
     stamped = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "timestamp", "KeyType": "RANGE"}]
-    await aws.sdk.create_table(
+    await create_table(
+        aws.sdk,
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],

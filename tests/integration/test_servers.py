@@ -22,7 +22,7 @@ async def test_a_write_appears_in_the_stream(server, dynamodb, dynamodb_streams,
     await dynamodb.put_item(TableName=table, Item=item)
     await dynamodb.delete_item(TableName=table, Key={"key": {"S": "key1"}})
 
-    records = await read_stream(dynamodb_streams, stream_arn)
+    records = await read_stream(dynamodb_streams, stream_arn, 2)
     assert [record["eventName"] for record in records] == ["INSERT", "REMOVE"]
     assert records[0]["dynamodb"]["NewImage"] == item
     assert await scan(dynamodb, table) == []
@@ -39,9 +39,9 @@ async def test_a_stream_that_was_turned_off_and_on_is_another_one(dynamodb, uniq
     assert first != second
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_server_is_gone_when_its_block_ends(name):
-    with running(name) as server:
+@pytest.mark.parametrize("started", NAMES)
+def test_a_server_is_gone_when_its_block_ends(started):
+    with running(started) as server:
         os.kill(server.process_id, 0)
 
     with pytest.raises(ProcessLookupError):

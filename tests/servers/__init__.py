@@ -10,10 +10,12 @@ process id when the block ends. A server that can't start is an error that says 
 """
 
 from tests.servers.access import CREDENTIALS, REGION, environment, sdk_client
+from tests.servers.endpoint import PREFIX
 from tests.servers.process import Server, ServerError
 from tests.servers.start import NAMES, running
 from tests.servers.tables import (
     create_streamed_table,
+    create_table,
     read_stream,
     scan,
     set_stream,
@@ -24,11 +26,13 @@ from tests.servers.wire import Answer, post
 __all__ = [
     "CREDENTIALS",
     "NAMES",
+    "PREFIX",
     "REGION",
     "Answer",
     "Server",
     "ServerError",
     "create_streamed_table",
+    "create_table",
     "environment",
     "post",
     "read_stream",

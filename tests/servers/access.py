@@ -1,4 +1,7 @@
-"""How a client reaches a server: dummy credentials, one region, nothing of the machine's own AWS settings."""
+"""How a client reaches a server: dummy credentials, one region, nothing of the machine's own AWS settings.
+
+An endpoint of one's own (`endpoint.py`) may bring its region and its credentials.
+"""
 
 import os
 from typing import Any
@@ -6,9 +9,10 @@ from typing import Any
 import aioboto3
 from botocore.config import Config
 
-REGION = "us-west-2"
-# letters and digits alone, as DynamoDB Local wants them; moto and ministack keep an account's tables per access key
-CREDENTIALS = {"aws_access_key_id": "dynamirror", "aws_secret_access_key": "dynamirror"}
+from tests.servers.endpoint import DUMMY_REGION, ENDPOINT, credentials_for
+
+REGION = DUMMY_REGION if ENDPOINT is None else ENDPOINT.region
+CREDENTIALS = credentials_for(ENDPOINT)
 
 
 def environment(*, region: str = REGION) -> dict[str, str]:
@@ -23,9 +27,9 @@ def environment(*, region: str = REGION) -> dict[str, str]:
         and not key.startswith(("AWS_", "DYNAMIRROR_"))
         and not key.lower().endswith("_proxy")
     }
+    own = {name.upper(): value for name, value in CREDENTIALS.items()}
     return kept | {
-        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        **own,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_CONFIG_FILE": os.devnull,
@@ -34,7 +38,7 @@ def environment(*, region: str = REGION) -> dict[str, str]:
     }
 
 
-def sdk_client(endpoint_url: str, service: str = "dynamodb", *, region: str = REGION, attempts: int = 1) -> Any:
+def sdk_client(endpoint_url: str | None, service: str = "dynamodb", *, region: str = REGION, attempts: int = 1) -> Any:
     """An aioboto3 client, used as `async with sdk_client(url, "dynamodbstreams") as streams`.
 
     It never retries unless asked to, so that a test sees what the server answered.

@@ -28,11 +28,16 @@ class ServerError(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server."""
+    """A running server. AWS itself has no URL, the SDK knows it, and no endpoint of one's own is a process here."""
 
     name: str
-    endpoint_url: str
-    process_id: int
+    endpoint_url: str | None
+    process_id: int | None
+
+    def settings(self, *sides: str) -> dict[str, str]:
+        """The environment by which the product finds it as its `source`, its `replica`, or both unless named."""
+        url = self.endpoint_url
+        return {f"DYNAMIRROR_{side.upper()}_ENDPOINT_URL": url for side in sides or ("source", "replica") if url}
 
 
 @dataclass(frozen=True)

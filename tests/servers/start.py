@@ -7,11 +7,12 @@ dynoxide where it is built or cargo could build it. A test that asks for one ser
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from tests.servers import dynoxide
 from tests.servers.access import REGION
+from tests.servers.endpoint import ENDPOINT
 from tests.servers.process import Launch, Server, ServerError, child_server
 
 VARIABLE = "TEST_SERVERS"
@@ -19,6 +20,8 @@ VARIABLE = "TEST_SERVERS"
 
 def running(name: str, port: int | None = None) -> AbstractContextManager[Server]:
     """Run the named server for the length of the block, on any free port unless one is given."""
+    if ENDPOINT is not None and name == ENDPOINT.name:
+        return nullcontext(Server(name, ENDPOINT.url, None))
     return child_server(name, _LAUNCHES[name], port)
 
 
@@ -53,4 +56,5 @@ _LAUNCHES: dict[str, Callable[[int], Launch]] = {
 }
 ALL = tuple(_LAUNCHES)
 HAS_DYNOXIDE = dynoxide.is_built() or dynoxide.can_be_built()
-NAMES = chosen(os.environ, has_dynoxide=HAS_DYNOXIDE)
+NAMES = chosen(os.environ, has_dynoxide=HAS_DYNOXIDE) if ENDPOINT is None else (ENDPOINT.name,)
+"""For the tests of "each server": with an endpoint of one's own, that one alone."""

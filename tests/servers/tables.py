@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-_WAIT_SECONDS = 30.0
+from tests.servers.endpoint import ENDPOINT
+
+_WAIT_SECONDS = 60.0
+_ONE_PARTITION = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
 _SCAN_ITEMS = 5000
 """A page of a server may else be all of a table."""
 
@@ -32,9 +35,17 @@ async def create_streamed_table(
     }
     if view_type is not None:
         request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view_type}
-    await dynamodb.create_table(**request)
-    await _active(dynamodb, name)
+        if ENDPOINT is not None and ENDPOINT.url is None:
+            # On demand, AWS begins with several partitions, and so with several shards; little capacity means one.
+            request |= {"BillingMode": "PROVISIONED", "ProvisionedThroughput": _ONE_PARTITION}
+    await create_table(dynamodb, **request)
     return await stream_arn_of(dynamodb, name) if view_type else None
+
+
+async def create_table(dynamodb: Any, **request: Any) -> None:
+    """Create a table and wait until it is there: AWS takes seconds."""
+    await dynamodb.create_table(**request)
+    await _active(dynamodb, request["TableName"])
 
 
 async def set_stream(dynamodb: Any, name: str, view_type: str | None) -> str | None:
@@ -66,8 +77,18 @@ async def scan(dynamodb: Any, name: str) -> list[dict[str, Any]]:
             return items
 
 
-async def read_stream(streams: Any, stream_arn: str) -> list[dict[str, Any]]:
-    """Every record that the stream's shards hold now, shard by shard, as the SDK returns them."""
+async def read_stream(streams: Any, stream_arn: str, wanted: int = 0) -> list[dict[str, Any]]:
+    """Every record that the stream's shards hold, shard by shard, as the SDK returns them.
+
+    It waits until there are `wanted`: on AWS a record comes some time after its write.
+    """
+    async with asyncio.timeout(_WAIT_SECONDS):
+        while len(records := await _read_stream(streams, stream_arn)) < wanted:  # noqa: ASYNC110 nor has the stream
+            await asyncio.sleep(0.2)
+    return records
+
+
+async def _read_stream(streams: Any, stream_arn: str) -> list[dict[str, Any]]:
     description = (await streams.describe_stream(StreamArn=stream_arn))["StreamDescription"]
     records: list[dict[str, Any]] = []
     for shard in description["Shards"]:
