@@ -82,7 +82,6 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._answered = None
-            self._parser = AnswerParser()  # the one that is done holds the answer, which may have a megabyte
 
     @property
     def _time_out_at(self) -> float:
@@ -131,7 +130,7 @@ class Connection(asyncio.Protocol):
         self.closed.set_result(None)
 
     def _look_for_answer(self) -> None:
-        answer = self._parser.answer
+        answer = self._parser.take()
         if answer is not None and self._answered is not None and not self._answered.done():
             self._keeps = self._parser.keeps_connection
             self._answered.set_result(answer)

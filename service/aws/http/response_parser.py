@@ -1,25 +1,20 @@
-"""One HTTP/1.1 answer out of a connection's bytes, however they are cut (RFC 9112). Pure: no sockets, no clock.
+"""One HTTP/1.1 answer after the other out of a connection's bytes, however they are cut. Pure: no sockets, no clock.
 
-It understands what an endpoint of DynamoDB, a load balancer or an emulator answers to a POST, and takes everything
-else for garbage: a body is never guessed.
+httptools (llhttp) reads them. Here is what it leaves open: a body is never guessed, and nothing grows without bound.
 """
 
 from __future__ import annotations
 
-import re
+import httptools
 
 from service.aws.answers import CHECKSUM_HEADER
 from service.aws.http.transport import Answer
 
-_MAX_HEAD_BYTES = 64 * 1024
-_STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5]\d\d)(?= |\r|\Z)")
-# Searched for, rather than the whole head matched: that takes a tenth of the time.
-_NO_FIELD = re.compile(r"\r\n(?![^\s:]+:)")
-_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
-_MAX_CHUNK_LINE_BYTES = 4 * 1024
-_WITHOUT_BODY = frozenset({204, 304})
-_LENGTH, _CODING, _CONNECTION = "content-length", "transfer-encoding", "connection"
-_NEEDED_FIELDS = re.compile(rf"\r\n({_LENGTH}|{_CODING}|{_CONNECTION}|{CHECKSUM_HEADER}):([^\r]*)")
+_MAX_QUIET_BYTES = 64 * 1024
+"""Of a head, or of trailers: bytes that bring no body."""
+_CHECKSUM, _DATE, _LENGTH, _CODING = CHECKSUM_HEADER.encode(), b"date", b"content-length", b"transfer-encoding"
+_WITHOUT_BODY = (204, 304)
+_NEEDED = frozenset({_CHECKSUM, _DATE, _LENGTH, _CODING})
 
 
 class GarbageError(Exception):
@@ -27,144 +22,79 @@ class GarbageError(Exception):
 
 
 class AnswerParser:
-    """Fed until `answer` is there; one for each answer."""
+    """Fed with one connection's bytes; `answer` is there when one is whole, until `take` has it."""
 
     def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
         self.answer: Answer | None = None
-        self.keeps_connection = False
+        self.keeps_connection = True
         """The connection can carry another request. Known with the answer."""
-        self._head = b""
-        self._status = 0
-        """0 until the head has come."""
-        self._checksum: str | None = None
-        self._whole_head = ""
-        self._length: int | None = None
+        self._fields: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
-        """Of the body: the pieces as they came, or its chunks."""
-        self._came = 0
-        self._is_chunked = False
-        self._chunked = bytearray()
+        self._quiet_bytes = 0
+        self._ends_with_connection = False
 
     def feed(self, data: bytes) -> None:
         """More bytes of the connection. Raises GarbageError."""
-        while not self._status:
-            data = self._head + data
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                if len(data) > _MAX_HEAD_BYTES:
-                    raise GarbageError("the answer's head is too long")
-                self._head = data
-                return
-            self._head = b""
-            self._read_head(data[:end].decode("latin-1"))
-            data = data[end + 4 :]
-        if self._is_chunked:
-            self._chunked += data
-            self._read_chunks()
-        else:
-            self._parts.append(data)
-            self._came += len(data)
-            if self._length is not None and self._came >= self._length:
-                self._finish(self._length)
+        self._quiet_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise GarbageError(f"the answer is no HTTP that is understood here ({type(error).__name__})") from None
+        if self._quiet_bytes > _MAX_QUIET_BYTES and self.answer is None:
+            raise GarbageError("the answer's head is too long")
 
     def end(self) -> None:
         """The connection is closed in order: the end of a body that has no length. Raises GarbageError."""
-        if not self._status or self._is_chunked or self._length is not None:
+        if not self._ends_with_connection:
             raise GarbageError("the connection was closed before the whole answer had come")
-        self._finish(self._came)
+        self.on_message_complete()
         self.keeps_connection = False
 
-    def _read_head(self, head: str) -> None:
-        """Leaves everything as it is after 100 Continue and its like: the answer is still to come."""
-        found = _STATUS_LINE.match(head)
-        if found is None:
-            raise GarbageError("the answer is no HTTP")
-        lines = head.count("\r\n")
-        if _NO_FIELD.search(head) or head.count("\n") != lines or head.count("\r") != lines:
-            raise GarbageError("a header can't be read")
-        status = int(found[2])
-        if status < 200:
-            return
-        self._status = status
-        fields = _needed_fields(head)
-        self._is_chunked, self._length = _framing(status, fields.get(_CODING), fields.get(_LENGTH))
-        self._checksum = fields.get(CHECKSUM_HEADER)
-        self._whole_head = head
-        self.keeps_connection = _keeps(fields.get(_CONNECTION), is_newer=found[1] == "1")
+    def take(self) -> Answer | None:
+        """The answer, which may have a megabyte, and is forgotten here."""
+        answer, self.answer = self.answer, None
+        return answer
 
-    def _read_chunks(self) -> None:
-        received, at = self._chunked, 0
-        while (line_end := received.find(b"\r\n", at)) >= 0:
-            size = _chunk_size(bytes(received[at:line_end]))
-            start = line_end + 2
-            if size == 0:
-                del received[:at]
-                self._read_trailers(start - at)
-                return
-            if len(received) < start + size + 2:
-                break
-            if received[start + size : start + size + 2] != b"\r\n":
-                raise GarbageError("a chunk is longer than it says")
-            self._parts.append(bytes(received[start : start + size]))
-            self._came += size
-            at = start + size + 2
-        else:
-            if len(received) - at > _MAX_CHUNK_LINE_BYTES:
-                raise GarbageError("a chunk has no size")
-        del received[:at]
+    # httptools calls these, by these names.
 
-    def _read_trailers(self, start: int) -> None:
-        """After the last chunk: fields that nobody needs, and an empty line."""
-        at = start
-        while (line_end := self._chunked.find(b"\r\n", at)) >= 0:
-            if line_end == at:
-                self._finish(self._came, is_followed=len(self._chunked) > at + 2)
-                return
-            at = line_end + 2
-        if len(self._chunked) - start > _MAX_HEAD_BYTES:
-            raise GarbageError("the answer's trailers are too long")
-
-    def _finish(self, length: int, *, is_followed: bool = False) -> None:
-        if is_followed or self._came > length:
+    def on_message_begin(self) -> None:
+        if self.answer is not None:
             self.keeps_connection = False  # somebody answers what was not asked
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self.answer = Answer(self._status, body[:length], self._checksum, self._whole_head)
+        self._fields, self._parts = {}, []
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name in _NEEDED:
+            value, before = (
+                value.strip(),
+                self._fields.get(name),
+            )  # a repeated field is one list (RFC 9110, section 5.3)
+            self._fields[name] = value if before is None else b"%b, %b" % (before, value)
 
-def _needed_fields(head: str) -> dict[str, str]:
-    """Names and values in lower case; the values of a repeated field are joined (RFC 9110, section 5.3)."""
-    found: dict[str, str] = {}
-    for name, spaced in _NEEDED_FIELDS.findall(head.lower()):
-        value = spaced.strip()
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
-
-
-def _keeps(options: str | None, *, is_newer: bool) -> bool:
-    """Whether the connection stays, by its field and the version of HTTP (RFC 9112, section 9.3)."""
-    if options is None:
-        return is_newer
-    named = [option.strip() for option in options.split(",")]
-    return "close" not in named and (is_newer or "keep-alive" in named)
-
-
-def _framing(status: int, coding: str | None, length: str | None) -> tuple[bool, int | None]:
-    """Whether the body is chunked, or how long it is; False and None: it ends with the connection."""
-    if status in _WITHOUT_BODY:
-        return False, 0
-    if coding is not None:
-        if coding != "chunked" or length is not None:
+    def on_headers_complete(self) -> None:
+        coding, length = self._fields.get(_CODING), self._fields.get(_LENGTH)
+        if coding is not None and (coding.lower() != b"chunked" or length is not None):
             raise GarbageError("the answer's body has no certain end")
-        return True, None
-    if length is None:
-        return False, None
-    if not (length.isascii() and length.isdigit()):
-        raise GarbageError("the answer's length is no number")
-    return False, int(length)
+        status = self._parser.get_status_code()
+        has_body = status >= 200 and status not in _WITHOUT_BODY
+        self._ends_with_connection = has_body and coding is None and length is None
+        self._quiet_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._parts.append(body)
+        self._quiet_bytes = 0
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            return  # 100 Continue and its like: the answer is still to come
+        self._ends_with_connection = False
+        self.keeps_connection = self._parser.should_keep_alive()
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts = []
+        self.answer = Answer(status, body, _text(self._fields.get(_CHECKSUM)), _text(self._fields.get(_DATE)))
 
 
-def _chunk_size(line: bytes) -> int:
-    found = _CHUNK_SIZE.fullmatch(line)
-    if found is None:
-        raise GarbageError("a chunk's size is no number")
-    return int(found[1], 16)
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

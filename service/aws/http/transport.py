@@ -9,7 +9,6 @@ NO_PROXY.
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -30,7 +29,6 @@ CONNECT_SHARE = 0.75
 WHOLE_READ_SECONDS = 60.0
 # Less than the services keep an idle connection; aiobotocore's own value (_constants.DEFAULT_KEEPALIVE_TIMEOUT).
 KEEP_ALIVE_SECONDS = 12.0
-_DATE = re.compile(r"\r\ndate:([^\r]*)", re.IGNORECASE)
 
 
 class NotSentError(Exception):
@@ -46,13 +44,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     checksum: str | None = None
     """The header x-amz-crc32: the body's CRC-32 in decimal, where the service sent one."""
-    head: str = ""
-    """Its header fields as they came, or those that are needed: few answers are asked for the date."""
-
-    @property
-    def date(self) -> str | None:
-        found = _DATE.search(self.head)
-        return found[1] if found else None
+    date: str | None = None
+    """The header Date, as it came."""
 
 
 class Http(Protocol):
@@ -99,7 +92,7 @@ class AiohttpEndpoint:
                     response.status,
                     await response.read(),
                     response.headers.get(CHECKSUM_HEADER),
-                    f"\r\ndate:{response.headers.get('date', '')}",
+                    response.headers.get("date"),
                 )
         except (
             aiohttp.ClientConnectorError,  # refused, no route, no such host, TLS, or no proxy

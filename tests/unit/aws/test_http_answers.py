@@ -123,4 +123,4 @@ def test_a_connection_that_ends_early_brings_no_answer(whole):
 )
 def test_garbage_is_told(garbage):
     with pytest.raises(GarbageError):
-        fed(garbage)
+        fed(*[garbage[at : at + 16_384] for at in range(0, len(garbage), 16_384)])

@@ -142,7 +142,7 @@ async def test_credentials_that_come_garbled_leave_no_write_in_doubt():
         await wire.ask(PUT, b"", bytes)
 
 
-DATED = "HTTP/1.1 200 OK\r\nDate: Fri, 27 Nov 2026 11:12:58 GMT"
+DATED = "Fri, 27 Nov 2026 11:12:58 GMT"
 REFUSED = b'{"__type":"x#InvalidSignatureException","message":"Signature expired"}'
 
 
@@ -156,7 +156,7 @@ async def dated(answer: Answer) -> ServerTime:
 
 
 async def test_each_answer_of_the_service_tells_its_time_a_refusal_too():
-    for answer in (Answer(200, b"{}", head=DATED), Answer(400, REFUSED, head=DATED.lower())):
+    for answer in (Answer(200, b"{}", date=DATED), Answer(400, REFUSED, date=DATED.lower())):
         endpoint = await dated(answer)
         assert abs(endpoint.steady() + endpoint.ahead - 1795777978) < 2
 
@@ -164,11 +164,11 @@ async def test_each_answer_of_the_service_tells_its_time_a_refusal_too():
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, b"<html>", head=DATED),
-        Answer(200, b"{}", "1", head=DATED),
-        Answer(302, b"{}", head=DATED),
-        Answer(400, b"<html>", head=DATED),
-        Answer(503, b"", head=DATED),
+        Answer(200, b"<html>", date=DATED),
+        Answer(200, b"{}", "1", date=DATED),
+        Answer(302, b"{}", date=DATED),
+        Answer(400, b"<html>", date=DATED),
+        Answer(503, b"", date=DATED),
         Answer(200, b"{}"),
     ],
 )
