@@ -27,8 +27,9 @@ class AnswerParser:
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self.answer: Answer | None = None
-        self.keeps_connection = True
-        """The connection can carry another request. Known with the answer."""
+        self._keeps = True
+        self._is_followed = False
+        """Somebody answers what was not asked."""
         self._fields: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
         self._quiet_bytes = 0
@@ -49,18 +50,22 @@ class AnswerParser:
         if not self._ends_with_connection:
             raise GarbageError("the connection was closed before the whole answer had come")
         self.on_message_complete()
-        self.keeps_connection = False
+        self._keeps = False
 
     def take(self) -> Answer | None:
         """The answer, which may have a megabyte, and is forgotten here."""
         answer, self.answer = self.answer, None
         return answer
 
+    @property
+    def keeps_connection(self) -> bool:
+        """The connection can carry another request. Known with the answer."""
+        return self._keeps and not self._is_followed
+
     # httptools calls these, by these names.
 
     def on_message_begin(self) -> None:
-        if self.answer is not None:
-            self.keeps_connection = False  # somebody answers what was not asked
+        self._is_followed = self.answer is not None
         self._fields, self._parts = {}, []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -86,11 +91,13 @@ class AnswerParser:
         self._quiet_bytes = 0
 
     def on_message_complete(self) -> None:
+        if self.answer is not None:
+            return
         status = self._parser.get_status_code()
         if status < 200:
             return  # 100 Continue and its like: the answer is still to come
         self._ends_with_connection = False
-        self.keeps_connection = self._parser.should_keep_alive()
+        self._keeps = self._parser.should_keep_alive()
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
         self.answer = Answer(status, body, _text(self._fields.get(_CHECKSUM)), _text(self._fields.get(_DATE)))

@@ -117,8 +117,8 @@ def test_a_connection_that_ends_early_brings_no_answer(whole):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 5000,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"1" * 70_000,
-        b"HTTP/1.1 200 OK\r\nA: " + b"1" * 70_000,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"1" * 100_000,
+        b"HTTP/1.1 200 OK\r\nA: " + b"1" * 100_000,
     ],
 )
 def test_garbage_is_told(garbage):
