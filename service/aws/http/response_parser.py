@@ -41,6 +41,9 @@ class AnswerParser:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self.answer is not None:
+                self._is_followed = True
+                return
             raise GarbageError(f"the answer is no HTTP that is understood here ({type(error).__name__})") from None
         if self._quiet_bytes > _MAX_QUIET_BYTES and self.answer is None:
             raise GarbageError("the answer's head is too long")

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.aws.http.response_parser import AnswerParser, GarbageError
+from service.aws.http.transport import Answer
 
 PLAIN = b"HTTP/1.1 200 OK\r\nX-Amz-Crc32: 7\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\nTrailer: x\r\n\r\n"
@@ -81,8 +82,14 @@ def test_whether_the_connection_is_kept(head, keeps):
     assert parser.keeps_connection is keeps
 
 
-def test_more_than_the_answer_ends_the_connection():
-    assert not fed(PLAIN + b"H").keeps_connection
+@pytest.mark.parametrize(
+    "more", [b"H", b"garbage\r\n\r\n", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"]
+)
+def test_more_than_the_answer_ends_the_connection(more):
+    parser = fed(PLAIN + more)
+
+    assert not parser.keeps_connection
+    assert parser.take() == Answer(200, b"hello", "7")
 
 
 def test_a_body_without_a_length_ends_with_the_connection():
