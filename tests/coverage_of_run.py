@@ -76,7 +76,7 @@ class CoverageOfRun:
             config.hook.pytest_deselected(items=left_out)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "call":
+        if not (report.when == "call" or (report.when == "setup" and report.failed)):
             return
         self._folders[folder_of(report.nodeid)] += 1
         self._servers.update(next((names for kind, names in report.user_properties if kind == "servers"), []))

@@ -23,7 +23,7 @@ PREFIX = "dynamirror-test-"
 FOLDERS = ("tests/contract", "tests/integration")
 WAIT_SECONDS = 120.0
 AWS_COST = f"""This runs some 250 tests on AWS in {{region}}. They create some 300 tables named {PREFIX}….
-100 of them have 5 read and 5 write units for as long as the run takes. The others are on demand and get some 60,000
+50 of them have 5 read and 5 write units for as long as the run takes. The others are on demand and get some 60,000
 write units and 20,000 read units, most of them for items of 390 KB. At $0.00065 and $0.00013 an hour for a unit of
 writing and reading, and $0.625 and $0.125 for a million on demand, that is less than one US dollar. Prices change and
 differ by region: look at yours. All these tables are deleted at the end; nothing else is touched."""
@@ -34,19 +34,26 @@ def main() -> int:
     arguments.add_argument("url")
     arguments.add_argument("--yes", action="store_true", help="the cost is known, and agreed to")
     arguments.add_argument("--clean", action="store_true", help=f"only delete the tables named {PREFIX}…")
-    arguments.add_argument("pytest", nargs="*", help="more arguments for pytest")
-    given = arguments.parse_args()
+    arguments.epilog = "What follows -- goes to pytest."
+    own, more = split(sys.argv[1:])
+    given = arguments.parse_args(own)
     found = endpoint_of({**os.environ, endpoint.VARIABLE: given.url})
     if found is None:
         sys.exit("name an endpoint: make test-endpoint URL=http://localhost:8000")
     credentials_for(found)
-    if given.clean:
-        return int(bool(asyncio.run(delete_tables(found, PREFIX))))
-    if found.url is None:
+    if found.url is None and not given.clean:
         print(AWS_COST.format(region=found.region), flush=True)
     if not found.is_here and not given.yes:
-        sys.exit(f"tables would be made on {given.url}: say so with YES=1 (--yes)")
-    return run(found, given.url, f"{PREFIX}{uuid.uuid4().hex[:8]}-", given.pytest)
+        sys.exit(f"tables would be made and deleted on {given.url}: agree with YES=1 (--yes)")
+    if given.clean:
+        return int(bool(asyncio.run(delete_tables(found, PREFIX))))
+    return run(found, given.url, f"{PREFIX}{uuid.uuid4().hex[:8]}-", more)
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Before and after the first `--`."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
 
 
 def run(found: Endpoint, url: str, prefix: str, arguments: list[str]) -> int:

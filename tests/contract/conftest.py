@@ -81,7 +81,11 @@ class _ServerStage:
     ) -> Source:
         name = f"{PREFIX}source-{uuid.uuid4().hex}"
         arn = await create_streamed_table(
-            self._client, name, view_type=view_type.value, keys={key.name: key.type for key in keys}
+            self._client,
+            name,
+            view_type=view_type.value,
+            keys={key.name: key.type for key in keys},
+            has_one_shard=True,
         )
         streams, tables = self._connections.streams, self._connections.source
         return _ServerSource(

@@ -34,7 +34,7 @@ def credentials(monkeypatch):
 
 @pytest.fixture
 async def aws(server, dynamodb, unique_name):
-    async with aws_on(server, dynamodb, unique_name) as opened:
+    async with aws_on(server, dynamodb, unique_name, has_one_shard=True) as opened:
         yield opened
 
 
@@ -143,7 +143,7 @@ async def test_a_change_comes_back_from_its_record(aws):
 
 @pytest.mark.parametrize("view_type", ["KEYS_ONLY", "OLD_IMAGE", "NEW_IMAGE"])
 async def test_each_view_type_brings_what_it_carries(server, dynamodb, unique_name, view_type):
-    async with aws_on(server, dynamodb, unique_name, view_type=view_type) as aws:
+    async with aws_on(server, dynamodb, unique_name, view_type=view_type, has_one_shard=True) as aws:
         await write_a_life(aws)
 
         changes = await read_from(aws, Position())

@@ -16,6 +16,7 @@ from tests.servers.start import NAMES, running
 from tests.servers.tables import (
     create_streamed_table,
     create_table,
+    delete_table,
     read_stream,
     scan,
     set_stream,
@@ -33,6 +34,7 @@ __all__ = [
     "ServerError",
     "create_streamed_table",
     "create_table",
+    "delete_table",
     "environment",
     "post",
     "read_stream",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from tests.servers.endpoint import ENDPOINT
@@ -18,11 +19,12 @@ async def create_streamed_table(
     *,
     view_type: str | None = "NEW_AND_OLD_IMAGES",
     keys: Mapping[str, str] | None = None,
+    has_one_shard: bool = False,
 ) -> str | None:
     """Create a table and return its stream's ARN; no stream with `view_type=None`.
 
     `keys` are attribute names with their types, the partition key first: `{"pk": "S", "sk": "N"}`; unless given, a
-    String `key` alone.
+    String `key` alone. `has_one_shard`: also on AWS, where it has little capacity then.
     """
     types = dict(keys or {"key": "S"})
     request: dict[str, Any] = {
@@ -35,9 +37,9 @@ async def create_streamed_table(
     }
     if view_type is not None:
         request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view_type}
-        if ENDPOINT is not None and ENDPOINT.url is None:
-            # On demand, AWS begins with several partitions, and so with several shards; little capacity means one.
-            request |= {"BillingMode": "PROVISIONED", "ProvisionedThroughput": _ONE_PARTITION}
+    if has_one_shard and ENDPOINT is not None and ENDPOINT.url is None:
+        # On demand, a table begins with several partitions, and so with several shards; little capacity means one.
+        request |= {"BillingMode": "PROVISIONED", "ProvisionedThroughput": _ONE_PARTITION}
     await create_table(dynamodb, **request)
     return await stream_arn_of(dynamodb, name) if view_type else None
 
@@ -46,6 +48,15 @@ async def create_table(dynamodb: Any, **request: Any) -> None:
     """Create a table and wait until it is there: AWS takes seconds."""
     await dynamodb.create_table(**request)
     await _active(dynamodb, request["TableName"])
+
+
+async def delete_table(dynamodb: Any, name: str) -> None:
+    """Delete a table and wait until it is gone, as its name is free only then."""
+    await dynamodb.delete_table(TableName=name)
+    async with asyncio.timeout(_WAIT_SECONDS):
+        with suppress(dynamodb.exceptions.ResourceNotFoundException):
+            while await dynamodb.describe_table(TableName=name):  # noqa: ASYNC110 as below
+                await asyncio.sleep(0.05)
 
 
 async def set_stream(dynamodb: Any, name: str, view_type: str | None) -> str | None:

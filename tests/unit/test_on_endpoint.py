@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.on_endpoint import split
 from tests.servers.endpoint import DUMMY_CREDENTIALS, Endpoint, credentials_for, endpoint_of
 from tests.servers.process import ServerError
 
@@ -67,11 +68,24 @@ def test_aws_without_credentials_is_refused(monkeypatch):
     assert credentials_for(endpoint(ELSEWHERE)) == DUMMY_CREDENTIALS
 
 
+def test_what_follows_the_dashes_is_for_pytest():
+    assert split(["url", "--yes", "--", "-k", "x"]) == (["url", "--yes"], ["-k", "x"])
+    assert split(["url"]) == (["url"], [])
+
+
 @pytest.mark.usefixtures("own_credentials")
 def test_nothing_is_made_on_aws_before_its_cost_was_told_and_agreed_to():
-    command = [sys.executable, "-m", "tests.on_endpoint", "https://dynamodb.eu-central-1.amazonaws.com"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.on_endpoint",
+        "https://dynamodb.eu-central-1.amazonaws.com",
+        "--",
+        "-k",
+        "x",
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "on AWS in eu-central-1" in ended.stdout
     assert "US dollar" in ended.stdout
-    assert "say so with YES=1" in ended.stderr
+    assert "agree with YES=1" in ended.stderr

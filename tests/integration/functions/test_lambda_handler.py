@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from service import lambda_handler
-from tests.servers import create_streamed_table, environment, read_stream, sdk_client, set_stream
+from tests.servers import create_streamed_table, delete_table, environment, read_stream, sdk_client, set_stream
 from tests.servers.functions import contents
 from tests.servers.recorder import recording
 from tests.unit.test_lambda_events import FAILED
@@ -134,7 +134,7 @@ async def test_a_replica_that_is_gone_leaves_the_batch_unsettled_in_time(server,
         await create_streamed_table(dynamodb, pipeline["replica"], view_type=None)
         await dynamodb.put_item(TableName=pipeline["source"], Item={"key": {"S": "a"}})
         assert await invoke(await event_of(streams, arn)) == {"batchItemFailures": []}
-        await dynamodb.delete_table(TableName=pipeline["replica"])
+        await delete_table(dynamodb, pipeline["replica"])
         await dynamodb.put_item(TableName=pipeline["source"], Item={"key": {"S": "b"}})
         event = await event_of(streams, arn, 2)
         first = event["Records"][0]["dynamodb"]["SequenceNumber"]
