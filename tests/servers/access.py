@@ -4,6 +4,7 @@ An endpoint of one's own (`endpoint.py`) may bring its region and its credential
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import aioboto3
@@ -38,11 +39,18 @@ def environment(*, region: str = REGION) -> dict[str, str]:
     }
 
 
-def sdk_client(endpoint_url: str | None, service: str = "dynamodb", *, region: str = REGION, attempts: int = 1) -> Any:
+def sdk_client(
+    endpoint_url: str | None,
+    service: str = "dynamodb",
+    *,
+    region: str = REGION,
+    attempts: int = 1,
+    credentials: Mapping[str, str] = CREDENTIALS,
+) -> Any:
     """An aioboto3 client, used as `async with sdk_client(url, "dynamodbstreams") as streams`.
 
     It never retries unless asked to, so that a test sees what the server answered.
     """
-    session = aioboto3.Session(region_name=region, **CREDENTIALS)
+    session = aioboto3.Session(region_name=region, **credentials)
     config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={})
     return session.client(service, endpoint_url=endpoint_url, config=config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -93,10 +94,10 @@ class Pipeline:
 
     async def invoke(self, event: dict[str, Any] | None = None) -> str:
         """The Lambda function, as a process of its own; without an event, with everything that the stream has."""
-        return await _run([sys.executable, "-c", INVOKE], self.variables(), event or await self.event())
+        return await output_of([sys.executable, "-c", INVOKE], self.variables(), event or await self.event())
 
     async def command(self, *arguments: str) -> str:
-        return await _run([COMMAND, *arguments], self.variables(), None)
+        return await output_of([COMMAND, *arguments], self.variables(), None)
 
 
 def _as_event(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
@@ -105,9 +106,8 @@ def _as_event(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
     return {**record, "dynamodb": stream, "eventSource": "aws:dynamodb", "eventSourceARN": stream_arn}
 
 
-async def _run(command: list[str], variables: dict[str, str], event: Any) -> str:
-    import json
-
+async def output_of(command: list[str], variables: dict[str, str], event: Any) -> str:
+    """Of a program that gets an event, and that ends with 0 or, as `verify` does, with 3."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env=variables,
