@@ -69,7 +69,7 @@ class Product:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self.is_running:
             await self.kill()
         await self._client.aclose()
 
@@ -77,6 +77,15 @@ class Product:
     def process_id(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Its settings, as its environment has them: for a command beside it."""
+        return {f"DYNAMIRROR_{name}": str(value) for name, value in self._settings.items()}
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     async def start(self, *options: str) -> Self:
         """`dynamirror run`, with options. Returns when the admin API answers. Fails if the process ends before."""
@@ -89,12 +98,11 @@ class Product:
 
     async def launch(self, *options: str) -> asyncio.subprocess.Process:
         """The same, but does not wait for anything."""
-        given = {f"DYNAMIRROR_{name}": str(value) for name, value in self._settings.items()}
         self._process = await asyncio.create_subprocess_exec(
             *self.program,
             "run",
             *options,
-            env=environment() | given | self._more,
+            env=environment() | self.variables | self._more,
             cwd=self.folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
