@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-ROW = re.compile(r"^\| (?P<broken>[^|]+) \| (?P<caught>`(?:chaos|unit)/[^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (?P<broken>[^|]+) \| (?P<caught>`(?:acceptance|chaos|integration|unit)/[^|]+) \|$", re.MULTILINE)
 TEXT = (TESTS / "README.md").read_text()
 ROWS = [(found["broken"], found["caught"]) for found in ROW.finditer(TEXT)]
 
@@ -23,7 +23,7 @@ def names_of(words: str) -> list[str]:
 @pytest.mark.parametrize(("broken", "caught"), ROWS, ids=[broken for broken, _ in ROWS])
 def test_a_planted_mistake_is_caught_by_a_test_of_that_name(broken: str, caught: str) -> None:
     files, _, words = caught.rpartition("`: ")
-    sources = [(TESTS / name).read_text() for name in re.findall(r"(?:chaos|unit)/[\w/]+\.py", files)]
+    sources = [(TESTS / name).read_text() for name in re.findall(r"\w+/[\w/]+\.py", files)]
     assert sources
     for name in names_of(words):
         assert all(re.search(rf"def test_\w*{name}", source) for source in sources), f"{caught}: no test {name}"
