@@ -66,7 +66,7 @@ class Pipeline:
     def __init__(self, server: Server, settings: dict[str, str], unique_name: Callable[[str], str]) -> None:
         self._server = server
         self._settings = settings
-        self._source, self._replica = (unique_name(side)[-100:].lstrip("-") for side in ("source", "replica"))
+        self._source, self._replica = (unique_name(side) for side in ("source", "replica"))
         self._count = 0
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -100,7 +100,7 @@ class Pipeline:
 
     async def event(self) -> dict[str, Any]:
         async with sdk_client(self._server.endpoint_url, "dynamodbstreams") as streams:
-            return await event_of(streams, self._arn)
+            return await event_of(streams, self._arn, self._count)
 
 
 async def said(process: Product, *arguments: str) -> str:
