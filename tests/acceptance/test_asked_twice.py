@@ -27,7 +27,9 @@ async def ask_eight(both: Asked, kind: Kind) -> tuple[str, asyncio.Task[httpx.Re
     async with asyncio.timeout(30):
         await asyncio.wait(at_standby)
         while len(given := [call for call in at_active if not is_refused(call, job_id)]) > 1:
-            await asyncio.wait([call for call in given if not call.done()], return_when=asyncio.FIRST_COMPLETED)
+            waiting = [call for call in given if not call.done()]
+            assert waiting, f"{len(given)} calls of {EACH} were given a {kind.name}"
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     assert len(given) == 1, kind.name
     assert all(is_refused(call, owner) for call in at_standby), kind.name
     again = await both.standby.post(kind.start, kind.body)
