@@ -152,6 +152,36 @@ async def test_replay_from_a_time_with_any_offset(shell: Shell):
     assert (code, json.loads(out)["from_time"]) == (0, "2026-11-23T10:15:00Z")
 
 
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        ({"state": JobState.DONE, "redriven": 1234}, 0),
+        ({"state": JobState.DONE, "redriven": 1234, "failed": 1}, 1),
+        ({"state": JobState.CANCELLED, "redriven": 1234}, 1),
+        ({"redriven": 1234, "error": "interrupted"}, 1),
+    ],
+)
+async def test_a_redrive_that_takes_long_is_waited_for(shell: Shell, api: FakeApi, ending, expected):
+    api.console.held = asyncio.Event()
+    process = await shell.start("dead-letters", "redrive", "--all")
+    while not api.console.jobs:  # noqa: ASYNC110  # the fake tells nobody
+        await asyncio.sleep(0.01)
+    ((job_id, job),) = api.console.jobs.items()
+    api.console.jobs[job_id] = job.model_copy(update=ending)
+    out, _ = await process.communicate()
+    assert (process.returncode, "1,234" in out.decode()) == (expected, True)
+
+
+async def test_a_replay_that_its_failed_pipeline_holds_up_is_not_waited_for(shell: Shell, api: FakeApi):
+    process = await shell.start("replay", "--from", "trim_horizon", "--wait")
+    while not api.console.jobs:  # noqa: ASYNC110  # the fake tells nobody
+        await asyncio.sleep(0.01)
+    ((job_id, job),) = api.console.jobs.items()
+    api.console.jobs[job_id] = job.model_copy(update={"error": "interrupted, since the pipeline has failed"})
+    out, _ = await process.communicate()
+    assert (process.returncode, "interrupted" in out.decode()) == (1, True)
+
+
 @pytest.mark.parametrize(("state", "expected"), [(JobState.DONE, 0), (JobState.FAILED, 1)])
 async def test_replay_waits_for_its_end_and_tells_it(shell: Shell, api: FakeApi, state, expected):
     process = await shell.start("replay", "--from", "trim_horizon", "--wait")
