@@ -80,7 +80,7 @@ def verify(
         float | None, typer.Option(help="Look only at this fraction of the keys, such as 0.01.", callback=_fraction)
     ] = None,
     settle_seconds: Annotated[
-        float, typer.Option(help="Without --url: a difference counts when it has stood for so long.", min=0.0)
+        float, typer.Option(help="Without --url: differences shorter than this are ignored.", min=0.0)
     ] = 30.0,
 ) -> None:
     """Compare source and replica item by item, beside a running service or without one.

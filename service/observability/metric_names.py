@@ -59,9 +59,9 @@ READY = Gauge("dynamirror_ready", "1 while the pipeline makes progress or stands
 LEASE_HELD = Gauge("dynamirror_lease_held", "1 while this process replicates, 0 while it stands by.")
 LAG = Gauge(
     "dynamirror_lag_seconds",
-    "Age of the oldest change that is not settled; with none, time since every open shard was last seen at its tip. "
-    "A process that does not replicate tells the active one's, as of its last renewal of the lease, which grows while "
-    "nobody renews. Absent where nobody has ever told it, and beside Lambda.",
+    "Age of the oldest change that is not settled. If nothing is pending: the time since all open shards were last "
+    "read to the end. A process that does not replicate reports the active one's lag as of its last lease renewal; it "
+    "grows while nobody renews. Absent where no process has ever reported it, and beside Lambda.",
 )
 SHARD_LAG = Gauge("dynamirror_shard_lag_seconds", "The lag of one shard that is not closed yet.", ("shard_id",))
 UNAPPLIED = Gauge(

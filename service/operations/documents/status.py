@@ -55,9 +55,9 @@ class ReplicaStatus(Document):
 
 class LagStatus(Document):
     seconds: float | None = Field(
-        description="Age of the oldest change that is not settled; with none, time since every open shard was last "
-        "seen at its tip. A process that does not replicate tells that of the active one as of its last renewal of the "
-        "lease, and lets it grow while nobody renews. Null where nobody has ever told it.",
+        description="Age of the oldest change that is not settled. If nothing is pending: the time since all open "
+        "shards were last read to the end. A process that does not replicate reports the active one's lag as of its "
+        "last lease renewal; it grows while nobody renews. Null where no process has ever reported it.",
         examples=[0.0],
     )
     unapplied_records: int | None = Field(

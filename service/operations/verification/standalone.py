@@ -55,7 +55,7 @@ async def verify_standalone(
 
     `repair` needs the pipeline for itself: `owner` names this process in the lease. `on_progress` is called about once
     a second. Raises ConflictError when another process replicates, or the pipeline is paused; LeaseLostError when the
-    pipeline is lost meanwhile; HaltError. Waits out, without end, whatever passes.
+    pipeline is lost meanwhile; HaltError. Retries transient errors indefinitely.
     """
     standalone = Standalone(adapters, settings, source, owner, observer or Observers())
     # With the lease in hand nothing is on its way: what differs, differs.

@@ -177,7 +177,7 @@ class Guard:
             condition = AsSeen(seen)
 
     async def _overtaken(self, key: ItemKey) -> Outcome:
-        """The source is further on: a later record brings what counts.
+        """The source has a newer state: a later stream record will deliver it.
 
         Where the source judges every change, a key that is written all the time would never be brought so: there its
         present state is, at once. A deletion is left to its record, which a filter may leave out.

@@ -1,6 +1,6 @@
 """Turns changes into item writes and sees each of them settled: batches, guarded writes, poison set apart (I7).
 
-Takes groups of changes, one group a key. Every image is the whole item, so only a group's newest change that can be
+Takes groups of changes, one group per key. Every image is the whole item, so only a group's newest change that can be
 written is written, and the older ones are superseded by it. A change that can't be written becomes a dead letter,
 and the next older one of its group is tried. A crash here costs nothing: nothing is settled before it is written.
 """
