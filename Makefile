@@ -32,8 +32,9 @@ test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0: one b
 test-endpoint: $(TEST)  ## the contract and integration tests on your own DynamoDB: URL=http://localhost:8000, or AWS's
 	$(BIN)/python -m tests.on_endpoint "$(URL)" $(if $(YES),--yes) -- $(PYTEST)
 
-chaos: $(TEST)  ## a long night of faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7"
+chaos: $(TEST)  ## a long night: more of each property, then faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7": these only
 	$(BIN)/python -m tests.servers fetch
+	[ -n "$(CHAOS)" ] || HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 tests/property
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: $(TEST)  ## format, lint, types, import contracts, file lengths

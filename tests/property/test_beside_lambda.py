@@ -87,7 +87,7 @@ COPIED_TOO_LATE = (
 """A snapshot wrote an item, and lost its lease before it saw that the source had deleted it meanwhile."""
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(mappings(), STEPS, st.booleans(), ASKED)
 @example(*COPIED_TOO_LATE)
 def test_what_an_operator_copies_beside_lambda_leaves_both_tables_equal(mapping, steps, has_faults, asked):
