@@ -15,6 +15,9 @@ import sys
 import uuid
 from typing import Any
 
+import aioboto3
+from botocore.config import Config
+
 from tests.servers import endpoint
 from tests.servers.endpoint import Endpoint, credentials_for, endpoint_of
 from tests.servers.process import ServerError
@@ -84,9 +87,6 @@ async def delete_tables(found: Endpoint, prefix: str) -> list[str]:
 
 
 def client_of(found: Endpoint) -> Any:
-    import aioboto3
-    from botocore.config import Config
-
     session = aioboto3.Session(region_name=found.region, **credentials_for(found))
     config = Config(retries={"total_max_attempts": 10, "mode": "standard"}, proxies={} if found.is_here else None)
     return session.client("dynamodb", endpoint_url=found.url, config=config)

@@ -1,4 +1,4 @@
-"""The walk-through that dynamirror began with, on three servers: put, modify, delete, and the replica follows."""
+"""The walk-through that dynamirror began with, on each server: put, modify, delete, and the replica follows."""
 
 from __future__ import annotations
 
