@@ -32,9 +32,11 @@ test: $(TEST)  ## run all tests; PYTEST="-k word" narrows them, AT_ONCE=0: one b
 test-endpoint: $(TEST)  ## the contract and integration tests on your own DynamoDB: URL=http://localhost:8000, or AWS's
 	$(BIN)/python -m tests.on_endpoint "$(URL)" $(if $(YES),--yes) -- $(PYTEST)
 
-chaos: $(TEST)  ## a long night: more of each property, then faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7": these only
+chaos: $(TEST)  ## a long night: all settings, more of each property, then faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7": these only
 	$(BIN)/python -m tests.servers fetch
 	[ -n "$(CHAOS)" ] || HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 tests/property
+	[ -n "$(CHAOS)" ] || DYNAMIRROR_TEST_EACH_SETTING=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) \
+		tests/integration/test_each_setting.py tests/acceptance/test_every_start.py
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: $(TEST)  ## format, lint, types, import contracts, file lengths

@@ -4,6 +4,7 @@
 """
 
 import fcntl
+import os
 import shutil
 import subprocess
 
@@ -16,6 +17,12 @@ _FEATURES = "native-sqlite,http-server,cli"
 _HOME = CACHE / "dynoxide"
 _BINARY = _HOME / "bin" / "dynoxide"
 _BUILD_SECONDS = 3600
+# The tests ask it for little: a build that is over sooner is worth more than a server that is faster.
+_QUICK_BUILD = {
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",
+}
 
 
 def launch(port: int) -> Launch:
@@ -58,6 +65,7 @@ def _build() -> None:
         stderr=subprocess.STDOUT,
         text=True,
         timeout=_BUILD_SECONDS,
+        env=os.environ | _QUICK_BUILD,
         check=False,
     )
     if done.returncode:

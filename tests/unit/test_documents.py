@@ -54,7 +54,8 @@ def test_the_default_of_a_setting_is_told(row: dict[str, str]) -> None:
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_no_document_names_a_setting_that_does_not_exist(document: Document) -> None:
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]", document.text))
-    assert named <= SETTINGS.keys() | {f"{PREFIX}TEST_ITEMS"}
+    of_tests = {f"{PREFIX}TEST_{what}" for what in ("ITEMS", "SHARDS", "EACH_SETTING")}
+    assert named <= SETTINGS.keys() | of_tests
 
 
 def test_the_metrics_are_exactly_those_that_there_are() -> None:
