@@ -7,11 +7,11 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI
 
-from api import openapi, reference, refusals
+from api import error_handlers, openapi, reference
 from api.audit import Audit
 from api.auth import Tokens
-from api.front import Front, Observe
 from api.limits import Limits
+from api.middleware import Observe, RequestMiddleware
 from api.queries import refuse_unknown
 from api.routes import dashboard, dead_letters, flow, health, redrives, replays, snapshots, verifications
 from service.operations.console import Console
@@ -54,9 +54,9 @@ def create_app(
     # FastAPI's own way to extend the document, whatever its types say.
     app.openapi = openapi.document(app, needs_token=not tokens.is_open)  # type: ignore[method-assign]  # see above
     app.include_router(reference.build(app.openapi))
-    refusals.install(app)
+    error_handlers.install(app)
     app.add_middleware(
-        Front,
+        RequestMiddleware,
         tokens=tokens,
         limits=limits or Limits(),
         write_audit=audit,

@@ -31,7 +31,7 @@ def new_job_id(clock: Clock) -> str:
     return f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
 
 
-class JobLog(Generic[AJob]):
+class JobDocuments(Generic[AJob]):
     """One kind of job. `generation` is that of the caller's lease."""
 
     def __init__(self, kind: str, model: type[AJob], store: JobStore, clock: Clock) -> None:

@@ -57,7 +57,7 @@ class GuardWindow:
     def has_matches(self) -> bool:
         return bool(self._matches)
 
-    def note_match(self, change: Change, now: float) -> bool:
+    def remember_source_write(self, change: Change, now: float) -> bool:
         """The key is about to be written because of what the source holds; False if it must go without a number."""
         if not self.is_inside(change) and not self.is_match(change):
             return True

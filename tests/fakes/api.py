@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.audit import AuditEvent
-from api.front import RequestSeen
 from api.limits import Limits
+from api.middleware import RequestSeen
 from api.routes.dashboard import PAGE
 from tests.fakes.console import FakeConsole
 

@@ -106,7 +106,7 @@ def test_an_item_that_nothing_changes_keeps_every_byte_and_gains_its_metadata(fo
         projected = shape.project(image)
         assert projected is not None
         assert projected == image
-        dressed = shape.dress(projected, SequenceNumber(7))
+        dressed = shape.add_metadata(projected, SequenceNumber(7))
         assert dressed.endswith(image[1:])
         assert same_item(dressed, image, shape.metadata)
         assert item_of(dressed).keys() - item.keys() == {"timestamp", "dynamirror_sequence"}

@@ -310,9 +310,9 @@ def test_libraries_stay_silent_below_warning_since_they_would_show_items(log: Lo
 
 
 def test_our_own_loggers_follow_the_level(log: Log) -> None:
-    logging.getLogger("api.front").debug("first")
+    logging.getLogger("api.middleware").debug("first")
     log.set_up(LOG_LEVEL="DEBUG")
-    logging.getLogger("api.front").debug("second")
+    logging.getLogger("api.middleware").debug("second")
 
     assert [line["event"] for line in log.lines()] == ["second"]
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.front import RequestSeen
+from api.middleware import RequestSeen
 from service.events import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried, StampKept
 from service.model import ItemKey, SequenceNumber, ShardId
 from service.observability import metric_names as series

@@ -17,7 +17,7 @@ from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, Retr
 from service.events import JobChanged, Observer
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
 from service.operations.documents.jobs import JobState
-from service.operations.job_store import AJob, JobLog
+from service.operations.job_store import AJob, JobDocuments
 from service.operations.jobs.run import Run, UnderWay
 from service.operations.pipeline.ownership import is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
@@ -43,7 +43,7 @@ class JobRunner(ABC, Generic[AJob]):
         self._pipeline = pipeline
         self._clock = adapters.clock
         self._observer = observer
-        self._log: JobLog[AJob] = JobLog(self.kind, self.model, adapters.control, adapters.clock)
+        self._log: JobDocuments[AJob] = JobDocuments(self.kind, self.model, adapters.control, adapters.clock)
         self._under_way: UnderWay[AJob] | None = None
         self._turn = asyncio.Lock()
         """Starts, one after the other: whoever comes second is told what the first one has started."""

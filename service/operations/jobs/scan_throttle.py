@@ -39,7 +39,7 @@ PAGES_A_STEP = 8
 MAX_PATIENCE = 64
 
 
-class ScanPressure:
+class ScanThrottle:
     """Shared by the segments of one job's scans. `until_open` waits while nothing is to be read."""
 
     def __init__(self, until_open: Callable[[], Awaitable[None]] | None = None) -> None:

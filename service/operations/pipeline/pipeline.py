@@ -27,10 +27,10 @@ from service.pipeline_state import Gap, LeaseRecord
 from service.ports import Adapters
 from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
+from service.replication.lease_term import LeaseTerm
 from service.replication.letter_count import LetterCount
 from service.replication.replicator import Replicator
 from service.replication.requests.backoff import Backoff
-from service.replication.tenure import Tenure
 
 Answer = TypeVar("Answer")
 START_ANEW_AFTER_SECONDS = 5.0
@@ -151,7 +151,7 @@ class Pipeline:
     async def _begin(self, former: LeaseRecord | None) -> Replicator:
         if self.healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
-        tenure = Tenure(
+        tenure = LeaseTerm(
             settings=self.settings,
             adapters=self.outside.adapters,
             source=self.outside.source,

@@ -14,7 +14,7 @@ from service.errors import ChangeError, TransientChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.ports import Adapters
 from service.replication.replicator import Replicator
-from service.replication.writing.desired_state import Intent
+from service.replication.writing.desired_state import DesiredState
 from service.replication.writing.guard import Outcome, same_or_none
 
 GET_AT_ONCE = 100
@@ -84,7 +84,7 @@ class PageReplay:
             for change, intent in to_mend:
                 tasks.create_task(self._mend(change, intent, counts), name="replayed change")
 
-    async def _wanted(self, groups: list[Group], counts: Counts) -> list[tuple[Change, Intent]]:
+    async def _wanted(self, groups: list[Group], counts: Counts) -> list[tuple[Change, DesiredState]]:
         """What each key's newest change wants that is not left out; one that can't be told becomes a dead letter."""
         looked_up: dict[ItemKey, Image] = {}
         keys = [group[-1].key for group in groups if group[-1].effect is Effect.LOOK_UP]
@@ -106,12 +106,12 @@ class PageReplay:
         return wanted
 
     async def _look(
-        self, get_many: GetMany, wanted: Sequence[tuple[Change, Intent]], table: str
+        self, get_many: GetMany, wanted: Sequence[tuple[Change, DesiredState]], table: str
     ) -> dict[ItemKey, Image]:
         keys = [change.key for change, _ in wanted]
         return await self._flow.requests.read(lambda: get_many(keys), table)
 
-    async def _mend(self, change: Change, intent: Intent, counts: Counts) -> None:
+    async def _mend(self, change: Change, intent: DesiredState, counts: Counts) -> None:
         try:
             outcome = await self._flow.lanes.run(change.key, lambda: self._at_turn(change, intent))
         except ChangeError as error:
@@ -120,7 +120,7 @@ class PageReplay:
         assert isinstance(outcome, Outcome)
         counts.applied += outcome.took_effect
 
-    async def _at_turn(self, change: Change, intent: Intent) -> Outcome:
+    async def _at_turn(self, change: Change, intent: DesiredState) -> Outcome:
         # What is written is the source's present state. The live reading may be behind it, so its changes that were
         # made up to the look at the source have to be guarded, or they would take the item back. Changes made later
         # are newer than what is written here. A replay that writes nothing leaves the live stream's batches alone.

@@ -17,7 +17,7 @@ RETENTION_SECONDS = 24 * 3600.0
 
 
 @dataclass(slots=True)
-class Stretch:
+class ShardRange:
     """What is replayed of one shard: everything up to where the live reading stood, or from `first` on."""
 
     shard_id: ShardId
@@ -35,12 +35,12 @@ class Stretch:
         return [self.shard_id, self.parent_id, _text(self.first), _text(self.end), self.until]
 
     @classmethod
-    def of(cls, fixed: Sequence[Any]) -> Stretch:
+    def of(cls, fixed: Sequence[Any]) -> ShardRange:
         shard_id, parent_id, first, end, until = fixed
         return cls(shard_id, parent_id, _number(first), _number(end), until)
 
     @classmethod
-    def of_former_version(cls, saved: Sequence[Any]) -> Stretch:
+    def of_former_version(cls, saved: Sequence[Any]) -> ShardRange:
         """As it was saved when range and progress were one list; a stretch that was done had its ids alone."""
         if len(saved) == 2:
             return cls(saved[0], saved[1], is_done=True)
@@ -81,7 +81,7 @@ class Stretch:
 class Place:
     """Of one replay. Changed by its shards' tasks, each its own stretch."""
 
-    def __init__(self, stream_arn: str, stretches: Iterable[Stretch], from_time: float | None = None) -> None:
+    def __init__(self, stream_arn: str, stretches: Iterable[ShardRange], from_time: float | None = None) -> None:
         self.stream_arn = stream_arn
         self.from_time = from_time
         self.stretches = _parents_first({stretch.shard_id: stretch for stretch in stretches})
@@ -89,7 +89,7 @@ class Place:
     @classmethod
     def of(cls, saved: Mapping[str, Any], fixed: Iterable[Sequence[Any]]) -> Place:
         """Raises LookupError, TypeError or ValueError when the one does not belong to the other."""
-        place = cls(saved["stream_arn"], map(Stretch.of, fixed), saved["from_time"])
+        place = cls(saved["stream_arn"], map(ShardRange.of, fixed), saved["from_time"])
         stretches = list(place.stretches.values())
         for first, last in saved["done"]:
             for index in range(first, last + 1):
@@ -100,7 +100,7 @@ class Place:
 
     @classmethod
     def of_former_version(cls, saved: Mapping[str, Any]) -> Place:
-        return cls(saved["stream_arn"], map(Stretch.of_former_version, saved["shards"]), saved["from_time"])
+        return cls(saved["stream_arn"], map(ShardRange.of_former_version, saved["shards"]), saved["from_time"])
 
     def fixed(self) -> list[list[Any]]:
         """The range, in its order."""
@@ -120,7 +120,7 @@ class Place:
                 after.append([index, _text(stretch.after)])
         return {"stream_arn": self.stream_arn, "from_time": self.from_time, "done": done, "after": after}
 
-    def readable(self) -> list[Stretch]:
+    def readable(self) -> list[ShardRange]:
         """Those that may be read now: a parent is replayed to its end before its children (I1)."""
         return [
             stretch
@@ -136,9 +136,9 @@ class Place:
         return any(stretch.first is not None for stretch in self.stretches.values())
 
 
-def _parents_first(stretches: dict[ShardId, Stretch]) -> dict[ShardId, Stretch]:
+def _parents_first(stretches: dict[ShardId, ShardRange]) -> dict[ShardId, ShardRange]:
     """Each generation in the order of its parents, as they are replayed; again is the same."""
-    children: dict[ShardId | None, list[Stretch]] = {}
+    children: dict[ShardId | None, list[ShardRange]] = {}
     for stretch in stretches.values():
         parent = stretch.parent_id if stretch.parent_id in stretches else None
         children.setdefault(parent, []).append(stretch)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from service.errors import PositionError
 from service.model import Position, SequenceNumber, Shard, ShardId, StartAt, StreamDescription
 from service.operations.console import InvalidError, TrimmedAlreadyError
-from service.operations.replay.position import RETENTION_SECONDS, Place, Stretch
+from service.operations.replay.position import RETENTION_SECONDS, Place, ShardRange
 from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.replicator import Replicator
@@ -34,9 +34,9 @@ class ReplayRange:
         found = [self._stretch(shard) for shard in self._shards.values()]
         self._stretches = {stretch.shard_id: stretch for stretch in found if stretch is not None}
 
-    def _stretch(self, shard: Shard) -> Stretch | None:
+    def _stretch(self, shard: Shard) -> ShardRange | None:
         """All of a shard that the live reading has read; None while that is nothing."""
-        stretch = Stretch(shard.shard_id, shard.parent_id)
+        stretch = ShardRange(shard.shard_id, shard.parent_id)
         saved = self._checkpoints.get(shard.shard_id) or Checkpoint(shard.shard_id, Position())
         stretch.end = self._read_through.get(shard.shard_id) or saved.position.after
         is_ended = saved.is_closed or shard.shard_id in self._ended
@@ -91,11 +91,11 @@ class ReplayRange:
         """As AWS says, or fewer where an emulator's own numbers have fewer."""
         return min([FEWEST_DIGITS, *(len(str(shard.starting)) for shard in self._shards.values() if shard.starting)])
 
-    def _owners(self, number: SequenceNumber) -> list[Stretch]:
+    def _owners(self, number: SequenceNumber) -> list[ShardRange]:
         """The shards whose range has room for the number, as far as they were read."""
         return [stretch for stretch in self._stretches.values() if self._complaint(stretch, number) is None]
 
-    def _named(self, shard_id: ShardId, number: SequenceNumber) -> Stretch:
+    def _named(self, shard_id: ShardId, number: SequenceNumber) -> ShardRange:
         if shard_id not in self._shards:
             raise InvalidError(f"the stream has no shard {shard_id!r}: GET /status lists its shards")
         stretch = self._stretches.get(shard_id)
@@ -104,7 +104,7 @@ class ReplayRange:
             raise InvalidError(f"{number} is no sequence number of the shard {shard_id}: {complaint}")
         return stretch
 
-    def _complaint(self, stretch: Stretch, number: SequenceNumber) -> str | None:
+    def _complaint(self, stretch: ShardRange, number: SequenceNumber) -> str | None:
         """Why the shard can't hold this number among what was read; None if it can."""
         shard = self._shards[stretch.shard_id]
         if shard.starting is not None and number < shard.starting:
@@ -127,7 +127,7 @@ class ReplayRange:
         left = f"the oldest that is left is {oldest}" if oldest else "nothing is left that could be replayed"
         return TrimmedAlreadyError(f"the record {number} is trimmed already: {left}", oldest)
 
-    def _with_descendants(self, owners: Iterable[Stretch]) -> list[Stretch]:
+    def _with_descendants(self, owners: Iterable[ShardRange]) -> list[ShardRange]:
         chosen = {stretch.shard_id: stretch for stretch in owners}
         size = 0
         while size != len(chosen):
@@ -135,7 +135,7 @@ class ReplayRange:
             chosen |= {stretch.shard_id: stretch for stretch in self._stretches.values() if stretch.parent_id in chosen}
         return list(chosen.values())
 
-    async def _is_left(self, stretch: Stretch, number: SequenceNumber) -> bool:
+    async def _is_left(self, stretch: ShardRange, number: SequenceNumber) -> bool:
         """Nothing between the number and what follows it was trimmed: that, or something older, can be read."""
         first = await self._first(stretch)
         if first is not None and first <= number:
@@ -145,7 +145,7 @@ class ReplayRange:
             return True  # the parent's records are older, and not trimmed
         return first is None and stretch.end is not None and await self._is_readable_after(stretch, number)
 
-    async def _first(self, stretch: Stretch) -> SequenceNumber | None:
+    async def _first(self, stretch: ShardRange) -> SequenceNumber | None:
         """The first record that can be read; None if none was found."""
         try:
             iterator: str | None = await self._streams.iterator(stretch.shard_id, Position())
@@ -161,7 +161,7 @@ class ReplayRange:
             return None  # trimmed, or gone, while it was looked for
         return None
 
-    async def _is_readable_after(self, stretch: Stretch, number: SequenceNumber) -> bool:
+    async def _is_readable_after(self, stretch: ShardRange, number: SequenceNumber) -> bool:
         """What follows the number is not trimmed, though no record was found among so many empty pages."""
         try:
             await self._streams.iterator(stretch.shard_id, Position(after=number))

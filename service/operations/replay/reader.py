@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.errors import PositionError, ShardGoneError, TrimmedError
 from service.model import Page, Position, Shard
-from service.operations.replay.position import Place, Stretch
+from service.operations.replay.position import Place, ShardRange
 from service.ports import Clock, Streams
 from service.replication.reading.shard_reader import ShardReader
 from service.replication.replicator import Replicator
@@ -21,7 +21,7 @@ class StretchReader:
 
     def __init__(
         self,
-        stretch: Stretch,
+        stretch: ShardRange,
         place: Place,
         *,
         flow: Replicator,

@@ -13,7 +13,7 @@ from service.configuration.settings import Settings
 from service.model import Page, ShardId
 from service.operations.documents.jobs import Replay
 from service.operations.replay.page import Counts, PageReplay
-from service.operations.replay.position import Place, Stretch
+from service.operations.replay.position import Place, ShardRange
 from service.operations.replay.reader import StretchReader
 from service.pipeline_state import Checkpoint
 from service.ports import Adapters
@@ -68,7 +68,7 @@ class ReplayRun:
                 return
             await self._clock.sleep(LOOK_EVERY_SECONDS)
 
-    def _has_passed(self, stretch: Stretch, saved: dict[ShardId, Checkpoint]) -> bool:
+    def _has_passed(self, stretch: ShardRange, saved: dict[ShardId, Checkpoint]) -> bool:
         checkpoint = saved.get(stretch.shard_id)
         if checkpoint is None:  # not begun since a restart, unless the stream does not list it any more
             listed = self._flow.readers.shards
@@ -84,13 +84,13 @@ class ReplayRun:
                 self._begun.add(stretch.shard_id)
                 tasks.create_task(self._replay_shard(stretch, tasks), name=f"replay {stretch.shard_id}")
 
-    async def _replay_shard(self, stretch: Stretch, tasks: asyncio.TaskGroup) -> None:
+    async def _replay_shard(self, stretch: ShardRange, tasks: asyncio.TaskGroup) -> None:
         async with self._permits:
             await self._replay_pages(stretch)
         stretch.is_done = True
         self._begin_readable(tasks)
 
-    async def _replay_pages(self, stretch: Stretch) -> None:
+    async def _replay_pages(self, stretch: ShardRange) -> None:
         """Through the stretch's end. Raises PositionError when records that were asked for are lost."""
         reader = StretchReader(
             stretch,
@@ -110,7 +110,7 @@ class ReplayRun:
             if is_over:
                 return
 
-    def _note(self, counts: Counts, stretch: Stretch, page: Page) -> None:
+    def _note(self, counts: Counts, stretch: ShardRange, page: Page) -> None:
         """All of a page is settled: counts and place move together, so that a restart counts nothing twice."""
         self._counts.add(counts)
         stretch.move(page.changes)

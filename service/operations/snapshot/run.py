@@ -17,7 +17,7 @@ from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import Snapshot
-from service.operations.jobs.scan_throttle import ScanPressure
+from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.pipeline.reshaping import note_reshaped
 from service.ports import Adapters
 from service.replication.replicator import Replicator
@@ -78,7 +78,7 @@ class SnapshotRun:
         self._flow = flow
         self._adapters = adapters
         self._observer = observer
-        self._pressure = ScanPressure(flow.gate.until_open)
+        self._pressure = ScanThrottle(flow.gate.until_open)
         self._scanned = job.items_scanned
         self._written = job.items_written
 

@@ -12,7 +12,7 @@ from typing import Any
 from service.errors import HaltError, RetryableError
 from service.events import Observer, Warned
 from service.operations.documents.jobs import JobState, StartedBy, Verification
-from service.operations.job_store import JobLog
+from service.operations.job_store import JobDocuments
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
@@ -54,7 +54,7 @@ class EndlessVerification:
         self._clock = adapters.clock
         self._observer = observer
         self._report = report
-        self._log = JobLog(KIND, Verification, adapters.control, adapters.clock)
+        self._log = JobDocuments(KIND, Verification, adapters.control, adapters.clock)
         pipeline.on_flow_started.append(self._begin)
 
     def _begin(self, flow: Replicator) -> None:

@@ -24,7 +24,7 @@ SHOWN_KEYS_BYTES = 200_000
 
 
 @dataclass(slots=True)
-class Tally:
+class PageCounts:
     read: int = 0
     compared: int = 0
     missing: int = 0
@@ -47,7 +47,7 @@ class Tally:
         self.repaired += is_repaired
         self._show(key, kind)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: PageCounts) -> None:
         self.read += other.read
         self.compared += other.compared
         self.missing += other.missing
@@ -63,9 +63,9 @@ class Tally:
             self.keys.append((key, kind))
 
     @classmethod
-    def of(cls, job: Verification) -> Tally:
+    def of(cls, job: Verification) -> PageCounts:
         """Where a job that goes on left off."""
-        tally = cls(
+        counts = cls(
             read=job.items_read,
             compared=job.items_compared,
             missing=job.missing,
@@ -74,8 +74,8 @@ class Tally:
             repaired=job.repaired,
         )
         for shown in job.differing_keys:
-            tally._show(ItemKey(orjson.dumps(shown["key"])), Kind(shown["kind"]))
-        return tally
+            counts._show(ItemKey(orjson.dumps(shown["key"])), Kind(shown["kind"]))
+        return counts
 
     def shown_in(self, job: Verification) -> Verification:
         """The job's document with these counts."""
@@ -95,13 +95,13 @@ class Tally:
 class OpenPage:
     """A page of a scan that is being compared, or of which suspicions are left."""
 
-    __slots__ = ("next_key", "segment", "table", "tally", "unsettled")
+    __slots__ = ("next_key", "segment", "table", "counts", "unsettled")
 
     def __init__(self, table: str, segment: int, next_key: ItemKey | None) -> None:
         self.table = table
         self.segment = segment
         self.next_key = next_key
-        self.tally = Tally()
+        self.counts = PageCounts()
         self.unsettled = 1
         """Its suspicions, and one for the comparing itself."""
 
@@ -109,7 +109,7 @@ class OpenPage:
 class Ledger:
     """All pages of one verification. Owned by its run."""
 
-    def __init__(self, place: Mapping[str, Any], counted: Tally) -> None:
+    def __init__(self, place: Mapping[str, Any], counted: PageCounts) -> None:
         self.place = Place(place)
         self.counted = counted
         """What counts for good, and is saved with the place."""
@@ -127,14 +127,14 @@ class Ledger:
         pages = self._open[page.table, page.segment]
         while pages and not pages[0].unsettled:
             done = pages.popleft()
-            self.counted.add(done.tally)
+            self.counted.add(done.counts)
             self.place.move(done.table, done.segment, done.next_key)
 
-    def found(self) -> Tally:
+    def found(self) -> PageCounts:
         """Everything up to now, the open pages included."""
-        found = Tally()
+        found = PageCounts()
         found.add(self.counted)
         for pages in self._open.values():
             for page in pages:
-                found.add(page.tally)
+                found.add(page.counts)
         return found

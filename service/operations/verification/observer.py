@@ -18,7 +18,7 @@ STREAM_BEHIND_SECONDS = 5.0
 time" (Developer Guide, "Change data capture for DynamoDB Streams"), and gives no number."""
 
 
-class Brought(NamedTuple):
+class ObservedChanges(NamedTuple):
     """What the stream has brought for a watched key."""
 
     changes: int = 0
@@ -26,7 +26,7 @@ class Brought(NamedTuple):
     """Of the item that the last change left in the replica (Comparison.mark_of); None where nobody can tell."""
 
 
-class Looks(Protocol):
+class StreamObserver(Protocol):
     @property
     def settled_up_to(self) -> float:
         """Every change made before that moment has reached the replica, as far as it ever will (epoch seconds)."""
@@ -39,7 +39,7 @@ class Looks(Protocol):
 
     def forget(self, key: ItemKey) -> None: ...
 
-    def brought(self, key: ItemKey) -> Brought:
+    def brought(self, key: ItemKey) -> ObservedChanges:
         """Since the key is watched; nothing where nobody can tell."""
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
@@ -61,7 +61,7 @@ class FlowLooks:
         self._flow = flow
         self._clock = clock
         self._comparison = comparison
-        self._brought: dict[ItemKey, Brought] = {}
+        self._brought: dict[ItemKey, ObservedChanges] = {}
 
     def __enter__(self) -> FlowLooks:
         self._flow.lanes.watchers.append(self._note)
@@ -78,19 +78,19 @@ class FlowLooks:
             if change.key in brought:
                 is_known = change.image is not None or change.effect is Effect.DELETE
                 mark = self._comparison.mark_of(change.image) if is_known else None
-                brought[change.key] = Brought(brought[change.key].changes + 1, mark)
+                brought[change.key] = ObservedChanges(brought[change.key].changes + 1, mark)
 
     @property
     def settled_up_to(self) -> float:
         return self._flow.settled_up_to - STREAM_BEHIND_SECONDS
 
     def watch(self, keys: Sequence[ItemKey]) -> None:
-        self._brought.update(dict.fromkeys(keys, Brought()))
+        self._brought.update(dict.fromkeys(keys, ObservedChanges()))
 
     def forget(self, key: ItemKey) -> None:
         del self._brought[key]
 
-    def brought(self, key: ItemKey) -> Brought:
+    def brought(self, key: ItemKey) -> ObservedChanges:
         return self._brought[key]
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:

@@ -17,11 +17,11 @@ from typing import Any
 
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import JobState, Verification
-from service.operations.jobs.scan_throttle import ScanPressure
+from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.verification.comparison import Comparison, is_in_sample
-from service.operations.verification.ledger import Ledger, OpenPage, Tally
-from service.operations.verification.observer import Looks
-from service.operations.verification.suspects import GET_AT_ONCE, Suspicions
+from service.operations.verification.ledger import Ledger, OpenPage, PageCounts
+from service.operations.verification.observer import StreamObserver
+from service.operations.verification.suspects import GET_AT_ONCE, Suspects
 from service.ports import Adapters, Clock
 from service.replication.replicator import first_of
 
@@ -62,7 +62,7 @@ class VerificationRun:
         job: Verification,
         place: Mapping[str, Any],
         adapters: Adapters,
-        looks: Looks,
+        looks: StreamObserver,
         comparison: Comparison,
         items_per_second: float = 0.0,
     ) -> None:
@@ -70,10 +70,10 @@ class VerificationRun:
         self._adapters = adapters
         self._looks = looks
         self._comparison = comparison
-        self._pressure = ScanPressure()
+        self._pressure = ScanThrottle()
         self._pace = Pace(adapters.clock, items_per_second)
-        self._ledger = Ledger(place, Tally.of(job))
-        self._suspicions = Suspicions(
+        self._ledger = Ledger(place, PageCounts.of(job))
+        self._suspicions = Suspects(
             source=adapters.source,
             replica=adapters.replica,
             looks=looks,
@@ -136,7 +136,7 @@ class VerificationRun:
         while True:
             page = await self._page(table, segment, start)
             open_page = self._ledger.open(table, segment, page.next_key)
-            open_page.tally.read += len(page.items)
+            open_page.counts.read += len(page.items)
             await self._compare_page(page, open_page)
             self._ledger.settle(open_page)
             await self._pace.take(len(page.items))
@@ -156,7 +156,7 @@ class VerificationRun:
             some = items[start : start + GET_AT_ONCE]
             if open_page.table == "source":
                 suspicious = await self._unlike_replica(some)
-                open_page.tally.compared += len(some)
+                open_page.counts.compared += len(some)
             else:
                 suspicious = await self._unknown_to_source(some)
             if suspicious:

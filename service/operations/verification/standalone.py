@@ -19,7 +19,7 @@ from service.model import ItemKey, TableDescription
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.verification.comparison import Comparison
 from service.operations.verification.exclusive_lease import SoleOwner
-from service.operations.verification.observer import Brought
+from service.operations.verification.observer import ObservedChanges
 from service.operations.verification.run import VerificationRun
 from service.ports import Adapters
 from service.replication.claim import claim_replica
@@ -27,7 +27,7 @@ from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.requests.retrying import ReplicaFitness, Requests
-from service.replication.requests.write_gate import WriteGate
+from service.replication.requests.write_gate import WriteLimiter
 from service.replication.writing.fingerprint import shape_fingerprint
 from service.replication.writing.guard import Guard
 from service.replication.writing.write_path import metadata_of, shape_of
@@ -90,7 +90,7 @@ class Standalone:
             clock=clock,
             observer=observer,
         )
-        gate = WriteGate(
+        gate = WriteLimiter(
             clock,
             writers=settings.writers,
             max_per_second=settings.max_writes_per_second,
@@ -148,12 +148,12 @@ class Standalone:
             job=job,
             place={},
             adapters=self._adapters,
-            looks=DistantLooks(self._adapters, self._requests, self._guard, settle_seconds),
+            looks=PollingObserver(self._adapters, self._requests, self._guard, settle_seconds),
             comparison=Comparison(self._shape, keeps_extra=keeps_extra),
         )
 
 
-class DistantLooks:
+class PollingObserver:
     """From outside of the flow: what was seen long enough ago counts as settled."""
 
     early_look_seconds = LOOK_EARLY_SECONDS
@@ -173,8 +173,8 @@ class DistantLooks:
 
     def forget(self, key: ItemKey) -> None: ...
 
-    def brought(self, key: ItemKey) -> Brought:
-        return Brought()
+    def brought(self, key: ItemKey) -> ObservedChanges:
+        return ObservedChanges()
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str) -> Answer:
         return await self._requests.read(call, target)

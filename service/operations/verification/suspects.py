@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from service.model import Image, ItemKey
 from service.operations.verification.comparison import Comparison, Kind, fingerprint
 from service.operations.verification.ledger import OpenPage
-from service.operations.verification.observer import Brought, Looks
+from service.operations.verification.observer import ObservedChanges, StreamObserver
 from service.ports import Clock, Table
 
 MAX_WAITING = 10_000
-"""Suspicions at a time, some 5 MB; with more, the scan waits."""
+"""Suspects at a time, some 5 MB; with more, the scan waits."""
 LOOK_EVERY_SECONDS = 0.5
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
@@ -30,11 +30,11 @@ stream that tells creation times by the minute (DynamoDB Local) would else keep 
 MAX_ROUNDS = 5
 """A key that changes all the time is written anew by each change: after so many looks it is let go."""
 
-Evidence = tuple[bytes, Brought]
+Evidence = tuple[bytes, ObservedChanges]
 """The source's item, and what the stream had brought for the key."""
 
 
-class Suspicion:
+class Suspect:
     __slots__ = ("evidence", "key", "look_early_at", "look_overtaken_at", "page", "rounds", "seen_at")
 
     def __init__(self, key: ItemKey, page: OpenPage) -> None:
@@ -47,7 +47,7 @@ class Suspicion:
         self.rounds = 0
 
 
-class Suspicions:
+class Suspects:
     """Owned by one verification; scans bring keys, `judge` settles them."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Suspicions:
         *,
         source: Table,
         replica: Table,
-        looks: Looks,
+        looks: StreamObserver,
         comparison: Comparison,
         clock: Clock,
         settle: Callable[[OpenPage], None],
@@ -72,7 +72,7 @@ class Suspicions:
         self._repairs = repairs
         self._max_waiting = max_waiting
         self._open: set[ItemKey] = set()
-        self._waiting: list[Suspicion] = []
+        self._waiting: list[Suspect] = []
         self._has_room = asyncio.Event()
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -89,7 +89,7 @@ class Suspicions:
         self._is_empty.clear()
         page.unsettled += len(new)
         self._looks.watch(new)
-        await self._look([Suspicion(key, page) for key in new], settled_up_to=float("-inf"))
+        await self._look([Suspect(key, page) for key in new], settled_up_to=float("-inf"))
 
     async def judge(self) -> None:
         """Until cancelled."""
@@ -108,26 +108,26 @@ class Suspicions:
         for start in range(0, len(due), GET_AT_ONCE):
             await self._look(due[start : start + GET_AT_ONCE], settled)
 
-    def _is_due(self, one: Suspicion, settled: float, now: float) -> bool:
+    def _is_due(self, one: Suspect, settled: float, now: float) -> bool:
         if one.seen_at < settled or one.look_early_at <= now:
             return True
         return one.look_overtaken_at <= now and self._is_overtaken(one)
 
-    def _is_overtaken(self, one: Suspicion) -> bool:
+    def _is_overtaken(self, one: Suspect) -> bool:
         """The stream has brought a change of its key since the first look: nothing can be confirmed by that one."""
         return one.evidence is not None and one.evidence[1] != self._looks.brought(one.key)
 
     async def until_none(self) -> None:
         await self._is_empty.wait()
 
-    async def _look(self, suspicions: Sequence[Suspicion], settled_up_to: float) -> None:
+    async def _look(self, suspicions: Sequence[Suspect], settled_up_to: float) -> None:
         """One look at both tables; `settled_up_to` is from before it."""
         keys = [one.key for one in suspicions]
         before = {key: self._looks.brought(key) for key in keys}
         replica = await self._looks.read(lambda: self._replica.get_many(keys), "replica")
         source = await self._looks.read(lambda: self._source.get_many(keys), "source")
         await self._comparison.prepare(source.values())
-        confirmed: list[tuple[Suspicion, Kind]] = []
+        confirmed: list[tuple[Suspect, Kind]] = []
         for one in suspicions:
             held = source.get(one.key)
             kind = self._comparison.difference(held, replica.get(one.key))
@@ -145,12 +145,12 @@ class Suspicions:
                 self._waiting.append(one)
         await asyncio.gather(*[self._confirm(one, kind) for one, kind in confirmed])
 
-    def _is_as_brought(self, key: ItemKey, replica: Image | None, before: Brought) -> bool:
+    def _is_as_brought(self, key: ItemKey, replica: Image | None, before: ObservedChanges) -> bool:
         """The replica showed what the stream had brought last, before this look or by now."""
         marks = {before.mark, self._looks.brought(key).mark} - {None}
         return bool(marks & self._comparison.marks_in_replica(replica)) if marks else False
 
-    def _begin_again(self, one: Suspicion, held: Image | None, brought: Brought) -> None:
+    def _begin_again(self, one: Suspect, held: Image | None, brought: ObservedChanges) -> None:
         one.rounds += 1
         if one.rounds > MAX_ROUNDS:
             self._end(one)
@@ -161,12 +161,12 @@ class Suspicions:
         one.look_overtaken_at = one.seen_at + OVERTAKEN_AFTER_SECONDS
         self._waiting.append(one)
 
-    async def _confirm(self, one: Suspicion, kind: Kind) -> None:
+    async def _confirm(self, one: Suspect, kind: Kind) -> None:
         is_mended = self._repairs and await self._looks.mend(one.key)
-        one.page.tally.note(one.key, kind, is_repaired=is_mended)
+        one.page.counts.note(one.key, kind, is_repaired=is_mended)
         self._end(one)
 
-    def _end(self, one: Suspicion) -> None:
+    def _end(self, one: Suspect) -> None:
         self._open.discard(one.key)
         self._looks.forget(one.key)
         self._settle(one.page)

@@ -21,7 +21,7 @@ FORGET_AFTER_SECONDS = 5.0
 _MEASURE_SECONDS = 1.0
 
 
-class Pace:
+class AdaptiveRateLimiter:
     """One replica's. It costs nothing while nobody throttles."""
 
     def __init__(self, clock: Clock) -> None:

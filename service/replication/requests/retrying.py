@@ -25,7 +25,7 @@ from service.ports import Clock, Table
 from service.replication.doubts import Doubts
 from service.replication.requests.backoff import Backoff
 from service.replication.requests.replica_watch import ReplicaWatch
-from service.replication.requests.write_gate import WriteGate
+from service.replication.requests.write_gate import WriteLimiter
 
 Answer = TypeVar("Answer")
 FITNESS_COUNTS_FOR_SECONDS = 10.0
@@ -77,7 +77,7 @@ class Requests:
         self,
         *,
         clock: Clock,
-        gate: WriteGate,
+        gate: WriteLimiter,
         observer: Observer,
         max_attempts: int,
         fitness: ReplicaFitness,

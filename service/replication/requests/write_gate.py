@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable
 
 from service.ports import Clock
-from service.replication.requests.adaptive_rate import Pace
+from service.replication.requests.adaptive_rate import AdaptiveRateLimiter
 
 LOWER_AT_MOST_EVERY_SECONDS = 0.1
 """The requests that are under way when throttling begins fail together; they count as one sign."""
 LOWERING = 0.7
 
 
-class WriteGate:
+class WriteLimiter:
     def __init__(
         self, clock: Clock, *, writers: int, max_per_second: float = 0, check_trust: Callable[[], None] = lambda: None
     ) -> None:
@@ -30,7 +30,7 @@ class WriteGate:
         self._free_at = 0.0
         self._lowered_at = float("-inf")
         self._check_trust = check_trust
-        self._pace = Pace(clock)
+        self._pace = AdaptiveRateLimiter(clock)
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._pausing: list[asyncio.Future[bool]] = []
         self._is_open = asyncio.Event()

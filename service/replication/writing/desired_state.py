@@ -11,7 +11,7 @@ INSERT, REMOVE = "INSERT", "REMOVE"
 """The event names of records that tell of a new item, and of its end (botocore, dynamodbstreams: OperationType)."""
 
 
-class Intent(msgspec.Struct, frozen=True, gc=False):
+class DesiredState(msgspec.Struct, frozen=True, gc=False):
     """What the replica should hold, without its metadata, and the source's image that this was made of."""
 
     projected: Image | None = None
@@ -24,14 +24,14 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
         return self.projected is None and self.raw is not None
 
 
-class Intents:
+class DesiredStates:
     """Immutable; may be shared."""
 
     def __init__(self, shape: Shape, *, skips_ttl_deletes: bool) -> None:
         self._shape = shape
         self.skips_ttl_deletes = skips_ttl_deletes
 
-    def of(self, change: Change, looked_up: Image | None) -> Intent | None:
+    def of(self, change: Change, looked_up: Image | None) -> DesiredState | None:
         """None if the change tells nothing of what an archive should hold. Raises ChangeError.
 
         `looked_up` is the source's present item, for a record that carries none. That there is none does not tell who
@@ -41,7 +41,7 @@ class Intents:
             return None
         raw = looked_up if change.effect is Effect.LOOK_UP else change.image
         if raw is not None:
-            return Intent(self._shape.project(raw), raw)
+            return DesiredState(self._shape.project(raw), raw)
         if self.skips_ttl_deletes and change.effect is Effect.LOOK_UP and change.event_name != REMOVE:
             return None
-        return Intent()
+        return DesiredState()

@@ -31,11 +31,11 @@ from service.ports import Clock, ReplicaTable, Table
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.requests.retrying import Requests
-from service.replication.writing.desired_state import INSERT, Intent
+from service.replication.writing.desired_state import INSERT, DesiredState
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.item_writes import ItemWrites
 from service.replication.writing.prefetch import Looked, Refusals
-from service.replication.writing.scan_barrier import Brought
+from service.replication.writing.scan_barrier import ScanBarrier
 
 MAX_LOOKS_AGAIN = 10
 """After so many writes of one key, whose source has changed each time, its next records bring what counts."""
@@ -89,7 +89,7 @@ class Guard:
         self._doubts = doubts
         self._clock = clock
         self.writes = ItemWrites(replica=replica, shape=shape, requests=requests, observer=observer)
-        self.brought = Brought()
+        self.brought = ScanBarrier()
         self._refusals = Refusals()
 
     def wants_look(self, group: Sequence[Change]) -> bool:
@@ -142,7 +142,7 @@ class Guard:
                 return await self._overtaken(change.key)
             self.brought.note(change.key)  # again: a page that was asked for meanwhile may be older than that look
             as_seen = Absent() if seen is None else AsSeen(seen)
-            has_number = self._window.note_match(change, self._clock.now()) and is_live
+            has_number = self._window.remember_source_write(change, self._clock.now()) and is_live
             number_to_write = change.sequence if has_number else None
             if isinstance(await self.writes.put(change.key, projected, number_to_write, as_seen), Written):
                 return Outcome.WRITTEN
@@ -173,7 +173,7 @@ class Guard:
             if not await self._source_holds(change.key, raw, looked):
                 return await self._overtaken(change.key)
             self.brought.note(change.key)
-            self._window.note_match(change, self._clock.now())
+            self._window.remember_source_write(change, self._clock.now())
             condition = AsSeen(seen)
 
     async def _overtaken(self, key: ItemKey) -> Outcome:
@@ -189,7 +189,7 @@ class Guard:
         except ChangeError:
             return Outcome.STALE  # that state's own record becomes a dead letter
 
-    def judge(self, intent: Intent, seen: Image | None) -> Outcome | None:
+    def judge(self, intent: DesiredState, seen: Image | None) -> Outcome | None:
         """What a replayed change comes to where the replica holds this; None when it may have to be mended. Pure."""
         return Outcome.UNCHANGED if self._is_right(intent.projected, seen) else None
 
@@ -198,7 +198,7 @@ class Guard:
         number = self._number(seen)
         return number is not None and number > change.sequence
 
-    async def mend(self, change: Change, intent: Intent) -> Outcome:
+    async def mend(self, change: Change, intent: DesiredState) -> Outcome:
         """Bring a replayed state if the replica shows an older or damaged one. Raises ChangeError.
 
         Both tables are looked at before anything is written, so that a replay of what is right already costs no write.

@@ -157,7 +157,7 @@ class Shape:
             return False
         return self._include is None or name in self._include
 
-    def dress(
+    def add_metadata(
         self,
         image: Image,
         sequence: SequenceNumber | None,

@@ -34,7 +34,7 @@ class ItemWrites:
         Raises ChangeError.
         """
         left_out = self._shape.written.left_out
-        write = Put(key, self._shape.dress(projected, sequence, dressing))
+        write = Put(key, self._shape.add_metadata(projected, sequence, dressing))
         try:
             return await self._requested(write, condition)
         except ItemTooLargeError:

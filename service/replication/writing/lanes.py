@@ -34,7 +34,7 @@ class Applies(Protocol):
     async def apply(self, groups: Sequence[Group]) -> None: ...
 
 
-class Errand:
+class LaneTask:
     """Work on one key that waits for its turn in the key's lane. `done` carries what the work returns or raises."""
 
     __slots__ = ("done", "key", "running", "work")
@@ -72,22 +72,22 @@ class Lane:
     """One key range's waiting line. Owned by `Lanes`; touched by the distributor and the lane's writer."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Change | Errand] = deque()
+        self.waiting: deque[Change | LaneTask] = deque()
         self.has_work = asyncio.Event()
 
-    def take(self) -> list[Group] | Errand | None:
-        """The next errand, or the next changes grouped by key; None when nothing waits."""
+    def take(self) -> list[Group] | LaneTask | None:
+        """The next task, or the next changes grouped by key; None when nothing waits."""
         waiting = self.waiting
         if not waiting:
             self.has_work.clear()
             return None
-        if isinstance(waiting[0], Errand):
+        if isinstance(waiting[0], LaneTask):
             return self._take_errand()
         groups: dict[ItemKey, Group] = {}
         size = 0
         while waiting:
             change = waiting[0]
-            if isinstance(change, Errand):
+            if isinstance(change, LaneTask):
                 break
             group = groups.get(change.key)
             if group is None:
@@ -100,10 +100,10 @@ class Lane:
             waiting.popleft()
         return list(groups.values())
 
-    def _take_errand(self) -> Errand:
-        errand = self.waiting.popleft()
-        assert isinstance(errand, Errand)
-        return errand
+    def _take_errand(self) -> LaneTask:
+        task = self.waiting.popleft()
+        assert isinstance(task, LaneTask)
+        return task
 
 
 class Lanes:
@@ -149,19 +149,19 @@ class Lanes:
 
         May be called only while `apply_all` runs.
         """
-        errand = Errand(key, work)
+        task = LaneTask(key, work)
         lane = self._lanes[crc32(key) % len(self._lanes)]
-        lane.waiting.append(errand)
+        lane.waiting.append(task)
         lane.has_work.set()
         try:
-            return await errand.done
+            return await task.done
         finally:
-            if errand.running is not None and not errand.running.done():
-                self._abandoned.add(errand.running)
-                errand.running.add_done_callback(self._abandoned.discard)
+            if task.running is not None and not task.running.done():
+                self._abandoned.add(task.running)
+                task.running.add_done_callback(self._abandoned.discard)
 
     async def end_abandoned(self) -> None:
-        """Returns when no errand is under way whose sender has gone; one whose turn has not come is never begun.
+        """Returns when no task is under way whose sender has gone; one whose turn has not come is never begun.
 
         Each may finish the request that it is at. What waits longer, in a pause or for a replica that does not answer,
         is ended.
@@ -169,16 +169,16 @@ class Lanes:
         if not self._abandoned:
             return
         _, waiting = await asyncio.wait(set(self._abandoned), timeout=END_ABANDONED_AFTER_SECONDS)
-        for errand in waiting:
-            errand.cancel()
+        for task in waiting:
+            task.cancel()
         if waiting:
             await asyncio.wait(waiting)
 
     async def _write(self, lane: Lane) -> None:
-        """The lane's writer: one batch or one errand at a time, until everything is drained."""
+        """The lane's writer: one batch or one task at a time, until everything is drained."""
         while True:
             taken = lane.take()
-            if isinstance(taken, Errand):
+            if isinstance(taken, LaneTask):
                 await taken.run()
             elif taken is not None:
                 await self._sink.apply(taken)

@@ -1,4 +1,4 @@
-"""Looks at many keys of both tables at once, for guarded changes that have to be judged by the source.
+"""PrefetchedReads at many keys of both tables at once, for guarded changes that have to be judged by the source.
 
 Two requests for up to 25 changes, instead of a write that is refused and a read for each. What was seen counts for a
 while only. Where others apply the stream too (Lambda), it is short: so long, no change that was made after the source
@@ -112,7 +112,7 @@ class LookAhead:
         return self._clock.monotonic() - looked.at < self._fresh_seconds
 
 
-class Looks:
+class PrefetchedReads:
     """The looks of one batch at some keys, which come to their turns in this order."""
 
     def __init__(self, ahead: LookAhead, keys: Sequence[ItemKey]) -> None:

@@ -11,7 +11,7 @@ from service.model import ItemKey
 FORGET_EVERY_PAGES = 16
 
 
-class Brought:
+class ScanBarrier:
     """Owned by the guard, which notes every key it is about to judge; scans open and close pages."""
 
     def __init__(self) -> None:

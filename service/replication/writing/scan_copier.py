@@ -103,4 +103,4 @@ class Copier:
         return await self._requests.read(lambda: self._replica.get_many(keys), "replica") if keys else {}
 
     def _put(self, key: ItemKey, projected: Image) -> ItemWrite:
-        return Put(key, self._shape.dress(projected, None))
+        return Put(key, self._shape.add_metadata(projected, None))

@@ -20,10 +20,10 @@ from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.requests.retrying import Requests
-from service.replication.writing.desired_state import Intents
+from service.replication.writing.desired_state import DesiredStates
 from service.replication.writing.guard import Guard, Outcome
 from service.replication.writing.item_shape import Shape
-from service.replication.writing.prefetch import SLOW_SECONDS, LookAhead, Looked, Looks
+from service.replication.writing.prefetch import SLOW_SECONDS, LookAhead, Looked, PrefetchedReads
 
 MAX_BATCH = 25
 """Items in one BatchWriteItem (botocore, dynamodb 2012-08-10: shape WriteRequests, max 25)."""
@@ -85,7 +85,7 @@ class Sink:
         self._clock = clock
         self._observer = observer
         self._settle = settle
-        self.intents = Intents(shape, skips_ttl_deletes=skips_ttl_deletes)
+        self.intents = DesiredStates(shape, skips_ttl_deletes=skips_ttl_deletes)
 
     async def apply(self, groups: Sequence[Group]) -> None:
         """Returns when every change is settled. At most 25 groups, each of another key.
@@ -115,7 +115,7 @@ class Sink:
         if batch:
             await self._write_batch(batch, images)
         wanted = [each.change.key for each in guarded if self._guard.wants_look(each.group)]
-        looks = Looks(self._ahead, wanted) if wanted else None
+        looks = PrefetchedReads(self._ahead, wanted) if wanted else None
         for pending in guarded:
             await self._write_guarded(pending, images, await looks.of(pending.change.key) if looks else None)
 
@@ -203,9 +203,9 @@ class Sink:
                 await self._write_guarded(pending, images)
 
     def _dressed(self, batch: Sequence[Pending]) -> list[ItemWrite]:
-        dress, stamp = self._shape.dress, self._shape.stamp()
+        add_metadata, stamp = self._shape.add_metadata, self._shape.stamp()
         return [
-            Put(write.key, dress(write.item, sequence, stamp=stamp)) if isinstance(write, Put) else write
+            Put(write.key, add_metadata(write.item, sequence, stamp=stamp)) if isinstance(write, Put) else write
             for write, sequence in ((each.write, each.change.sequence) for each in batch)
         ]
 

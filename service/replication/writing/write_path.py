@@ -16,7 +16,7 @@ from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.requests.replica_watch import ReplicaWatch
 from service.replication.requests.retrying import ReplicaFitness, Requests
-from service.replication.requests.write_gate import WriteGate
+from service.replication.requests.write_gate import WriteLimiter
 from service.replication.writing.guard import Guard
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.lanes import Lanes
@@ -37,7 +37,7 @@ class WritePath:
     second_looks: SecondLooks
     dead_letters: DeadLetters
     requests: Requests
-    gate: WriteGate
+    gate: WriteLimiter
     shape: Shape
 
 
@@ -59,7 +59,7 @@ def build_write_path(
     """
     clock, replica = adapters.clock, adapters.replica
     metadata = metadata or metadata_of(settings, source, observer)
-    gate = WriteGate(
+    gate = WriteLimiter(
         clock, writers=settings.writers, max_per_second=settings.max_writes_per_second, check_trust=check_trust
     )
     doubts = Doubts(clock, lease_seconds=settings.lease_seconds)

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import ThrottledError
 from service.operations.documents.jobs import JobState, Snapshot
-from service.operations.job_store import JobLog
+from service.operations.job_store import JobDocuments
 from service.operations.snapshot.run import Place
 from service.replication.writing.guard import MAX_LOOKS_AGAIN
 from tests.fakes.event_source import engine_on
@@ -78,7 +78,7 @@ async def test_a_snapshot_that_goes_on_removes_what_its_predecessor_copied_too_l
     """It died between a copy and its second look, and Lambda had found nothing to delete."""
     world.replica.preset(ITEM)
     died = world.process()
-    log = JobLog("snapshot", Snapshot, died.control, died.clock)
+    log = JobDocuments("snapshot", Snapshot, died.control, died.clock)
     job = Snapshot(id=log.new_id(), state=JobState.RUNNING, started_at=log.now(), items_estimated=1)
     await log.begin(job, Place({}).saved(), 0)
     async with Admin(world, settings_of(skip_ttl_deletes=str(keeps))) as admin:

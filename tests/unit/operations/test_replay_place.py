@@ -10,7 +10,7 @@ import pytest
 
 from service.model import SequenceNumber, ShardId
 from service.operations.replay.memory import ReplayMemory
-from service.operations.replay.position import Place, Stretch
+from service.operations.replay.position import Place, ShardRange
 from tests.fakes.control_store import FakeControlStore
 
 ARN = "arn"
@@ -20,10 +20,10 @@ def name(number: int) -> ShardId:
     return ShardId(f"shardId-{1_764_000_000_000 + number:020d}-{number:08x}")
 
 
-def rolled(shards: int, generations: int) -> list[Stretch]:
+def rolled(shards: int, generations: int) -> list[ShardRange]:
     """So many shards, each rolled so often; in no order."""
     found = [
-        Stretch(
+        ShardRange(
             name(generation * shards + shard),
             name((generation - 1) * shards + shard) if generation else None,
             end=SequenceNumber(10**24 + generation * shards + shard),
@@ -45,7 +45,7 @@ def test_what_is_saved_every_second_is_short_with_twenty_thousand_shards_at_any_
     assert len(orjson.dumps(place.fixed())) > 2_000_000
     dice = random.Random(5)
     longest = 0
-    replaying: list[Stretch] = []
+    replaying: list[ShardRange] = []
     waiting = place.readable()
     while waiting or replaying:  # four at once, in the order in which they may be read
         while waiting and len(replaying) < 4:
@@ -81,7 +81,7 @@ def test_a_place_comes_back_as_it_was():
 
 
 def test_parents_come_before_their_children_in_the_range():
-    place = Place(ARN, [*rolled(3, 50), Stretch(ShardId("orphan"), ShardId("trimmed"))])
+    place = Place(ARN, [*rolled(3, 50), ShardRange(ShardId("orphan"), ShardId("trimmed"))])
     seen: set[ShardId] = set()
     for stretch in place.stretches.values():
         assert stretch.parent_id in seen or stretch.parent_id not in place.stretches

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 
 from service.errors import AmbiguousError, ThrottledError
 from service.model import ItemKey, ScanPage
-from service.operations.jobs.scan_throttle import PAGES_A_STEP, STEPS, ScanPressure
+from service.operations.jobs.scan_throttle import PAGES_A_STEP, STEPS, ScanThrottle
 from tests.fakes.judges import check_equal
 from tests.fakes.service import Service
 from tests.fakes.world import World
@@ -37,7 +37,7 @@ class SlowTable:
         return ScanPage([], None, 0)
 
 
-async def answers(pressure: ScanPressure, table: SlowTable, times: int, at_most: int | None = None) -> list[int | None]:
+async def answers(pressure: ScanThrottle, table: SlowTable, times: int, at_most: int | None = None) -> list[int | None]:
     """What was asked for at each time."""
     table.asked = []
     for _ in range(times):
@@ -49,11 +49,11 @@ async def answers(pressure: ScanPressure, table: SlowTable, times: int, at_most:
 
 
 async def test_after_lost_answers_less_is_asked_for_until_it_is_answered():
-    assert await answers(ScanPressure(), SlowTable(300), 7) == [None, None, None, None, 1000, 500, 250]
+    assert await answers(ScanThrottle(), SlowTable(300), 7) == [None, None, None, None, 1000, 500, 250]
 
 
 async def test_with_answers_more_is_asked_for_again_up_to_whole_pages():
-    pressure, table = ScanPressure(), SlowTable(300)
+    pressure, table = ScanThrottle(), SlowTable(300)
     assert (await answers(pressure, table, 7))[-1] == 250
     table.in_time = 10 * MOST
     asked = await answers(pressure, table, 3 * 64 * PAGES_A_STEP)
@@ -61,7 +61,7 @@ async def test_with_answers_more_is_asked_for_again_up_to_whole_pages():
 
 
 async def test_a_table_that_is_slow_by_nature_is_asked_for_too_much_ever_more_seldom():
-    pressure, table = ScanPressure(), SlowTable(100)
+    pressure, table = ScanThrottle(), SlowTable(100)
     asked = await answers(pressure, table, 3000)
     tried = [number for number, limit in enumerate(asked) if limit == 250]
     waits = [later - sooner for sooner, later in pairwise(tried)]
@@ -70,7 +70,7 @@ async def test_a_table_that_is_slow_by_nature_is_asked_for_too_much_ever_more_se
 
 
 async def test_fewer_segments_are_scanned_at_the_same_time_after_lost_answers():
-    pressure, table = ScanPressure(), SlowTable(0)
+    pressure, table = ScanThrottle(), SlowTable(0)
     for step in STEPS[:5]:
         table.most_scans = 0
         await asyncio.gather(*[answers(pressure, table, 1) for _ in range(step.scans)])
@@ -81,21 +81,21 @@ async def test_fewer_segments_are_scanned_at_the_same_time_after_lost_answers():
 
 
 async def test_it_never_asks_for_nothing():
-    assert (await answers(ScanPressure(), SlowTable(0), 30))[-1] == LEAST
+    assert (await answers(ScanThrottle(), SlowTable(0), 30))[-1] == LEAST
 
 
 async def test_a_pace_that_asks_for_less_is_kept():
-    assert await answers(ScanPressure(), SlowTable(300), 3, at_most=10) == [10, 10, 10]
+    assert await answers(ScanThrottle(), SlowTable(300), 3, at_most=10) == [10, 10, 10]
 
 
 async def test_throttling_is_waited_out_without_asking_for_less():
     table = SlowTable(0)
     table.trouble = ThrottledError("slow down")
-    assert await answers(ScanPressure(), table, 6) == [None] * 6
+    assert await answers(ScanThrottle(), table, 6) == [None] * 6
 
 
 async def test_a_scan_that_is_cancelled_makes_room():
-    pressure, table = ScanPressure(), SlowTable(0)
+    pressure, table = ScanThrottle(), SlowTable(0)
     await answers(pressure, table, 4)
     assert pressure.step.scans == 1
     table.in_time = MOST

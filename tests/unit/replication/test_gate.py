@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from service.errors import LeaseLostError
-from service.replication.requests.write_gate import WriteGate
+from service.replication.requests.write_gate import WriteLimiter
 from tests.fakes.clock import FakeClock, settle
 
 
-def gate(**options) -> WriteGate:
-    return WriteGate(FakeClock(), **({"writers": 4} | options))
+def gate(**options) -> WriteLimiter:
+    return WriteLimiter(FakeClock(), **({"writers": 4} | options))
 
 
 async def test_no_more_requests_are_under_way_than_there_are_writers():
@@ -47,7 +47,7 @@ async def test_a_pause_returns_when_nothing_is_under_way_and_holds_what_comes_e7
 
 async def test_items_are_written_no_faster_than_the_ceiling():
     clock = FakeClock()
-    door = WriteGate(clock, writers=100, max_per_second=10)
+    door = WriteLimiter(clock, writers=100, max_per_second=10)
     start = clock.monotonic()
     for _ in range(5):
         await door.enter(4)
@@ -57,7 +57,7 @@ async def test_items_are_written_no_faster_than_the_ceiling():
 
 async def test_idle_time_does_not_let_a_burst_through_later():
     clock = FakeClock()
-    door = WriteGate(clock, writers=100, max_per_second=10)
+    door = WriteLimiter(clock, writers=100, max_per_second=10)
     await door.enter(1)
     await clock.sleep(100)
     start = clock.monotonic()
@@ -68,7 +68,7 @@ async def test_idle_time_does_not_let_a_burst_through_later():
 
 async def test_throttling_lowers_the_number_of_requests_and_success_raises_it_slowly():
     clock = FakeClock()
-    door = WriteGate(clock, writers=16)
+    door = WriteLimiter(clock, writers=16)
     for _ in range(5):
         door.throttled()  # those under way fail together, and count once
     assert door.limit == 11

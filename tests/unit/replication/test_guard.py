@@ -7,7 +7,7 @@ import pytest
 from service.model import Delete
 from service.replication.guard_window import MAX_MATCHES, GuardWindow
 from service.replication.writing.guard import Outcome
-from service.replication.writing.scan_barrier import Brought
+from service.replication.writing.scan_barrier import ScanBarrier
 from tests.fakes.clock import EPOCH
 from tests.unit.replication.bench import Bench, change, item, key
 
@@ -206,7 +206,7 @@ def test_a_matchs_key_is_judged_by_the_source_until_all_that_was_made_before_the
     window = GuardWindow(guards_all=False, until=EPOCH + 10)
     found, later = change("a", 1), change("a", 2, created_at=EPOCH + 300)
     assert not window.distrusts(found)
-    assert window.note_match(found, EPOCH + 500)
+    assert window.remember_source_write(found, EPOCH + 500)
     assert window.distrusts(later)
     assert window.needs_guard(later), "it was made after the window, and before the look at the source"
     assert not window.needs_guard(change("b", 2, created_at=EPOCH + 300))
@@ -220,14 +220,14 @@ def test_a_matchs_key_is_judged_by_the_source_until_all_that_was_made_before_the
 def test_matches_are_bounded_and_more_are_written_without_a_number():
     window = GuardWindow(guards_all=False, until=EPOCH + 10)
     for number in range(MAX_MATCHES):
-        assert window.note_match(change(str(number), 1), EPOCH)
-    assert not window.note_match(change("one more", 1), EPOCH + 500)
+        assert window.remember_source_write(change(str(number), 1), EPOCH)
+    assert not window.remember_source_write(change("one more", 1), EPOCH + 500)
     assert window.needs_guard(change("one more", 1, created_at=EPOCH + 500)), "with all others"
-    assert window.note_match(change("0", 1), EPOCH)
+    assert window.remember_source_write(change("0", 1), EPOCH)
 
 
 def test_keys_are_remembered_only_while_a_page_is_on_its_way():
-    brought = Brought()
+    brought = ScanBarrier()
     brought.note(key("early"))
     page = brought.open_page()
     assert not brought.has_brought(key("early"), page)

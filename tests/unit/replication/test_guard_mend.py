@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.model import Change
-from service.replication.writing.desired_state import Intent
+from service.replication.writing.desired_state import DesiredState
 from service.replication.writing.guard import Guard, Outcome
 from tests.unit.replication.bench import Bench, item, key
 
@@ -17,8 +17,8 @@ async def guarded(**settings: str) -> tuple[Bench, Guard]:
     return bench, (await bench.open()).guard
 
 
-def intent(change: Change) -> Intent:
-    return Intent(change.image, change.image)
+def intent(change: Change) -> DesiredState:
+    return DesiredState(change.image, change.image)
 
 
 def numbered(found: dict[str, Any], change: Change, offset: int = 0) -> dict[str, Any]:
@@ -70,7 +70,7 @@ async def test_what_the_source_has_left_behind_is_stale_and_costs_no_write():
     deleted = bench.delete("b")
     for change in (first, gone):
         assert await guard.mend(change, intent(change)) is Outcome.STALE
-    assert await guard.mend(deleted, Intent()) is Outcome.UNCHANGED
+    assert await guard.mend(deleted, DesiredState()) is Outcome.UNCHANGED
     assert write_calls(bench) == 0
     assert bench.world.replica.items == {}
 
@@ -81,9 +81,9 @@ async def test_a_replayed_delete_deletes_only_while_the_source_holds_nothing():
     change = bench.delete("a")
     bench.world.replica.preset(item("a", "1"))
     bench.world.source.put(item("a", "3"))
-    assert await guard.mend(change, Intent()) is Outcome.STALE
+    assert await guard.mend(change, DesiredState()) is Outcome.STALE
     bench.world.source.delete({"key": {"S": "a"}})
-    assert await guard.mend(change, Intent()) is Outcome.DELETED
+    assert await guard.mend(change, DesiredState()) is Outcome.DELETED
 
 
 async def test_a_page_of_a_scan_that_is_older_than_what_was_mended_is_dropped():
@@ -92,7 +92,7 @@ async def test_a_page_of_a_scan_that_is_older_than_what_was_mended_is_dropped():
     change = bench.delete("a")
     bench.world.replica.preset(item("a", "1"))
     page = guard.brought.open_page()
-    assert await guard.mend(change, Intent()) is Outcome.DELETED
+    assert await guard.mend(change, DesiredState()) is Outcome.DELETED
     assert guard.brought.has_brought(key("a"), page)
 
 
@@ -110,7 +110,7 @@ async def test_a_page_of_a_scan_that_was_asked_for_during_the_look_is_dropped_to
         return await look(asked)
 
     guard._source.get = get  # type: ignore[method-assign]  # a source at which a scan begins meanwhile
-    assert await guard.mend(change, Intent()) is Outcome.DELETED
+    assert await guard.mend(change, DesiredState()) is Outcome.DELETED
     assert guard.brought.has_brought(key("a"), pages[0])
 
 

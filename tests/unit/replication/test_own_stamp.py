@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.replication.guard_window import GuardWindow
-from service.replication.writing.desired_state import Intent
+from service.replication.writing.desired_state import DesiredState
 from service.replication.writing.guard import Guard, Outcome
 from service.replication.writing.write_path import WritePath
 from tests.fakes.clock import EPOCH
@@ -30,7 +30,7 @@ async def put(bench: Bench, guard: Guard) -> Outcome:
 
 async def mend(bench: Bench, guard: Guard) -> Outcome:
     change = bench.newest()
-    return await guard.mend(change, Intent(change.image, change.image))
+    return await guard.mend(change, DesiredState(change.image, change.image))
 
 
 async def refresh(bench: Bench, guard: Guard) -> Outcome:

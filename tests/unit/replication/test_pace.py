@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.replication.requests.adaptive_rate import FORGET_AFTER_SECONDS, SLOWEST_PER_SECOND, Pace
+from service.replication.requests.adaptive_rate import FORGET_AFTER_SECONDS, SLOWEST_PER_SECOND, AdaptiveRateLimiter
 from tests.fakes.clock import FakeClock
 from tests.unit.replication.bench import Bench
 
@@ -57,7 +57,7 @@ async def test_a_throttled_replica_is_asked_for_about_what_it_gives(per_second, 
 
 async def test_what_is_never_throttled_never_waits():
     clock = FakeClock()
-    pace = Pace(clock)
+    pace = AdaptiveRateLimiter(clock)
     began = clock.monotonic()
     for _ in range(100):
         await pace.wait(BATCH)
@@ -68,7 +68,7 @@ async def test_what_is_never_throttled_never_waits():
 
 async def test_a_replica_that_throttles_no_more_is_soon_asked_without_a_pace():
     clock = FakeClock()
-    pace = Pace(clock)
+    pace = AdaptiveRateLimiter(clock)
     pace.throttled()
     assert pace.per_second == SLOWEST_PER_SECOND
     began = clock.monotonic()
@@ -80,7 +80,7 @@ async def test_a_replica_that_throttles_no_more_is_soon_asked_without_a_pace():
 
 async def test_who_waits_for_a_slow_pace_goes_on_when_it_is_forgotten():
     clock = FakeClock()
-    pace = Pace(clock)
+    pace = AdaptiveRateLimiter(clock)
     pace.throttled()
     await pace.wait(1000)  # 40 s worth
     waiting = asyncio.create_task(pace.wait(1))

@@ -36,13 +36,13 @@ def test_what_nothing_changes_is_the_same_bytes():
 
 
 def test_the_stamp_is_the_time_of_replication_in_utc():
-    dressed = item_of(shape().dress(image_of(ITEM), SequenceNumber(7)))
+    dressed = item_of(shape().add_metadata(image_of(ITEM), SequenceNumber(7)))
     assert dressed == {"timestamp": {"S": "2025-06-15T15:06:40.000Z"}, "seq": {"S": "7".zfill(40)}, **ITEM}
 
 
 def test_a_sequence_number_is_forty_digits_of_text_e29():
     number = SequenceNumber(10**38)
-    assert item_of(shape().dress(image_of(ITEM), number))["seq"] == {"S": str(10**38).zfill(40)}
+    assert item_of(shape().add_metadata(image_of(ITEM), number))["seq"] == {"S": str(10**38).zfill(40)}
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_sequence_number_is_forty_digits_of_text_e29():
     [(Dressing.FULL, {"timestamp", "seq"}), (Dressing.UNSTAMPED, {"seq"}), (Dressing.BARE, set())],
 )
 def test_an_item_can_go_with_fewer_attributes_e43(dressing, names):
-    assert item_of(shape().dress(image_of(ITEM), SequenceNumber(7), dressing)).keys() - ITEM.keys() == names
+    assert item_of(shape().add_metadata(image_of(ITEM), SequenceNumber(7), dressing)).keys() - ITEM.keys() == names
 
 
 def test_empty_names_turn_the_attributes_off():
     bare = shape(stamp_attribute="", sequence_attribute="")
-    assert bare.dress(image_of(ITEM), SequenceNumber(7)) == image_of(ITEM)
+    assert bare.add_metadata(image_of(ITEM), SequenceNumber(7)) == image_of(ITEM)
     assert bare.metadata == frozenset()
 
 
@@ -64,7 +64,7 @@ def test_a_source_attribute_of_the_stamps_name_is_kept_with_one_warning_and_a_co
     own = {**ITEM, "timestamp": {"N": "5"}}
     dressing = shape(log)
     for _ in range(3):
-        assert item_of(dressing.dress(image_of(own), None))["timestamp"] == {"N": "5"}
+        assert item_of(dressing.add_metadata(image_of(own), None))["timestamp"] == {"N": "5"}
     assert dressing.kept_stamps == len(log.of(StampKept)) == 3
     assert len(log.of(Warned)) == 1
 
@@ -72,7 +72,7 @@ def test_a_source_attribute_of_the_stamps_name_is_kept_with_one_warning_and_a_co
 def test_an_inner_attribute_of_the_stamps_name_is_no_clash_e44():
     inner = {**ITEM, "m": {"M": {"timestamp": {"S": "x"}}}}
     dressing = shape()
-    assert "timestamp" in item_of(dressing.dress(image_of(inner), None))
+    assert "timestamp" in item_of(dressing.add_metadata(image_of(inner), None))
     assert dressing.kept_stamps == 0
 
 

@@ -14,7 +14,7 @@ from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStat
 from service.pipeline_state import Checkpoint, LeaseRecord, PipelineRecord
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import LeaseHolder
-from service.replication.tenure import Beginning, Tenure
+from service.replication.lease_term import Beginning, LeaseTerm
 from service.replication.writing.fingerprint import shape_fingerprint
 from tests.fakes.clock import EPOCH
 from tests.fakes.world import World
@@ -42,7 +42,7 @@ class Office:
         ports = self.process
         holder = LeaseHolder(store=ports.control, owner="new", lease_seconds=10, clock=ports.clock, observer=Log())
         await holder.stand_by()
-        tenure = Tenure(
+        tenure = LeaseTerm(
             settings=self.settings,
             adapters=ports.adapters,
             source=await self.world.source.describe(),

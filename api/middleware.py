@@ -21,9 +21,9 @@ from api import audit, browsers
 from api.answers import Answer
 from api.auth import Caller, Tokens, Verdict, changes_something
 from api.bodies import BodyTooLargeError, BodyTooSlowError, ClientGoneError, discard_body, read_body, replayed
+from api.error_handlers import RETRY_AFTER
 from api.limits import Limits, Pace
 from api.problems import problem
-from api.refusals import RETRY_AFTER
 
 _log = logging.getLogger(__name__)
 _PROBES = frozenset({"/healthz", "/readyz"})
@@ -45,7 +45,7 @@ class RequestSeen:
 Observe = Callable[[RequestSeen], None]
 
 
-class Front:
+class RequestMiddleware:
     """ASGI middleware; one for the whole API."""
 
     def __init__(

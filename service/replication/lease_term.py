@@ -50,7 +50,7 @@ class Beginning:
     """What a former owner knew; 0.0 for a first start."""
 
 
-class Tenure:
+class LeaseTerm:
     """One process's way from holding the lease to a running flow; each request on it is made until it is answered."""
 
     def __init__(
