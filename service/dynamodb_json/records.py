@@ -150,7 +150,7 @@ class RecordReader:
     def _change(self, shard_id: ShardId, record: _Record, whole: bytes | None = None) -> Change:
         """Raises ValueError, with what is wrong, for a record that can't be understood.
 
-        `whole` is kept with the change: the record says more than is known here.
+        `whole`, the record as it came, is kept with the change where its fields may not be all that the record says.
         """
         stream, name, identity = record.dynamodb, record.eventName, bytes(record.userIdentity)
         keys, new, old = bytes(stream.Keys), _image(stream.NewImage), _image(stream.OldImage)

@@ -117,14 +117,22 @@ def test_a_record_is_given_back_as_it_came(came, is_page):
     assert json.loads(record_of(change)) == came
 
 
-def test_the_spelling_of_a_keys_number_is_given_back():
+@pytest.mark.parametrize("is_page", [True, False], ids=["page", "alone"])
+def test_the_spelling_of_a_keys_number_is_given_back(is_page):
     reader = RecordReader((KeyAttribute("k", "N"),))
     came = record(Keys={"k": {"N": "1.0"}}, NewImage={"k": {"N": "1.0"}})
 
-    change = read(came, reader)
+    body = json.dumps({"Records": [came]}).encode()
+    change = reader.page(SHARD, body).changes[0] if is_page else read(came, reader)
 
     assert change.key == b'{"k":{"N":"1"}}'
     assert json.loads(record_of(change)) == came
+
+
+def test_a_usual_record_is_not_kept_beside_its_parts():
+    (change,) = page_of(record(outside={"awsRegion": "us-west-2"})).changes
+
+    assert change.record is None
 
 
 @pytest.mark.parametrize("place", ["Keys", "NewImage", "eventName"])

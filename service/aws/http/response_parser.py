@@ -32,6 +32,8 @@ class AnswerParser:
         """Somebody answers what was not asked."""
         self._fields: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
+        self._is_in_head = True
+        """What comes as a header field is one, and no trailer, which says nothing about the answer here."""
         self._quiet_bytes = 0
         self._ends_with_connection = False
 
@@ -70,17 +72,17 @@ class AnswerParser:
     def on_message_begin(self) -> None:
         self._is_followed = self.answer is not None
         self._fields, self._parts = {}, []
+        self._is_in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name in _NEEDED:
-            value, before = (
-                value.strip(),
-                self._fields.get(name),
-            )  # a repeated field is one list (RFC 9110, section 5.3)
-            self._fields[name] = value if before is None else b"%b, %b" % (before, value)
+        if name in _NEEDED and self._is_in_head:
+            before = self._fields.get(name)
+            # A repeated field is one list (RFC 9110, section 5.3).
+            self._fields[name] = value.strip() if before is None else b"%b, %b" % (before, value.strip())
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         coding, length = self._fields.get(_CODING), self._fields.get(_LENGTH)
         if coding is not None and (coding.lower() != b"chunked" or length is not None):
             raise GarbageError("the answer's body has no certain end")

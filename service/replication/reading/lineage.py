@@ -39,6 +39,8 @@ class Lineage:
         self._is_first_list = True
         self._began_at = began_at
         self._listed_at = 0.0
+        self._closed_before: set[ShardId] = set()
+        """Shards that the first list showed as closed."""
         self.listings = Listings(saved, now)
         self.found_at: dict[ShardId, float] = {}
         """When each shard held nothing unread: it was not listed then, or a former process had read all of it."""
@@ -67,6 +69,8 @@ class Lineage:
         """Take a whole list into account. Raises GapError for an unread shard that is gone."""
         self._is_first_list = not self._listed_at
         found_at = self._listed_at or self._began_at
+        if self._is_first_list:
+            self._closed_before = {shard.shard_id for shard in listed if not shard.is_open}
         self._listed_at = now
         self.listings.add(listed, now)
         parents = {shard.parent_id for shard in self.listings.shards.values() if shard.parent_id is not None}
@@ -81,11 +85,13 @@ class Lineage:
     def lacks_children(self, shard_id: ShardId, ended_at: float) -> bool:
         """Whether a shard that was read to its end may have children that no list has shown yet.
 
-        It has none to wait for if shards were listed whose parents are gone: the child was one of those parents, and
-        was trimmed before this reading began. A list may be late with a child all the same, so it is waited for.
+        One that was closed before this reading began has none to wait for if shards were listed whose parents are gone:
+        its child was one of those parents. A list may be late with a child all the same, so it is waited for a while.
         """
         if shard_id in self.parents:
             return False
+        if shard_id not in self._closed_before:
+            return True
         is_cut = any(self.listings.is_gone(parent, self._listed_at) for parent in self._passed())
         return not is_cut or self._listed_at - ended_at < GONE_AFTER_SECONDS
 

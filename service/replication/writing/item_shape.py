@@ -120,6 +120,8 @@ class Shape:
         """Without the attributes that don't go to the replica."""
         attributes = items.attributes(image)
         kept = {name: value for name, value in attributes.items() if self._is_wanted(name)}
+        if self.sequence_attribute in attributes and not self.is_chained:
+            self.is_chained = self.is_replicated(image)
         if self.sequence_attribute in kept:
             self._leave_metadata_out(image, kept)
         return image if len(kept) == len(attributes) else items.join(kept)
@@ -140,7 +142,6 @@ class Shape:
                 )
             )
             return
-        self.is_chained = True
         if self.stamp_attribute not in self._key_names:
             kept.pop(self.stamp_attribute, None)
         self._observer.observe(

@@ -92,6 +92,12 @@ def test_more_than_the_answer_ends_the_connection(more):
     assert parser.take() == Answer(200, b"hello", "7")
 
 
+def test_a_trailer_is_no_header():
+    parser = fed(CHUNKED.replace(b"Trailer: x", b"x-amz-crc32: 7"))
+
+    assert parser.take() == Answer(200, b"hello")
+
+
 def test_a_body_without_a_length_ends_with_the_connection():
     parser = fed(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"<html>", b"</html>")
 

@@ -33,6 +33,14 @@ async def test_one_that_the_replica_has_otherwise_is_written_with_our_own_metada
     assert bench.world.replica.item({"key": {"S": "a"}})["timestamp"] != STAMP
 
 
+async def test_an_attribute_list_that_leaves_the_number_out_hides_no_echo():
+    bench = Bench(include_attributes="key,value")
+    bench.world.replica.preset(item("a", "1"))
+    await applied(bench, bench.put("a", "1", dynamirror_sequence=NUMBER, timestamp=STAMP))
+    assert bench.number("a") is None
+    assert len(bench.settled) == 1
+
+
 async def test_several_changes_of_one_key_are_written_so_that_the_number_covers_those_between():
     bench = Bench()
     bench.world.replica.preset(item("a", "1"))
