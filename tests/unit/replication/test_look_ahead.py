@@ -249,6 +249,26 @@ async def test_a_key_in_doubt_is_not_looked_at_ahead():
     assert (bench.held("a"), bench.held("b")) == (item("a", "2"), item("b", "1"))
 
 
+async def test_in_auto_a_key_in_doubt_is_written_under_a_condition_and_no_other_key_is():
+    bench = Bench()
+    path = await bench.open()
+    doubted, other = bench.put("a", "1"), bench.put("b", "1")
+    path.doubts.note([doubted.key])
+    await path.sink.apply([[doubted], [other]])
+    replica = bench.world.replica.calls
+    assert (replica["put"], replica["write_batch"]) == (2, 1), "older than nothing is refused, then: while absent"
+    assert (bench.held("a"), bench.held("b")) == (item("a", "1"), item("b", "1"))
+
+
+async def test_a_creation_among_several_changes_of_a_key_is_looked_at_ahead():
+    bench = strict()
+    path = await bench.open()
+    await path.sink.apply([[bench.put("a", "1"), bench.put("a", "2")]])
+    replica = bench.world.replica.calls
+    assert (replica["get_many"], replica["put"]) == (1, 1)
+    assert bench.held("a") == item("a", "2")
+
+
 async def test_a_source_that_denies_reads_of_many_items_is_read_item_by_item():
     """As the policies of former versions do: an upgrade stops nothing, and says what it costs."""
     bench = strict()

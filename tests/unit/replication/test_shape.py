@@ -21,7 +21,13 @@ def shape(log: Log | None = None, **options: Any) -> Shape:
     log = log or Log()
     names = {f"{kind}_attribute": options.pop(f"{kind}_attribute", name) for kind, name in NAMES.items()}
     metadata = Metadata(keys=STRING_KEY, observer=log, **names)
-    return Shape(key_names=("key",), clock=ManualClock(), observer=log, metadata=metadata, **options)
+    return Shape(
+        key_names=("key",),
+        clock=options.pop("clock", None) or ManualClock(),
+        observer=log,
+        metadata=metadata,
+        **options,
+    )
 
 
 NAMES = {"stamp": "timestamp", "sequence": "seq"}
@@ -38,6 +44,16 @@ def test_what_nothing_changes_is_the_same_bytes():
 def test_the_stamp_is_the_time_of_replication_in_utc():
     dressed = item_of(shape().add_metadata(image_of(ITEM), SequenceNumber(7)))
     assert dressed == {"timestamp": {"S": "2025-06-15T15:06:40.000Z"}, "seq": {"S": "7".zfill(40)}, **ITEM}
+
+
+async def test_a_stamp_has_milliseconds_and_each_item_its_own():
+    clock = ManualClock()
+    dressing = shape(clock=clock)
+    stamps = []
+    for seconds in (0.0, 0.007, 0.243, 1.25):
+        await clock.advance(seconds)
+        stamps.append(item_of(dressing.add_metadata(image_of(ITEM), None))["timestamp"]["S"][-7:])
+    assert stamps == ["40.000Z", "40.007Z", "40.250Z", "41.500Z"]
 
 
 def test_a_sequence_number_is_forty_digits_of_text_e29():
