@@ -1,14 +1,16 @@
-"""The console: everything that may be asked of a pipeline, in one protocol.
+"""The console: everything that may be asked of a pipeline, in one protocol; and the consoles of a process.
 
 The running service implements it, and an admin-only one for a pipeline that Lambda replicates; the API calls it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from service.errors import DynamirrorError
+from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.documents.status import Status
 
@@ -26,7 +28,11 @@ class ConflictError(OperationError):
 
 
 class InvalidError(OperationError):
-    """The request's values make no sense for this pipeline."""
+    """The request's values make no sense for this pipeline. `problems`: each thing that is wrong, where it is known."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class TrimmedAlreadyError(OperationError):
@@ -114,3 +120,25 @@ class Console(Protocol):
 
     async def discard(self, letter_id: str) -> None:
         """Raises NotFoundError."""
+
+
+class Consoles(Protocol):
+    """The pipelines of this process, as the API asks for them."""
+
+    def names(self) -> list[str]:
+        """Sorted."""
+
+    def of(self, name: str) -> Console:
+        """Raises NotFoundError that tells the names there are."""
+
+    def only(self) -> Console | None:
+        """Where the process has exactly one pipeline."""
+
+    def left_out(self) -> list[LeftOut]:
+        """Tables that discovery found and that no pipeline replicates."""
+
+    async def reload(self) -> Reloaded:
+        """Reads the configuration file again, and changes what is different.
+
+        Raises InvalidError with every problem of the file, and nothing was changed; ConflictError where there is none.
+        """
