@@ -34,12 +34,14 @@ _CLOSE = {"connection": "close"}
 
 @dataclass(frozen=True, slots=True)
 class RequestSeen:
-    """A request was answered. `route` is its path's template, or `unmatched`; both labels have few values."""
+    """A request was answered. `route` is its path's template, or `unmatched`; all of it but the time has few values."""
 
     method: str
     route: str
     status: int
     seconds: float
+    pipeline: str = ""
+    """Empty for a call that is about none, or about all."""
 
 
 Observe = Callable[[RequestSeen], None]

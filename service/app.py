@@ -22,6 +22,7 @@ from service.events import Observers
 from service.lambda_mode.admin_console import AdminOnlyConsole
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.lambda_mode.writer_without_stream import SidePipeline
+from service.observability.gauges import Seen
 from service.observability.log_observer import LogObserver
 from service.observability.metrics import Metrics
 from service.operations.console import Console
@@ -32,7 +33,6 @@ from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.status.counters import Totals
 from service.operations.status.status_report import Report
 from service.operations.verification.verifications import Verifications
 from service.ports import Clock
@@ -67,7 +67,8 @@ async def serve(
         clock = world.clock
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.prepare(owner))
-        totals = Totals(clock)
+        metrics = Metrics()
+        totals = metrics.totals_of(settings.pipeline_name, clock)
         logs = LogObserver()
         observer = Observers(totals, logs)
         make = partial(
@@ -98,8 +99,10 @@ async def serve(
             await stack.enter_async_context(running(mapping.look_periodically(), "event source mapping"))
             console = AdminOnlyConsole(console=live, pipeline=pipeline, report=report, mapping=mapping)
         await stack.enter_async_context(looking(looks))
-        metrics = Metrics(console.status, console.not_ready_reason, report.vital)
-        observer.add(metrics)
+        metrics.show(
+            settings.pipeline_name,
+            lambda: Seen(console.status(), console.not_ready_reason() is None, report.vital()),
+        )
         app = create_app(
             console,
             version=VERSION,

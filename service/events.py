@@ -185,10 +185,7 @@ class Observers:
     """Passes each event on to all of them, in order."""
 
     def __init__(self, *observers: Observer) -> None:
-        self._observers = list(observers)
-
-    def add(self, observer: Observer) -> None:
-        self._observers.append(observer)
+        self._observers = observers
 
     def observe(self, event: Event) -> None:
         for observer in self._observers:

@@ -19,7 +19,7 @@ from service.operations.documents.jobs import JobState, Replay, Verification
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.status.counters import Totals
+from service.operations.status.counters import Families, Totals
 from service.operations.status.status_report import Report
 from service.operations.verification.verifications import Verifications
 from service.replication.replicator import Replicator
@@ -57,7 +57,7 @@ class Service:
         self.process = process or world.process()
         self.settings = settings_of(**overrides)
         self.adapters = self.process.adapters
-        self.totals = Totals(self.process.clock)
+        self.totals = Totals(Families(), "pipeline", self.process.clock)
         self.looking: asyncio.Task[bool] | None = None
 
     async def open(self) -> Service:

@@ -24,7 +24,7 @@ from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.status.counters import Totals
+from service.operations.status.counters import Families, Totals
 from service.operations.status.status_report import Report
 from service.ports import Adapters
 from tests.fakes.control_store import FakeControlStore
@@ -105,7 +105,7 @@ class Actor:
         self.replica = Stalled(Recorded(process.replica, self._generation, stage.writes))
         ports: Any = (*self.others, self.replica, self.control)
         adapters = Adapters(*ports, process.schema, process.clock)
-        self.totals = Totals(process.clock)
+        self.totals = Totals(Families(), "pipeline", process.clock)
         observer = Observers(self.totals, *stage.observers)
         outside = Outside(adapters, stage.source, stage.replica)
 

@@ -16,8 +16,8 @@ import typer.main
 from service.cli.commands import app
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings
-from service.observability.metric_names import ALL, documentation
 from tests.markdown import README, ROOT, Document, code, docs, documents
+from tests.metric_series import all_series, documentation
 from tests.syntax import is_call, trees
 
 SETTINGS = {PREFIX + name.upper(): field for name, field in Settings.model_fields.items()}
@@ -65,7 +65,7 @@ def test_the_metrics_are_exactly_those_that_there_are() -> None:
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_no_document_names_a_metric_that_does_not_exist(document: Document) -> None:
     named = set(re.findall(r"\bdynamirror_[a-z_]*[a-z]", document.text))
-    assert named <= {series.name for series in ALL} | ATTRIBUTES
+    assert named <= {each.name for each in all_series()} | ATTRIBUTES
 
 
 # --- the command line

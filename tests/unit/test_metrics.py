@@ -1,24 +1,25 @@
 """What `/metrics` shows, and that whatever is built on it names only what is there."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.middleware import RequestSeen
 from service.events import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried, StampKept
 from service.model import ItemKey, SequenceNumber, ShardId
-from service.observability import metric_names as series
-from service.observability.metrics import MAX_CAUSES, Metrics
+from service.observability.gauges import Seen
+from service.observability.metrics import Metrics
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.documents.status import LagStatus, Role, ShardState, Status
+from service.operations.status.counters import MAX_CAUSES
 from service.operations.status.readiness import Vital
+from tests.fakes.clock import ManualClock
 from tests.fakes.console import NOW, FakeConsole
+from tests.metric_series import all_series, documentation
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SHARD = ShardId("shardId-00000001541626099285-f35f62ef")
@@ -28,19 +29,28 @@ LABELS_OF_PROMETHEUS = {"job", "instance", "le"}
 class Pipeline:
     """A status that a test changes, and the metrics on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "orders", metrics: Metrics | None = None) -> None:
+        self.name = name
         self.console = FakeConsole()
         self.changed: dict[str, object] = {}
         self.vital: Vital | None = None
-        self.metrics = Metrics(self.status, self.console.not_ready_reason, lambda: self.vital)
+        self.metrics = metrics or Metrics()
+        self.totals = self.metrics.totals_of(name, ManualClock())
+        self.metrics.show(name, self.look)
+
+    def look(self) -> Seen:
+        return Seen(self.status(), self.console.not_ready_reason() is None, self.vital)
 
     def status(self) -> Status:
         return self.console.status().model_copy(update=self.changed)
 
     def samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
+        """Of this pipeline, and without its label."""
         for family in text_string_to_metric_families(self.metrics.render().decode()):
             for sample in family.samples:
-                yield sample.name, sample.labels, sample.value
+                labels = dict(sample.labels)
+                if labels.pop("pipeline", None) == self.name:
+                    yield sample.name, labels, sample.value
 
     def value(self, name: str, **labels: str) -> float | None:
         """Of the one sample with this name and these labels; None if there is none."""
@@ -55,12 +65,12 @@ def pipeline() -> Pipeline:
 
 
 def test_counters_add_up_what_was_read_and_settled(pipeline: Pipeline) -> None:
-    pipeline.metrics.observe(PageRead(SHARD, 7, 700))
-    pipeline.metrics.observe(PageRead(SHARD, 3, 300))
-    pipeline.metrics.observe(
+    pipeline.totals.observe(PageRead(SHARD, 7, 700))
+    pipeline.totals.observe(PageRead(SHARD, 3, 300))
+    pipeline.totals.observe(
         ChangesSettled(records=6, applied=3, coalesced=2, unchanged=1, items_written=3, guarded=1, latencies=[1, 2, 3])
     )
-    pipeline.metrics.observe(ChangesSettled(records=4, stale=1, skipped=2, dead_lettered=1, guarded=1))
+    pipeline.totals.observe(ChangesSettled(records=4, stale=1, skipped=2, dead_lettered=1, guarded=1))
 
     counted = {name.removeprefix("dynamirror_records_"): value for name, _, value in pipeline.samples()}
     assert counted["read_total"] == 10
@@ -75,23 +85,23 @@ def test_counters_add_up_what_was_read_and_settled(pipeline: Pipeline) -> None:
 
 def test_stamps_that_the_sources_own_attribute_kept_out_are_counted(pipeline: Pipeline) -> None:
     assert pipeline.value("dynamirror_stamps_kept_total") == 0
-    pipeline.metrics.observe(StampKept())
-    pipeline.metrics.observe(StampKept())
+    pipeline.totals.observe(StampKept())
+    pipeline.totals.observe(StampKept())
     assert pipeline.value("dynamirror_stamps_kept_total") == 2
 
 
 def test_a_dead_letter_is_counted_once_whether_its_record_was_readable_or_not(pipeline: Pipeline) -> None:
     number = SequenceNumber.parse("1100000000017454423009")
-    pipeline.metrics.observe(DeadLettered("a", SHARD, number, ItemKey(b'{"key":{"S":"1"}}'), "too large", 1))
-    pipeline.metrics.observe(ChangesSettled(records=1, dead_lettered=1))
-    pipeline.metrics.observe(DeadLettered("b", SHARD, None, None, "unknown eventName", 1))
+    pipeline.totals.observe(DeadLettered("a", SHARD, number, ItemKey(b'{"key":{"S":"1"}}'), "too large", 1))
+    pipeline.totals.observe(ChangesSettled(records=1, dead_lettered=1))
+    pipeline.totals.observe(DeadLettered("b", SHARD, None, None, "unknown eventName", 1))
 
     assert pipeline.value("dynamirror_records_dead_lettered_total") == 2
     assert pipeline.value("dynamirror_records_applied_total") == 0
 
 
 def test_latencies_fall_into_the_bucket_that_their_bound_names(pipeline: Pipeline) -> None:
-    pipeline.metrics.observe(ChangesSettled(records=4, applied=4, latencies=[0.1, 0.25, 0.3, 1e6]))
+    pipeline.totals.observe(ChangesSettled(records=4, applied=4, latencies=[0.1, 0.25, 0.3, 1e6]))
 
     name = "dynamirror_replication_latency_seconds"
     assert pipeline.value(f"{name}_bucket", le="0.25") == 2
@@ -104,9 +114,9 @@ def test_latencies_fall_into_the_bucket_that_their_bound_names(pipeline: Pipelin
 
 def test_retries_are_counted_by_target_and_cause_and_throttles_among_them(pipeline: Pipeline) -> None:
     assert pipeline.value("dynamirror_throttles_total", target="replica") == 0
-    pipeline.metrics.observe(Retried("replica", "ThrottlingException", is_throttle=True))
-    pipeline.metrics.observe(Retried("replica", "ThrottlingException", is_throttle=True))
-    pipeline.metrics.observe(Retried("stream", "InternalServerError", is_throttle=False))
+    pipeline.totals.observe(Retried("replica", "ThrottlingException", is_throttle=True))
+    pipeline.totals.observe(Retried("replica", "ThrottlingException", is_throttle=True))
+    pipeline.totals.observe(Retried("stream", "InternalServerError", is_throttle=False))
 
     assert pipeline.value("dynamirror_retries_total", target="replica", cause="ThrottlingException") == 2
     assert pipeline.value("dynamirror_retries_total", target="stream", cause="InternalServerError") == 1
@@ -115,9 +125,9 @@ def test_retries_are_counted_by_target_and_cause_and_throttles_among_them(pipeli
 
 
 def test_a_cause_that_is_a_text_and_ever_new_causes_make_no_series_of_their_own(pipeline: Pipeline) -> None:
-    pipeline.metrics.observe(Retried("replica", "the item key1 is in a transaction", is_throttle=False))
+    pipeline.totals.observe(Retried("replica", "the item key1 is in a transaction", is_throttle=False))
     for number in range(3 * MAX_CAUSES):
-        pipeline.metrics.observe(Retried("replica", f"Cause{number}", is_throttle=False))
+        pipeline.totals.observe(Retried("replica", f"Cause{number}", is_throttle=False))
 
     retries = [value for name, _, value in pipeline.samples() if name == "dynamirror_retries_total"]
     assert len(retries) <= MAX_CAUSES + 1
@@ -142,7 +152,7 @@ def test_gauges_are_the_status_as_it_is_at_the_scrape(pipeline: Pipeline) -> Non
     assert pipeline.value("dynamirror_lease_held") == 1
     assert pipeline.value("dynamirror_ready") == 1
     assert pipeline.value("dynamirror_dead_letters") == 0
-    assert pipeline.value("dynamirror_pipeline_info", pipeline="master-table--replica-table", version="0.1.0") == 1
+    assert pipeline.value("dynamirror_pipeline_info", version="0.1.0") == 1
 
     pipeline.console.add_letter("one")
     pipeline.console.reason = "the replica refuses all writes"
@@ -186,9 +196,9 @@ def test_the_checkpoint_age_is_zero_while_all_is_saved_and_absent_without_a_flow
 
 def test_gaps_and_checkpoints_are_counted(pipeline: Pipeline) -> None:
     assert pipeline.value("dynamirror_gaps_total") == 0
-    pipeline.metrics.observe(GapFound(SHARD, "trimmed"))
-    pipeline.metrics.observe(CheckpointSaved(3))
-    pipeline.metrics.observe(CheckpointSaved(3))
+    pipeline.totals.observe(GapFound(SHARD, "trimmed"))
+    pipeline.totals.observe(CheckpointSaved(3))
+    pipeline.totals.observe(CheckpointSaved(3))
 
     assert pipeline.value("dynamirror_gaps_total") == 1
     assert pipeline.value("dynamirror_checkpoints_total") == 2
@@ -220,96 +230,66 @@ def test_the_last_verification_shows_its_time_and_what_it_found(pipeline: Pipeli
 
 
 def test_requests_are_counted_and_timed_by_method_and_route(pipeline: Pipeline) -> None:
-    pipeline.metrics.request_seen(RequestSeen(method="GET", route="/replays/{replay_id}", status=404, seconds=0.02))
-    pipeline.metrics.request_seen(RequestSeen(method="GET", route="/replays/{replay_id}", status=200, seconds=0.2))
+    pipeline.metrics.request_seen(RequestSeen("GET", "/replays/{id}", 404, 0.02, "orders"))
+    pipeline.metrics.request_seen(RequestSeen("GET", "/replays/{id}", 200, 0.2, "orders"))
 
-    where = {"method": "GET", "route": "/replays/{replay_id}"}
+    where = {"method": "GET", "route": "/replays/{id}"}
     assert pipeline.value("dynamirror_http_requests_total", status="404", **where) == 1
     assert pipeline.value("dynamirror_http_requests_total", status="200", **where) == 1
     assert pipeline.value("dynamirror_http_request_duration_seconds_bucket", le="0.025", **where) == 1
     assert pipeline.value("dynamirror_http_request_duration_seconds_count", **where) == 2
 
 
+def test_the_status_document_reads_the_counters_that_prometheus_shows(pipeline: Pipeline) -> None:
+    pipeline.totals.observe(PageRead(SHARD, 7, 700))
+    pipeline.totals.observe(ChangesSettled(records=6, applied=3, coalesced=2, skipped=1, items_written=3))
+    pipeline.totals.observe(DeadLettered("a", SHARD, None, None, "too large", 1))
+    pipeline.totals.observe(Retried("replica", "ThrottlingException", is_throttle=True))
+    pipeline.totals.observe(Retried("stream", "InternalServerError", is_throttle=False))
+
+    told = pipeline.totals.totals().model_dump()
+    assert told.pop("retries") == 2
+    assert told == {name: pipeline.value(f"dynamirror_{name}_total") for name in told}
+    assert told["records_applied"] == 5
+
+
+def test_each_pipeline_has_series_of_its_own_and_they_end_with_it(pipeline: Pipeline) -> None:
+    other = Pipeline("users", pipeline.metrics)
+    pipeline.totals.observe(PageRead(SHARD, 7, 700))
+    other.totals.observe(PageRead(SHARD, 2, 200))
+    other.totals.observe(ChangesSettled(records=2, applied=2, latencies=[1, 2]))
+    other.totals.observe(Retried("stream", "InternalServerError", is_throttle=False))
+    pipeline.metrics.request_seen(RequestSeen("GET", "/status", 200, 0.2, "users"))
+    other.changed = {"role": Role.STANDBY}
+
+    assert (pipeline.value("dynamirror_records_read_total"), other.value("dynamirror_records_read_total")) == (7, 2)
+    assert (pipeline.value("dynamirror_lease_held"), other.value("dynamirror_lease_held")) == (1, 0)
+    before = list(pipeline.samples())
+    pipeline.metrics.forget("users")
+    assert list(other.samples()) == []
+    assert list(pipeline.samples()) == before
+    assert Pipeline("users", pipeline.metrics).value("dynamirror_records_read_total") == 0
+
+
+def test_every_series_but_those_of_the_process_has_the_label_of_the_pipeline(pipeline: Pipeline) -> None:
+    pipeline.metrics.request_seen(RequestSeen("GET", "/healthz", 200, 0.001))
+    pipeline.totals.observe(Retried("stream", "InternalServerError", is_throttle=False))
+    assert all(each.labels[0] == "pipeline" for each in all_series())
+    for family in text_string_to_metric_families(pipeline.metrics.render().decode()):
+        for sample in family.samples:
+            assert ("pipeline" in sample.labels) != family.name.startswith("process_"), sample
+
+
 def test_every_series_that_is_shown_is_documented_and_every_documented_one_is_shown(pipeline: Pipeline) -> None:
     rendered = re.findall(r"^# TYPE (\S+) (\S+)$", pipeline.metrics.render().decode(), re.MULTILINE)
     shown = {name: kind for name, kind in rendered if not name.startswith("process_")}
 
-    assert shown == {each.name: each.kind for each in series.ALL}
-    assert all(f"| `{each.name}` | {each.kind} |" in series.documentation() for each in series.ALL)
+    assert shown == {each.name: each.kind for each in all_series()}
+    assert all(f"| `{each.name}` | {each.kind} |" in documentation() for each in all_series())
 
 
 def test_names_follow_the_conventions() -> None:
-    for each in series.ALL:
+    for each in all_series():
         assert re.fullmatch(r"dynamirror_[a-z_]+", each.name)
-        assert each.name.endswith("_total") == isinstance(each, series.Counter)
+        assert each.name.endswith("_total") == (each.kind == "counter")
         assert each.meaning.endswith(".")
-
-
-def test_no_alert_counts_the_pipelines_own_figures_once_for_each_process() -> None:
-    """A standby tells them too: two alerts, or a sum, would be wrong."""
-    for expression in _expressions("prometheus-alerts.yml"):
-        if re.search(r"lag_seconds|dead_letters\b|last_verification", expression):
-            assert "max by (job)" in expression, expression
-
-
-def _sample_names() -> set[str]:
-    names = {each.name for each in series.ALL}
-    for each in series.ALL:
-        if isinstance(each, series.Histogram):
-            names |= {f"{each.name}_{part}" for part in ("bucket", "sum", "count")}
-    return names
-
-
-def _expressions(file_name: str) -> list[str]:
-    text = (DEPLOY / file_name).read_text()
-    if file_name.endswith(".json"):
-        return [target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"]]
-    return [rule["expr"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
-
-
-@pytest.mark.parametrize("file_name", ["grafana-dashboard.json", "prometheus-alerts.yml"])
-def test_dashboard_and_alerts_name_only_series_and_labels_that_exist(file_name: str) -> None:
-    labels = {label for each in series.ALL for label in each.labels} | LABELS_OF_PROMETHEUS
-    expressions = _expressions(file_name)
-    assert expressions
-    for expression in expressions:
-        assert set(re.findall(r"dynamirror_\w+", expression)) <= _sample_names(), expression
-        assert set(re.findall(r"(\w+)\s*=~?\s*\"", expression)) <= labels, expression
-        for group in re.findall(r"by \(([^)]*)\)", expression):
-            assert {label.strip() for label in group.split(",")} <= labels, expression
-        assert expression.count("(") == expression.count(")")
-
-
-def test_the_dashboard_shows_every_series() -> None:
-    text = " ".join(_expressions("grafana-dashboard.json"))
-
-    assert [each.name for each in series.ALL if each.name not in text] == []
-
-
-@pytest.mark.parametrize("states", [re.findall(r'state="(\w+)"', (DEPLOY / "prometheus-alerts.yml").read_text())])
-def test_alerts_ask_for_states_that_exist(states: list[str], pipeline: Pipeline) -> None:
-    assert states
-    for state in states:
-        assert pipeline.value("dynamirror_state", state=state) is not None
-
-
-def test_an_alert_on_an_increase_sees_a_counter_that_begins_above_zero_too() -> None:
-    """A gap that is found before the first scrape: `increase` never sees it."""
-    rises = [each for each in _expressions("prometheus-alerts.yml") if "increase(" in each]
-    assert rises
-    for expression in rises:
-        assert re.search(r"or \((\w+) > 0 unless \1 offset (\w+)\)", expression), expression
-
-
-def test_there_is_an_alert_for_all_that_needs_a_person() -> None:
-    rules = yaml.safe_load((DEPLOY / "prometheus-alerts.yml").read_text())["groups"][0]["rules"]
-    names = {rule["alert"] for rule in rules}
-
-    assert {
-        "DynamirrorLagging",
-        "DynamirrorNotReady",
-        "DynamirrorDeadLetters",
-        "DynamirrorGap",
-        "DynamirrorRetentionRunningOut",
-    } <= names
-    assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in rules)

@@ -107,7 +107,7 @@ class TotalsStatus(Document):
     items_written: int = Field(description="Puts and deletes that the replica took.")
     records_coalesced: int = Field(description="Applied by writing a newer state of the same item.")
     records_skipped: int = Field(description="Left out by a filter or transform.")
-    records_dead_lettered: int = Field(description="Stored as dead letters.")
+    records_dead_lettered: int = Field(description="Stored as dead letters, a snapshot's items among them.")
     retries: int = Field(description="Requests to the stream and to the tables that were made again, for any cause.")
 
 

@@ -12,7 +12,7 @@ from service.events import Event, Halted
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, ShardState
 from service.operations.pipeline.pause import Pause
-from service.operations.status.counters import Totals
+from service.operations.status.counters import Families, Totals
 from service.operations.status.readiness import not_ready_reason
 from service.ports import Clock
 from tests.fakes.clock import run_virtual
@@ -433,7 +433,7 @@ class Heard(Totals):
     """The service's counters, which keep what they were told."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+        super().__init__(Families(), "pipeline", clock)
         self.events: list[Event] = []
 
     def observe(self, event: Event) -> None:
