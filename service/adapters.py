@@ -12,7 +12,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from service.aws.clients import Connections, open_connections
+from service.aws.clients import Connections
+from service.aws.connection_pool import open_connections
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.http.server_time import ServerTime, ServerTimes

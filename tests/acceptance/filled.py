@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from service.aws.clients import open_connections
+from service.aws.connection_pool import open_connections
 from service.aws.tables import DynamoTable
 from service.configuration.settings import load_settings
 from service.model import Image, ItemKey, ItemWrite, KeyAttribute

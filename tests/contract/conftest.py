@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
-from service.aws.clients import Connections, open_connections
+from service.aws.clients import Connections
+from service.aws.connection_pool import open_connections
 from service.aws.streams import DynamoStreams
 from service.aws.tables import DynamoTable
 from service.configuration.settings import Settings

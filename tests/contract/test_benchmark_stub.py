@@ -15,7 +15,8 @@ import pytest_asyncio
 from benchmarks.replica import Replica
 from benchmarks.stub import Connection, Stub
 from benchmarks.workload import REPLICA, SOURCE, Workload
-from service.aws.clients import Connections, open_connections
+from service.aws.clients import Connections
+from service.aws.connection_pool import open_connections
 from service.aws.tables import DynamoTable
 from service.configuration.settings import Settings
 from service.model import ItemKey, KeyAttribute

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from service.aws.clients import Connections, open_connections
+from service.aws.clients import Connections
+from service.aws.connection_pool import open_connections
 from service.aws.streams import DynamoStreams
 from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import load_settings

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from service.aws.clients import open_connections
+from service.aws.connection_pool import open_connections
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.lambda_mappings import open_lambda_mappings

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.aws.clients import open_connections
+from service.aws.connection_pool import open_connections, open_pool
 from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, UnavailableError
@@ -159,3 +159,24 @@ async def test_a_key_without_its_secret_is_a_configuration_error(monkeypatch):
     with pytest.raises(ConfigurationError, match="AWS_SECRET_ACCESS_KEY"):
         async with open_connections(settings(**REGIONS)):
             pass
+
+
+async def test_pipelines_share_a_connection_only_where_region_role_and_endpoint_are_the_same(moto, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
+    async with open_pool() as pool, pool.connections(settings(**REGIONS)) as one:
+        async with (
+            pool.connections(settings(**REGIONS)) as same,
+            pool.connections(settings(**REGIONS | {"replica_region": "us-west-2"})) as near,
+            pool.connections(settings(**REGIONS, replica_role_arn=ROLE)) as as_a_role,
+            pool.connections(settings(**REGIONS, source_endpoint_url="http://localhost:1111")) as elsewhere,
+        ):
+            assert (same.source, same.streams, same.replica) == (one.source, one.streams, one.replica)
+            assert near.replica is near.source is one.source
+            assert as_a_role.source is one.source
+            assert as_a_role.replica is not one.replica
+            assert elsewhere.replica is one.replica
+            assert elsewhere.source is not one.source
+            assert elsewhere.streams is not one.streams
+        async with pool.connections(settings(**REGIONS)) as later:
+            assert later.source is one.source
+    assert len(pool._connections) == len(pool._sessions) == 0

@@ -255,3 +255,21 @@ async def test_a_certificate_that_is_not_trusted_or_of_another_name_is_sent_noth
     with pytest.raises(NotSentError):
         await endpoint.post(b"a", {}, is_write=True)
     assert tls_peer.requests == 0
+
+
+async def test_a_request_waits_for_one_of_so_many_connections_and_fails_unsent_if_none_comes_free(peer):
+    async def never(reader, writer):
+        await peer.request(reader)
+        await reader.read()
+
+    few = DirectEndpoint(peer.url, tls_context(None), 0.2)
+    few._room = asyncio.Semaphore(2)
+    peer.script = never
+    asked = [few.post(b"a", {}, is_write=False) for _ in range(2)]
+    lost = asyncio.gather(*asked, return_exceptions=True)
+    await peer.asked.wait()
+    with pytest.raises(NotSentError, match="connections are in use"):
+        await few.post(b"b", {}, is_write=True)
+    assert [type(error) for error in await lost] == [AnswerLostError, AnswerLostError]
+    assert peer.requests == 2
+    await few.close()

@@ -25,6 +25,8 @@ from service.aws.http.transport import (
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NEXT_ADDRESS_SECONDS = 0.25  # RFC 8305, section 8: Connection Attempt Delay
+MAX_CONNECTIONS = 256
+"""To one endpoint, for all pipelines together, unless one of them wants more writers than that."""
 
 
 class Connection(asyncio.Protocol):
@@ -147,10 +149,10 @@ class Connection(asyncio.Protocol):
 
 
 class DirectEndpoint:
-    """One endpoint, as many connections as there are requests at a time. Implements http.Http.
+    """One endpoint, as many connections as there are requests at a time, up to a bound. Implements http.Http.
 
-    A write is over within `request_timeout_seconds`, come what may (a lease's margin stands on that); a read fails
-    when nothing arrives for that long.
+    A write is over within `request_timeout_seconds`, come what may (a lease's margin stands on that), the wait for a
+    connection included; a read fails when nothing arrives for that long.
     """
 
     def __init__(self, url: str, tls: ssl.SSLContext, request_timeout_seconds: float) -> None:
@@ -165,16 +167,40 @@ class DirectEndpoint:
         self._idle: list[Connection] = []
         """The one that was used last is used next; the others grow old, and are closed."""
         self._open: set[Connection] = set()
+        self._max_connections = MAX_CONNECTIONS
+        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+
+    def allow(self, connections: int) -> None:
+        """At least so many at a time."""
+        while self._max_connections < connections:
+            self._max_connections += 1
+            self._room.release()
 
     async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> Answer:
         """One request. Raises NotSentError or AnswerLostError."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + (self._timeout_seconds if is_write else self._read_seconds)
+        connected_by = loop.time() + self._connect_seconds
         request = self._request(body, headers)
-        connection = self._kept() or await self._connect()
-        answer = await connection.exchange(request, give_up_at, self._timeout_seconds)
-        self._keep(connection)
-        return answer
+        await self._enter(connected_by)
+        try:
+            connection = self._kept() or await self._connect(connected_by)
+            answer = await connection.exchange(request, give_up_at, self._timeout_seconds)
+            self._keep(connection)
+            return answer
+        finally:
+            self._room.release()
+
+    async def _enter(self, until: float) -> None:
+        """First come, first served, so that a busy pipeline keeps no other one from its turn."""
+        if not self._room.locked():
+            await self._room.acquire()  # at once
+            return
+        try:
+            async with asyncio.timeout_at(until):
+                await self._room.acquire()
+        except TimeoutError:
+            raise NotSentError(f"all {self._max_connections} connections are in use") from None
 
     def _request(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         fields = [f"{name}: {value}\r\n" for name, value in headers.items()]
@@ -206,10 +232,10 @@ class DirectEndpoint:
         else:
             connection.abort()
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, until: float) -> Connection:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._connect_seconds):
+            async with asyncio.timeout_at(until):
                 _, connection = await loop.create_connection(
                     Connection,
                     self._host,

@@ -39,7 +39,8 @@ class ServerTime:
         """The service's time less `steady`; None while nothing is known."""
         self.heard_at: float
         """By `steady`: when the last sample was taken."""
-        self.on_sample: Callable[[], None] = lambda: None
+        self.listeners: list[Callable[[], None]] = []
+        """Told of each sample."""
         self.forget()
 
     def forget(self) -> None:
@@ -72,7 +73,8 @@ class ServerTime:
         self.heard_at = received
         self._learn((second - received, second + 1 + _DATED_LATE_SECONDS - sent))
         self._wall_ahead = self._wall_ahead_now()
-        self.on_sample()
+        for tell in self.listeners:
+            tell()
 
     def _learn(self, sample: Interval) -> None:
         narrowed = _both(self._known, sample)
@@ -124,12 +126,25 @@ class ServerTimes:
 
     def __init__(self, *times: ServerTime) -> None:
         """In the order of trust: changes are dated by the stream's service."""
-        self._times = times
-        self._steady = times[0].steady
-        self._wall = times[0].wall
+        self._times: list[ServerTime] = []
+        self._steady = times[0].steady if times else steady
+        self._wall = times[0].wall if times else time.time
         self._ahead: float | None = None
         for one in times:
-            one.on_sample = self._choose
+            self.add(one)
+
+    def add(self, one: ServerTime) -> None:
+        """Another endpoint, trusted less than the others."""
+        self._times.append(one)
+        one.listeners.append(self._choose)
+        self._choose()
+
+    def remove(self, *times: ServerTime) -> None:
+        """Endpoints that are asked no more; without names all of them."""
+        for one in times or list(self._times):
+            self._times.remove(one)
+            one.listeners.remove(self._choose)
+        self._choose()
 
     def now(self) -> float:
         """Seconds since the epoch; the wall clock while no answer has come."""

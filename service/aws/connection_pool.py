@@ -1,0 +1,112 @@
+"""The connections of all pipelines of the process: one session, client, signer and wire for whoever needs the same.
+
+Both sides of a pipeline have sessions of their own, since each may have its region, its endpoint, its profile and its
+role. Two pipelines share a connection only where all of these are the same: no credentials meet another's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiobotocore.session import AioSession
+
+from service.aws.clients import Connection, Connections, Endpoint, open_connection, sdk_config
+from service.aws.http.server_time import ServerTimes
+from service.aws.http.transport import http_session
+from service.aws.sessions import open_session
+from service.aws.shared import Shared
+from service.configuration.environment import PREFIX
+from service.configuration.settings import Settings
+from service.dynamodb_json.table_names import table_region
+
+CONNECTIONS_A_WRITER = 2
+"""It may read while it writes; what a page's readers need beside is within the ordinary bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Who asks, and where."""
+
+    region: str | None
+    role_arn: str | None
+    request_timeout_seconds: float
+    """Of requests to STS."""
+    variable: str = field(compare=False)
+    """What an error names: `DYNAMIRROR_SOURCE`."""
+
+
+class ConnectionPool:
+    """Made by `open_pool`."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+        self._times = ServerTimes()
+        self._sessions = Shared(self._open_session)
+        self._connections = Shared(self._open_connection)
+        self._data_loader: Any = None
+
+    @asynccontextmanager
+    async def connections(self, settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connections]:
+        """What one pipeline speaks to, until the block ends. No table is asked for anything yet.
+
+        `request_timeout_seconds` must be shorter than the lease's margin: a write is over by then. Raises
+        ConfigurationError when a side has no region or no credentials.
+        """
+        source, replica = (_identity(settings, side, request_timeout_seconds) for side in ("source", "replica"))
+        source_url, replica_url = settings.source_endpoint_url, settings.replica_endpoint_url
+        streams_url = settings.streams_endpoint_url or source_url
+        async with AsyncExitStack() as stack:
+            for identity in (source, replica):
+                await stack.enter_async_context(self._sessions.use(identity))
+            use = self._connections.use
+            seconds = request_timeout_seconds
+            streams = await stack.enter_async_context(use((source, Endpoint("dynamodbstreams", streams_url, seconds))))
+            table = await stack.enter_async_context(use((source, Endpoint("dynamodb", source_url, seconds))))
+            copy = await stack.enter_async_context(use((replica, Endpoint("dynamodb", replica_url, seconds))))
+            for connection in (table, copy):
+                if connection.direct is not None:
+                    connection.direct.allow(CONNECTIONS_A_WRITER * settings.writers)
+            times = ServerTimes(streams.time, table.time, copy.time)
+            stack.callback(times.remove)
+            yield Connections(source=table, streams=streams, replica=copy, times=times)
+
+    @asynccontextmanager
+    async def _open_session(self, identity: _Identity) -> AsyncIterator[AioSession]:
+        config = sdk_config(identity.request_timeout_seconds)
+        session = await open_session(identity.variable, identity.region, identity.role_arn, config)
+        # All speak to the same services, whose descriptions are parsed once so: 10 MiB less for each session.
+        self._data_loader = self._data_loader or session.get_component("data_loader")
+        session.register_component("data_loader", self._data_loader)
+        yield session
+
+    @asynccontextmanager
+    async def _open_connection(self, key: tuple[_Identity, Endpoint]) -> AsyncIterator[Connection]:
+        identity, endpoint = key
+        async with (
+            self._sessions.use(identity) as session,
+            open_connection(session, endpoint, self._http, self._times) as connection,
+        ):
+            yield connection
+
+
+def _identity(settings: Settings, side: str, request_timeout_seconds: float) -> _Identity:
+    table, region, role_arn = (getattr(settings, f"{side}_{name}") for name in ("table", "region", "role_arn"))
+    return _Identity(region or table_region(table), role_arn, request_timeout_seconds, f"{PREFIX}{side.upper()}")
+
+
+@asynccontextmanager
+async def open_pool() -> AsyncIterator[ConnectionPool]:
+    """Until the block ends; nothing is connected before somebody asks for it."""
+    async with http_session() as http:
+        yield ConnectionPool(http)
+
+
+@asynccontextmanager
+async def open_connections(settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connections]:
+    """A pool for one pipeline."""
+    async with open_pool() as pool, pool.connections(settings, request_timeout_seconds) as connections:
+        yield connections
