@@ -21,7 +21,7 @@ from service.aws.sessions import open_session
 from service.aws.shared import Shared
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings
-from service.dynamodb_json.table_names import table_region
+from service.configuration.sides import Access, SideName
 
 CONNECTIONS_A_WRITER = 2
 """It may read while it writes; what a page's readers need beside is within the ordinary bound."""
@@ -31,8 +31,7 @@ CONNECTIONS_A_WRITER = 2
 class _Identity:
     """Who asks, and where."""
 
-    region: str | None
-    role_arn: str | None
+    access: Access
     request_timeout_seconds: float
     """Of requests to STS."""
     variable: str = field(compare=False)
@@ -56,7 +55,8 @@ class ConnectionPool:
         `request_timeout_seconds` must be shorter than the lease's margin: a write is over by then. Raises
         ConfigurationError when a side has no region or no credentials.
         """
-        source, replica = (_identity(settings, side, request_timeout_seconds) for side in ("source", "replica"))
+        source = _identity(settings, "source", request_timeout_seconds)
+        replica = _identity(settings, "replica", request_timeout_seconds)
         source_url, replica_url = settings.source_endpoint_url, settings.replica_endpoint_url
         streams_url = settings.streams_endpoint_url or source_url
         async with AsyncExitStack() as stack:
@@ -77,7 +77,7 @@ class ConnectionPool:
     @asynccontextmanager
     async def _open_session(self, identity: _Identity) -> AsyncIterator[AioSession]:
         config = sdk_config(identity.request_timeout_seconds)
-        session = await open_session(identity.variable, identity.region, identity.role_arn, config)
+        session = await open_session(identity.variable, identity.access, config)
         # All speak to the same services, whose descriptions are parsed once so: 10 MiB less for each session.
         self._data_loader = self._data_loader or session.get_component("data_loader")
         session.register_component("data_loader", self._data_loader)
@@ -93,9 +93,8 @@ class ConnectionPool:
             yield connection
 
 
-def _identity(settings: Settings, side: str, request_timeout_seconds: float) -> _Identity:
-    table, region, role_arn = (getattr(settings, f"{side}_{name}") for name in ("table", "region", "role_arn"))
-    return _Identity(region or table_region(table), role_arn, request_timeout_seconds, f"{PREFIX}{side.upper()}")
+def _identity(settings: Settings, side: SideName, request_timeout_seconds: float) -> _Identity:
+    return _Identity(settings.side(side).access, request_timeout_seconds, f"{PREFIX}{side.upper()}")
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aioboto3
@@ -17,7 +18,6 @@ from service.aws.error_codes import Call
 from service.aws.sessions import open_session
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings
-from service.dynamodb_json.table_names import table_region
 from service.errors import ConfigurationError
 from service.ports import SourceMapping
 
@@ -68,8 +68,8 @@ def _mapping(entry: dict[str, Any]) -> SourceMapping:
 async def open_lambda_mappings(settings: Settings) -> AsyncIterator[LambdaMappings]:
     """The Lambda API where the source lives: a mapping is in the region of its stream. Raises ConfigurationError."""
     config = AioConfig(read_timeout=_REQUEST_SECONDS, retries={"total_max_attempts": 1})
-    region = settings.source_region or table_region(settings.source_table)
-    session = await open_session(f"{PREFIX}SOURCE", region, None, config)
+    access = replace(settings.side("source").access, role_arn=None)  # the role is for the table
+    session = await open_session(f"{PREFIX}SOURCE", access, config)
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(

@@ -1,4 +1,4 @@
-"""An SDK session for one side: its region, and credentials that the SDK's own chain finds or that a role gives.
+"""An SDK session for one side: its region, and credentials that the SDK's own chain, a profile or a role gives.
 
 A role is assumed with the first request that needs it, and again by itself before its credentials run out.
 """
@@ -17,10 +17,11 @@ from aiobotocore.credentials import (
 )
 from aiobotocore.session import AioSession, get_session
 from botocore.credentials import CredentialProvider
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 
 from service.aws.error_codes import Call
 from service.aws.faults import translated
+from service.configuration.sides import Access
 from service.errors import ConfigurationError, HaltError
 
 _SESSION_NAME = "dynamirror"  # what CloudTrail shows of an assumed role
@@ -29,15 +30,19 @@ _NO_CREDENTIALS = (
 )
 
 
-async def open_session(variable: str, region: str | None, role_arn: str | None, config: AioConfig) -> AioSession:
+async def open_session(variable: str, access: Access, config: AioConfig) -> AioSession:
     """A session that surely has a region and credentials. `variable` names the side: `DYNAMIRROR_SOURCE`.
 
-    Without `region` it is the SDK's. `config` is for the calls to STS. Raises ConfigurationError.
+    A region that `access` does not name is the profile's or the SDK's. With a profile, only that gives credentials,
+    or assumes the role. `config` is for the calls to STS. Raises ConfigurationError.
     """
     try:
-        session = get_session()
+        session = _session_of_profile(access.profile)
         session.get_scoped_config()  # raises for a profile that does not exist
-        region = region or session.get_config_variable("region")
+        region = access.region or session.get_config_variable("region")
+    except ProfileNotFound as error:
+        name = f"{variable}_PROFILE" if access.profile else f"AWS_PROFILE, for {variable}_TABLE"
+        raise ConfigurationError(f"{name}: the SDK's configuration has no such profile: {error}") from error
     except BotoCoreError as error:
         raise ConfigurationError(f"{variable}_TABLE: the SDK's settings can't be used: {error}") from error
     if not region:
@@ -48,20 +53,31 @@ async def open_session(variable: str, region: str | None, role_arn: str | None, 
             credentials = await session.get_credentials()
     except HaltError as error:  # such as a key without its secret
         raise ConfigurationError(str(error)) from error
+    if credentials is None and access.profile:
+        raise ConfigurationError(f"{variable}_PROFILE: the profile {access.profile} has no credentials")
     if credentials is None:
         raise ConfigurationError(f"{variable}_TABLE: {_NO_CREDENTIALS}")
-    return session if role_arn is None else _session_of_role(session, credentials, role_arn, config)
+    return session if access.role_arn is None else _session_of_role(session, credentials, access, config)
 
 
-def _session_of_role(asking: AioSession, credentials: Any, role_arn: str, config: AioConfig) -> AioSession:
+def _session_of_profile(profile: str | None) -> AioSession:
+    """Without a profile, the SDK's own: `AWS_PROFILE`, or the default one."""
+    session = get_session()
+    if profile is not None:
+        session.set_config_variable("profile", profile)
+    return session
+
+
+def _session_of_role(asking: AioSession, credentials: Any, access: Access, config: AioConfig) -> AioSession:
     """A second session, whose whole credential chain is the role; STS is asked by the first."""
+    assert access.role_arn is not None
     fetcher = AioAssumeRoleCredentialFetcher(
         client_creator=partial(aioboto3.Session(botocore_session=asking).client, config=config),
         source_credentials=credentials,
-        role_arn=role_arn,
+        role_arn=access.role_arn,
         extra_args={"RoleSessionName": _SESSION_NAME},
     )
-    session = get_session()
+    session = _session_of_profile(access.profile)
     session.set_config_variable("region", asking.get_config_variable("region"))
     session.register_component("credential_provider", AioCredentialResolver(providers=[_Role(fetcher)]))
     return session

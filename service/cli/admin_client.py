@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from service.configuration.hosts import address, is_loopback, reached
-from service.configuration.settings import sendable
+from service.configuration.values import sendable
 from service.errors import ConfigurationError, DynamirrorError
 
 Document = dict[str, Any]

@@ -68,7 +68,7 @@ def _is_text(value: str) -> bool:
 
 def _of_file(problems: list[str]) -> dict[str, str]:
     try:
-        text = _text_of(Path(ENV_FILE))
+        text = text_of(Path(ENV_FILE)) or ""
     except ConfigurationError as error:
         problems.append(str(error))
         return {}
@@ -78,14 +78,14 @@ def _of_file(problems: list[str]) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(stream=io.StringIO(text)).items() if value is not None}
 
 
-def _text_of(path: Path) -> str:
-    """Empty where there is no such file. Raises ConfigurationError."""
+def text_of(path: Path) -> str | None:
+    """None where there is no such file. Raises ConfigurationError that says where, and shows nothing of the text."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         if path.is_symlink():
             raise ConfigurationError(f"{path}: a link to a file that is not there") from None
-        return ""
+        return None
     except IsADirectoryError:
         raise ConfigurationError(f"{path}: a directory; settings are read from a file of that name") from None
     except OSError as error:
@@ -122,12 +122,12 @@ def unknown_names(given: Collection[str], known: Collection[str]) -> list[str]:
     """A problem for each name that is no setting."""
     problems = []
     for name in sorted(set(given) - set(known)):
-        close = _closest(name, known)
+        close = closest(name, known)
         problems.append(f"{name}: unknown setting" + (f" (did you mean {close}?)" if close else ""))
     return problems
 
 
-def _closest(name: str, known: Collection[str]) -> str | None:
+def closest(name: str, known: Collection[str]) -> str | None:
     import difflib  # needed for a mistake only
 
     return next(iter(difflib.get_close_matches(name, known, n=1)), None)

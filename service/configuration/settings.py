@@ -8,15 +8,30 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.configuration.environment import PREFIX, given_settings, unknown_names
-from service.configuration.hosts import bare, is_loopback
+from service.configuration.hosts import is_loopback
+from service.configuration.sides import Access, Side, SideName
 from service.configuration.transform import load_transform
-from service.dynamodb_json.table_names import is_table, table_name, table_region
+from service.configuration.values import (
+    AttributeName,
+    Host,
+    Names,
+    OptionalText,
+    RoleArn,
+    Secret,
+    TableName,
+    Url,
+    blank_is_none,
+    lower,
+    upper,
+)
+from service.dynamodb_json.table_names import table_name, table_region
 from service.errors import ConfigurationError
 
 _PIPELINE_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,255}")
@@ -43,75 +58,67 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
-def _blank_is_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one setting, for a person; other settings are named in it as in the environment."""
+
+    field: str
+    text: str
+
+    @property
+    def in_environment(self) -> str:
+        return f"{PREFIX}{self.field.upper()}: {self.text}"
 
 
-def _blank_is_empty(value: object) -> object:
-    return "" if _blank_is_none(value) is None else value
+class _Misfits(ValueError):  # pydantic takes only ValueErrors from a validator
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__()
+        self.problems = problems
 
 
-def _names(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-    return value
-
-
-def _table(value: str) -> str:
-    if not is_table(value):
-        raise ValueError("expected a table name (3 to 255 letters, digits, '_', '.', '-') or a table's ARN")
-    return value
-
-
-def _url(value: str | None) -> str | None:
-    if value is not None and not re.match(r"https?://[^/\s]+", value):
-        raise ValueError("expected a URL such as http://localhost:8000")
-    return value
-
-
-def _role(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"arn:[a-z-]+:iam::\d{12}:role/.+", value):
-        raise ValueError("expected a role's ARN such as arn:aws:iam::123456789012:role/reader")
-    return value
-
-
-def sendable(token: str) -> str:
-    """Without what surrounds it, which would not come back in a header: a token from a file ends with its line.
-
-    Raises ValueError for what no header can carry.
-    """
-    if not re.fullmatch(r"[!-~]+", token.strip()):
-        raise ValueError("expected visible ASCII characters without spaces, as a header can carry them")
-    return token.strip()
-
-
-def _token(value: object) -> object:
-    return sendable(value) if isinstance(value, str) else value
-
-
-def _upper(value: object) -> object:
-    return value.strip().upper() if isinstance(value, str) else value
-
-
-def _lower(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-TableName = Annotated[str, AfterValidator(_table)]
-OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
-Url = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_url)]
-RoleArn = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_role)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_token), BeforeValidator(_blank_is_none)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
-# botocore, dynamodb 2012-08-10: shape AttributeName (at most 65,535 characters); empty turns the attribute off.
-AttributeName = Annotated[str, BeforeValidator(_blank_is_empty), Field(max_length=65535)]
-Host = Annotated[str, AfterValidator(bare)]
-
-
-class Settings(BaseSettings):
-    """One pipeline's settings. Build it with `load_settings`, which reports every problem for a person."""
+class ProcessSettings(BaseSettings):
+    """What a process has once, however many pipelines it runs."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    max_writes_per_second: float = Field(default=0, ge=0)
+    shutdown_timeout_seconds: float = Field(default=20, ge=0)
+    admin_host: Host = "127.0.0.1"
+    admin_port: int = Field(default=8080, ge=0, le=65535)
+    admin_token: Secret = None
+    read_token: Secret = None
+    log_records: bool = False
+    log_format: Annotated[LogFormat | None, BeforeValidator(blank_is_none), BeforeValidator(lower)] = None
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(upper)] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what it is made of: who makes it has read the environment, to see the unknown names too."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if problems := self._misfits():
+            raise _Misfits(problems)
+        return self
+
+    def _misfits(self) -> list[Problem]:
+        if self.admin_token is None and not is_loopback(self.admin_host):
+            text = f"{self.admin_host} is not loopback; set {PREFIX}ADMIN_TOKEN to listen there"
+            return [Problem("admin_host", text)]
+        return []
+
+
+class Settings(ProcessSettings):
+    """One pipeline's settings. Build it with `load_settings`, which reports every problem for a person."""
 
     source_table: TableName
     replica_table: TableName
@@ -124,88 +131,58 @@ class Settings(BaseSettings):
     streams_endpoint_url: Url = None
     source_role_arn: RoleArn = None
     replica_role_arn: RoleArn = None
-    start_at: Annotated[StartFrom, BeforeValidator(_lower)] = StartFrom.SNAPSHOT
+    source_profile: OptionalText = None
+    replica_profile: OptionalText = None
+    start_at: Annotated[StartFrom, BeforeValidator(lower)] = StartFrom.SNAPSHOT
     create_replica: bool = False
     writers: int = Field(default=16, ge=1, le=1024)
     queue_max_records: int = Field(default=10_000, ge=1)
-    queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
-    write_mode: Annotated[WriteMode, BeforeValidator(_lower)] = WriteMode.AUTO
-    max_writes_per_second: float = Field(default=0, ge=0)
+    write_mode: Annotated[WriteMode, BeforeValidator(lower)] = WriteMode.AUTO
     poll_interval_seconds: float = Field(default=0.25, gt=0, le=60)
     checkpoint_interval_seconds: float = Field(default=1, gt=0, le=3600)
     lease_seconds: float = Field(default=10, ge=1, le=3600)
-    shutdown_timeout_seconds: float = Field(default=20, ge=0)
     max_attempts: int = Field(default=10, ge=1)
     stamp_attribute: AttributeName = "timestamp"
     sequence_attribute: AttributeName = "dynamirror_sequence"
     include_attributes: Names = ()
     exclude_attributes: Names = ()
-    on_gap: Annotated[OnGap, BeforeValidator(_lower)] = OnGap.FAIL
+    on_gap: Annotated[OnGap, BeforeValidator(lower)] = OnGap.FAIL
     skip_ttl_deletes: bool = False
     transform: OptionalText = None
     verify_items_per_second: float = Field(default=0, ge=0)
-    admin_host: Host = "127.0.0.1"
-    admin_port: int = Field(default=8080, ge=0, le=65535)
-    admin_token: Secret = None
-    read_token: Secret = None
-    log_records: bool = False
-    log_format: Annotated[LogFormat | None, BeforeValidator(_blank_is_none), BeforeValidator(_lower)] = None
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load_settings` hands over: it has read the environment, to see the unknown names too."""
-        return (init_settings,)
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        problems = [*self._table_problems(), *self._attribute_problems(), *self._admin_problems()]
+    def _misfits(self) -> list[Problem]:
+        problems = [*super()._misfits(), *self._of_tables(), *self._of_attributes()]
         if self.transform is not None:
             try:
                 load_transform(self.transform)
             except ConfigurationError as error:
-                problems.append(f"{PREFIX}TRANSFORM: {error}")
+                problems.append(Problem("transform", str(error)))
         if self.pipeline is not None and not _PIPELINE_NAME.fullmatch(self.pipeline):
-            problems.append(f"{PREFIX}PIPELINE: expected 1 to 255 letters, digits, '_', '.', ':', '/', '-'")
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
+            problems.append(Problem("pipeline", "expected 1 to 255 letters, digits, '_', '.', ':', '/', '-'"))
+        return problems
 
-    def _table_problems(self) -> list[str]:
+    def _of_tables(self) -> list[Problem]:
         found = []
         for side in ("source", "replica"):
             in_arn = table_region(getattr(self, f"{side}_table"))
             region = getattr(self, f"{side}_region")
             if in_arn and region and in_arn != region:
-                name = f"{PREFIX}{side.upper()}"
-                found.append(f"{name}_REGION: {region} is not the region of {name}_TABLE ({in_arn})")
-        source = (self.source_table, self.source_region, self.source_endpoint_url, self.source_role_arn)
-        replica = (self.replica_table, self.replica_region, self.replica_endpoint_url, self.replica_role_arn)
-        if source == replica:
-            found.append(f"{PREFIX}REPLICA_TABLE: the replica is the source itself; name another table")
+                text = f"{region} is not the region of {PREFIX}{side.upper()}_TABLE ({in_arn})"
+                found.append(Problem(f"{side}_region", text))
+        if self.side("source").identity == self.side("replica").identity:
+            found.append(Problem("replica_table", "the replica is the source itself; name another table"))
         return found
 
-    def _attribute_problems(self) -> list[str]:
+    def _of_attributes(self) -> list[Problem]:
         found = []
         if self.stamp_attribute and self.stamp_attribute == self.sequence_attribute:
-            found.append(f"{PREFIX}SEQUENCE_ATTRIBUTE: must not be the same as {PREFIX}STAMP_ATTRIBUTE")
+            found.append(Problem("sequence_attribute", f"must not be the same as {PREFIX}STAMP_ATTRIBUTE"))
         if self.include_attributes and self.exclude_attributes:
             both = sorted(set(self.include_attributes) & set(self.exclude_attributes))
             if both:
-                found.append(f"{PREFIX}EXCLUDE_ATTRIBUTES: also included: {', '.join(both)}")
+                found.append(Problem("exclude_attributes", f"also included: {', '.join(both)}"))
         return found
-
-    def _admin_problems(self) -> list[str]:
-        if self.admin_token is None and not is_loopback(self.admin_host):
-            return [f"{PREFIX}ADMIN_HOST: {self.admin_host} is not loopback; set {PREFIX}ADMIN_TOKEN to listen there"]
-        return []
 
     @property
     def pipeline_name(self) -> str:
@@ -216,6 +193,12 @@ class Settings(BaseSettings):
     def metadata_attributes(self) -> frozenset[str]:
         """The attributes that dynamirror adds to items, and that no comparison looks at."""
         return frozenset(name for name in (self.stamp_attribute, self.sequence_attribute) if name)
+
+    def side(self, name: SideName) -> Side:
+        table = getattr(self, f"{name}_table")
+        region = getattr(self, f"{name}_region") or table_region(table)
+        access = Access(region, getattr(self, f"{name}_profile"), getattr(self, f"{name}_role_arn"))
+        return Side(table, getattr(self, f"{name}_endpoint_url"), access)
 
 
 KNOWN_NAMES = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
@@ -239,43 +222,41 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     """
     given = given_settings(environment)
     problems = unknown_names(given, KNOWN_NAMES)
-    values: dict[str, Any] = {
-        name: given[PREFIX + name.upper()] for name in Settings.model_fields if PREFIX + name.upper() in given
-    }
-    settings: Settings | None = None
-    try:
-        settings = Settings(**values, **overrides)
-    except ValidationError as error:
-        problems += _problems_of(error)
-        problems += _problems_behind(error, values | overrides)
-    if problems or settings is None:
-        raise ConfigurationError("\n".join(dict.fromkeys(problems)))
+    values = {name.removeprefix(PREFIX).lower(): text for name, text in given.items() if name in KNOWN_NAMES}
+    settings, wrong = checked(values | overrides)
+    problems += [problem.in_environment for problem in wrong]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
     return settings
 
 
-def _problems_behind(error: ValidationError, values: Mapping[str, Any]) -> list[str]:
-    """What does not fit together among the good values: pydantic looks at that only when each is good."""
-    bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-    if not bad:
-        return []
-    good = {"source_table": "a-source", "replica_table": "a-replica"} | {
-        name: value for name, value in values.items() if name not in bad
-    }
-    try:
-        Settings(**good)
-    except ValidationError as second:
-        return _problems_of(second)
-    return []
+SAMPLE_TABLES = {"source_table": "a-source", "replica_table": "a-replica"}
+"""For a look at settings without tables of their own."""
 
 
-def _problems_of(error: ValidationError) -> list[str]:
-    problems = []
+def checked(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
+    """The settings, and all that is wrong with the values.
+
+    Where something is, the settings hold defaults for what is bad, and serve only to look on.
+    """
+    problems: list[Problem] = []
+    while True:  # what does not fit together among good values: pydantic looks at that only when each is good
+        try:
+            return Settings(**values), list(dict.fromkeys(problems))
+        except ValidationError as error:
+            problems += _problems_of(error)
+        bad = {problem.field for problem in problems}
+        values = SAMPLE_TABLES | {name: value for name, value in values.items() if name not in bad}
+
+
+def _problems_of(error: ValidationError) -> list[Problem]:
+    problems: list[Problem] = []
     for problem in error.errors(include_url=False, include_input=False):
-        message = problem["msg"].removeprefix("Value error, ")
-        if not problem["loc"]:
-            problems += message.splitlines()
+        misfits = problem.get("ctx", {}).get("error")
+        if isinstance(misfits, _Misfits):
+            problems += misfits.problems
         elif problem["type"] == "missing":
-            problems.append(f"{PREFIX}{str(problem['loc'][0]).upper()}: required, but not set")
+            problems.append(Problem(str(problem["loc"][0]), "required, but not set"))
         else:
-            problems.append(f"{PREFIX}{str(problem['loc'][0]).upper()}: {message}")
+            problems.append(Problem(str(problem["loc"][0]), problem["msg"].removeprefix("Value error, ")))
     return problems

@@ -6,7 +6,9 @@ import re
 
 # botocore, dynamodb 2012-08-10: shape TableName (3 to 255 of these characters); TableArn also takes an ARN.
 _TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
-_TABLE_ARN = re.compile(r"arn:[a-z-]+:dynamodb:(?P<region>[a-z0-9-]+):\d{12}:table/(?P<name>[a-zA-Z0-9_.-]{3,255})")
+_TABLE_ARN = re.compile(
+    r"arn:[a-z-]+:dynamodb:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):table/(?P<name>[a-zA-Z0-9_.-]{3,255})"
+)
 
 
 def is_table(name_or_arn: str) -> bool:
@@ -23,3 +25,9 @@ def table_region(name_or_arn: str) -> str | None:
     """The region that a table's ARN names; None for a bare name."""
     arn = _TABLE_ARN.fullmatch(name_or_arn)
     return arn["region"] if arn else None
+
+
+def table_account(name_or_arn: str) -> str | None:
+    """The account that a table's ARN names; None for a bare name."""
+    arn = _TABLE_ARN.fullmatch(name_or_arn)
+    return arn["account"] if arn else None

@@ -10,7 +10,7 @@ from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, UnavailableError
 from service.model import Image, ItemKey, KeyAttribute, Put, Written
-from tests.servers import create_streamed_table, environment
+from tests.servers import create_streamed_table, environment, profiles_file
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "the-source", "DYNAMIRROR_REPLICA_TABLE": "the-replica"}
 ROLE = "arn:aws:iam::123456789012:role/writer"
@@ -91,6 +91,80 @@ async def test_a_profile_that_does_not_exist_is_a_configuration_error(monkeypatc
     with pytest.raises(ConfigurationError, match="no-such-profile"):
         async with open_connections(settings(**REGIONS)):
             pass
+
+
+@pytest.fixture
+def profiles(monkeypatch, tmp_path):
+    """Two of them, and no credentials but theirs."""
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", profiles_file(tmp_path, "reader", "writer"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+
+
+async def test_each_side_has_the_credentials_of_its_profile(profiles):
+    with_profiles = settings(source_profile="reader", replica_profile="writer", **REGIONS)
+    async with open_connections(with_profiles) as connections:
+        found = {}
+        for name in ("source", "streams", "replica"):
+            wire = await getattr(connections, name).wire._credentials.get_frozen_credentials()
+            client = await getattr(connections, name).client._request_signer._credentials.get_frozen_credentials()
+            found[name] = {wire.access_key, client.access_key}
+
+    assert found == {"source": {"KEYreader"}, "streams": {"KEYreader"}, "replica": {"KEYwriter"}}
+
+
+async def test_a_profile_wins_over_the_environments_credentials_and_leaves_the_other_side_alone(profiles, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OWN")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    async with open_connections(settings(source_profile="reader", **REGIONS)) as connections:
+        source = await connections.source.wire._credentials.get_frozen_credentials()
+        replica = await connections.replica.wire._credentials.get_frozen_credentials()
+
+    assert (source.access_key, replica.access_key) == ("KEYreader", "OWN")
+
+
+async def test_a_profile_names_its_region(profiles, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text("[profile writer]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with_profiles = settings(source_profile="reader", source_region="us-west-2", replica_profile="writer")
+    async with open_connections(with_profiles) as connections:
+        assert (connections.source.region, connections.replica.region) == ("us-west-2", "eu-north-1")
+
+
+@pytest.mark.parametrize("side", ["source", "replica"])
+async def test_a_sides_profile_that_does_not_exist_is_one_line_that_names_the_setting(profiles, side):
+    both = {"source_profile": "reader", "replica_profile": "writer"} | {f"{side}_profile": "no-such-profile"}
+    with pytest.raises(ConfigurationError, match=f"DYNAMIRROR_{side.upper()}_PROFILE.*no-such-profile") as raised:
+        async with open_connections(settings(**both, **REGIONS)):
+            pass
+    assert "\n" not in str(raised.value)
+
+
+async def test_a_profile_without_credentials_is_one_line_that_names_the_setting(profiles, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text("[profile bare]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ConfigurationError, match="DYNAMIRROR_REPLICA_PROFILE: the profile bare has no credentials"):
+        async with open_connections(settings(source_profile="reader", replica_profile="bare", **REGIONS)):
+            pass
+
+
+async def test_a_role_is_assumed_with_the_profiles_credentials(profiles, monkeypatch):
+    asked = []
+
+    async def refuse(reader, writer):
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{sts.sockets[0].getsockname()[1]}")
+        both = {"source_profile": "reader", "replica_profile": "writer", "replica_role_arn": ROLE}
+        async with open_connections(settings(**both, **REGIONS), 10) as connections:
+            with pytest.raises(UnavailableError):
+                await write_through(connections.replica, "the-replica")
+
+    assert asked
+    assert all("Credential=KEYwriter/" in request for request in asked)
 
 
 KEY = ItemKey(b'{"key":{"S":"a"}}')

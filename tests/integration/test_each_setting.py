@@ -10,6 +10,7 @@ import enum
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from service.configuration.settings import Settings, load_settings
 from tests.acceptance.product import free_port
 from tests.integration.starts import SECONDS, Process, client_of_role
-from tests.servers import REGION, Server, create_streamed_table, environment, scan, sdk_client
+from tests.servers import REGION, Server, create_streamed_table, environment, profiles_file, scan, sdk_client
 from tests.servers.functions import until
 
 ANOTHER_REGION = "eu-central-1"
@@ -35,6 +36,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "streams_endpoint_url": ("the same server",),
     "source_role_arn": ("arn:aws:iam::111111111111:role/reader",),
     "replica_role_arn": ("arn:aws:iam::222222222222:role/writer",),
+    "source_profile": ("reader",),
+    "replica_profile": ("writer",),
     "writers": ("1", "1024"),
     "queue_max_records": ("1",),
     "queue_max_bytes": ("1",),
@@ -174,8 +177,10 @@ async def stage(
     server_named: Callable[[str], Server],
     unique_name: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> AsyncIterator[Stage]:
-    for name, value in (environment() | {"AWS_ENDPOINT_URL": server_named("moto").endpoint_url}).items():
+    profiles = {"AWS_SHARED_CREDENTIALS_FILE": profiles_file(tmp_path, "reader", "writer")}
+    for name, value in (environment() | profiles | {"AWS_ENDPOINT_URL": server_named("moto").endpoint_url}).items():
         monkeypatch.setenv(name, value)
     if case[0] == "streams_endpoint_url":
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", f"http://127.0.0.1:{free_port()}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from service import lambda_handler
 from service.configuration.settings import Settings
 from tests.integration.starts import Side, Stage
-from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client
+from tests.servers import REGION, Server, create_streamed_table, environment, profiles_file, sdk_client
 
 PLACES = {
     "source_table", "replica_table", "control_table", "pipeline", "source_region", "replica_region",
@@ -24,6 +25,8 @@ PLACES = {
 """Set for each test."""
 ELSEWHERE = {"source_role_arn", "replica_role_arn"}
 EVERYTHING = {
+    "source_profile": "reader",
+    "replica_profile": "writer",
     "start_at": "trim_horizon",
     "create_replica": "true",
     "writers": "4",
@@ -75,14 +78,15 @@ def server(on: str, server_named: Callable[[str], Server]) -> Server:
 
 @pytest.fixture
 async def stage(
-    server: Server, unique_name: Callable[[str], str], dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+    server: Server, unique_name: Callable[[str], str], dynamodb: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Any:
     names = {word: unique_name(word) for word in ("source", "replica", "control")}
     given = EVERYTHING | {f"{word}_table": name for word, name in names.items()}
     given |= {f"{side}_endpoint_url": server.endpoint_url for side in ("source", "replica", "streams")}
     given |= {"source_region": REGION, "replica_region": REGION, "pipeline": "every-start"}
     variables = {f"DYNAMIRROR_{name.upper()}": value for name, value in given.items()}
-    for name, value in (environment() | variables).items():
+    profiles = {"AWS_SHARED_CREDENTIALS_FILE": profiles_file(tmp_path, "reader", "writer")}
+    for name, value in (environment() | profiles | variables).items():
         monkeypatch.setenv(name, value)
     async with sdk_client(server.endpoint_url, "dynamodbstreams") as streams:
         stage = Stage(variables, Side(dynamodb, names["source"]), Side(dynamodb, names["replica"]), streams)

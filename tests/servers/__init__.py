@@ -9,7 +9,7 @@ process id when the block ends. A server that can't start is an error that says 
 `python -m tests.servers NAME` runs one by hand until Ctrl-C.
 """
 
-from tests.servers.access import CREDENTIALS, REGION, environment, sdk_client
+from tests.servers.access import CREDENTIALS, REGION, environment, profiles_file, sdk_client
 from tests.servers.endpoint import PREFIX
 from tests.servers.process import Server, ServerError
 from tests.servers.start import NAMES, running
@@ -37,6 +37,7 @@ __all__ = [
     "delete_table",
     "environment",
     "post",
+    "profiles_file",
     "read_stream",
     "running",
     "scan",

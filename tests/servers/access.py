@@ -5,6 +5,7 @@ An endpoint of one's own (`endpoint.py`) may bring its region and its credential
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import aioboto3
@@ -37,6 +38,14 @@ def environment(*, region: str = REGION) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def profiles_file(folder: Path, *profiles: str) -> str:
+    """A file for AWS_SHARED_CREDENTIALS_FILE; each profile's access key is `KEY` and the profile's name."""
+    file = folder / "credentials"
+    keys = [f"[{name}]\naws_access_key_id = KEY{name}\naws_secret_access_key = secret\n" for name in profiles]
+    file.write_text("\n".join(keys))
+    return str(file)
 
 
 def sdk_client(

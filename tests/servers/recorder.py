@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,12 +20,15 @@ _PASSED_ON = ("content-type", "x-amz-target", "authorization", "x-amz-date")
 class Recorder:
     """`asked` holds `(operation, table name)`; the table of a stream's call is the one that the stream is of.
 
+    `access_keys` has those that each table was asked with.
+
     A transaction counts as the writes that it is made of, as it does for IAM (Developer Guide, "Using IAM with DynamoDB
     transactions").
     """
 
     def __init__(self, behind: str, client: aiohttp.ClientSession) -> None:
         self.asked: set[tuple[str, str]] = set()
+        self.access_keys: dict[str, set[str]] = defaultdict(set)
         self._behind = behind
         self._client = client
         self._iterators: dict[str, str] = {}
@@ -39,6 +43,9 @@ class Recorder:
             self.asked.update((f"{kind}Item", write["TableName"]) for kind, write in writes)
         else:
             self.asked.update((operation, table) for table in tables)
+        _, _, scope = request.headers.get("authorization", "").partition("Credential=")
+        for table in tables:
+            self.access_keys[table].add(scope.partition("/")[0])
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         async with self._client.post(self._behind + "/", data=body, headers=headers) as found:
             content = await found.read()

@@ -35,6 +35,8 @@ CONTRACT = [
     ("STREAMS_ENDPOINT_URL", None, "http://localhost:8001", "http://localhost:8001"),
     ("SOURCE_ROLE_ARN", None, "arn:aws:iam::123456789012:role/reader", "arn:aws:iam::123456789012:role/reader"),
     ("REPLICA_ROLE_ARN", None, "arn:aws:iam::123456789012:role/a/writer", "arn:aws:iam::123456789012:role/a/writer"),
+    ("SOURCE_PROFILE", None, "reader", "reader"),
+    ("REPLICA_PROFILE", None, "writer", "writer"),
     ("START_AT", StartFrom.SNAPSHOT, "Trim_Horizon", StartFrom.TRIM_HORIZON),
     ("CREATE_REPLICA", False, "true", True),
     ("WRITERS", 16, "32", 32),
@@ -189,7 +191,22 @@ def test_the_replica_may_not_be_the_source_itself() -> None:
     assert problems(REPLICA_TABLE="master-table") == [
         "DYNAMIRROR_REPLICA_TABLE: the replica is the source itself; name another table"
     ]
-    elsewhere = TABLES | {"DYNAMIRROR_REPLICA_TABLE": "master-table", "DYNAMIRROR_REPLICA_REGION": "eu-west-1"}
+    assert problems(SOURCE_TABLE=ARN, REPLICA_TABLE=ARN, REPLICA_REGION="eu-central-1") == [
+        "DYNAMIRROR_REPLICA_TABLE: the replica is the source itself; name another table"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REPLICA_REGION", "eu-west-1"),
+        ("REPLICA_ENDPOINT_URL", "http://localhost:8000"),
+        ("REPLICA_ROLE_ARN", "arn:aws:iam::123456789012:role/writer"),
+        ("REPLICA_PROFILE", "writer"),
+    ],
+)
+def test_a_table_of_the_same_name_elsewhere_is_another_table(name: str, value: str) -> None:
+    elsewhere = TABLES | {"DYNAMIRROR_REPLICA_TABLE": "master-table", f"DYNAMIRROR_{name}": value}
     assert load_settings(elsewhere).replica_table == "master-table"
 
 
