@@ -36,7 +36,7 @@ chaos: $(TEST)  ## a long night: all settings, more of each property, then fault
 	$(BIN)/python -m tests.servers fetch
 	[ -n "$(CHAOS)" ] || HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 tests/property
 	[ -n "$(CHAOS)" ] || DYNAMIRROR_TEST_EACH_SETTING=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) \
-		tests/integration/test_each_setting.py tests/acceptance/test_every_start.py
+		tests/integration/configuration/test_each_setting.py tests/acceptance/test_every_start.py
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: $(TEST)  ## format, lint, types, import contracts, file lengths

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.coverage_of_run import ANYWAY, CoverageOfRun, needs_of
 from tests.servers import NAMES, PREFIX, Server, running, sdk_client
 from tests.servers.differences import strictest
+from tests.support.coverage_of_run import ANYWAY, CoverageOfRun, needs_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,8 +7,18 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.acceptance.asked import ITEMS, KINDS, LETTERS, Asked, Kind, asked, ended, jobs_of, running
 from tests.servers import Server
+from tests.support.installed.jobs_on_two_processes import (
+    ITEMS,
+    KINDS,
+    LETTERS,
+    Asked,
+    Kind,
+    asked,
+    ended,
+    jobs_of,
+    running,
+)
 
 EACH = 4
 

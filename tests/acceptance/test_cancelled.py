@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.acceptance.asked import KINDS, LETTERS, Asked, asked, ended, jobs_of, running
-from tests.acceptance.command import ran
 from tests.servers import Server
+from tests.support.installed.command import ran
+from tests.support.installed.jobs_on_two_processes import KINDS, LETTERS, Asked, asked, ended, jobs_of, running
 
 Calls = list[asyncio.Task[httpx.Response]]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, sdk_client
+from tests.support.installed.product import Product
 
 
 async def test_a_second_pipeline_is_refused_until_it_is_told_to_take_over(

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.command import ran
-from tests.acceptance.middlebox import Middlebox
-from tests.acceptance.observed import until_equal
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, sdk_client
+from tests.support.installed.command import ran
+from tests.support.installed.middlebox import Middlebox
+from tests.support.installed.product import Product
+from tests.support.installed.replica_history import until_equal
 
 
 @pytest.mark.parametrize("seconds_ahead", [-150.0, 120.0, 5 * 3600.0, -26 * 3600.0])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.command import Command, ran
 from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.support.installed.command import Command, ran
 
 ITEMS = 40
 

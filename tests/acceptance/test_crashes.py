@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.load import Load
-from tests.acceptance.observed import check_never_back, histories, until_equal
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, sdk_client
+from tests.support.installed.product import Product
+from tests.support.installed.random_writer import Load
+from tests.support.installed.replica_history import check_never_back, histories, until_equal
 
 KILLS = 6
 

@@ -11,10 +11,10 @@ from selenium.webdriver import Chrome, Keys
 from service.operations.console import ConflictError, TrimmedAlreadyError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, RatesStatus
-from tests.acceptance.dashboard_page import DashboardPage
 from tests.fakes.console import NOW
-from tests.fakes.stage import GAP, RETENTION
+from tests.fakes.dashboard_console import GAP, RETENTION
 from tests.servers.browser import chromium
+from tests.support.installed.dashboard_page import DashboardPage
 
 ADMIN = "the-admin-token"
 READ = "the-read-token"

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.command import Command, ran
+from tests.support.installed.command import Command, ran
 
 ADMIN_API = r"^admin API: (http://127\.0\.0\.1:\d+)$"
 CONVERGED = r"^running: .* equal, lag \d+\.\d s, [1-9]\d* records read, [1-9]\d* applied"

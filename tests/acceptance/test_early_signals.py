@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Command
+from tests.support.installed.command import Command
 
 # Loaded with the settings, before anything runs; it keeps the command there.
 SLOW = "import sys, time\nprint('it loads', file=sys.stderr, flush=True)\ntime.sleep(100)\n"

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 
 from service.configuration.environment import PREFIX
-from tests.acceptance.command import Command
-from tests.acceptance.product import Product
 from tests.acceptance.test_readme import blocks
-from tests.integration.deploy.pipelines import INVOKE, output_of
-from tests.integration.functions.test_lambda_handler import event_of
+from tests.deploy.test_manifests import environments
+from tests.deploy.test_templates import resources
+from tests.integration.lambda_mode.test_handler import event_of
 from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client
 from tests.servers.functions import contents, until
-from tests.unit.test_deploy import resources
-from tests.unit.test_deploy_manifests import environments
+from tests.support.deployed_pipelines import INVOKE, output_of
+from tests.support.installed.command import Command
+from tests.support.installed.product import Product
 
 pytestmark = pytest.mark.timeout(600)  # the lease of a killed process runs out a few times
 

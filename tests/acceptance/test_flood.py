@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.acceptance.observed import check_equal
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, sdk_client
+from tests.support.installed.product import Product
+from tests.support.installed.replica_history import check_equal
 
 CONNECTIONS = 300
 CLIENTS = 8

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from service.model import Put
-from tests.acceptance.filled import KEYS, fill, item, item_key, opened
-from tests.acceptance.product import Product
 from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client
+from tests.support.installed.product import Product
+from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 
 RECORDS = int(os.environ.get("DYNAMIRROR_TEST_RECORDS", "200000"))
 LIMIT_BYTES = 300 * 1024 * 1024

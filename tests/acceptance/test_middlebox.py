@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.middlebox import Middlebox
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.support.installed.middlebox import Middlebox
+from tests.support.installed.product import Product
 
 KEYS = 40
 CHANGES = 600

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from tests.acceptance.asked import asked
-from tests.acceptance.observed import until_equal
 from tests.servers import Server, sdk_client
+from tests.support.installed.jobs_on_two_processes import asked
+from tests.support.installed.replica_history import until_equal
 
 SOON_SECONDS = 15.0
 """A request to the replica has longer to be answered; a busy machine is given some of it."""

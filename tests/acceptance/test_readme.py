@@ -24,12 +24,12 @@ from botocore.session import Session
 
 from service.app import VERSION
 from service.configuration.settings import load_settings
-from tests.acceptance.aws_cli import parsed
-from tests.acceptance.command import Command
-from tests.acceptance.product import COMMAND, free_port
-from tests.acceptance.terminal import Terminal, put_stand_ins
-from tests.markdown import README, ROOT, Block, Document, docs, documents
 from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.support.installed.aws_cli import parsed
+from tests.support.installed.command import Command
+from tests.support.installed.product import COMMAND, free_port
+from tests.support.installed.terminal import Terminal, put_stand_ins
+from tests.support.markdown import README, ROOT, Block, Document, docs, documents
 
 TAGS = {"demo", "curl", "emulator", "service", "shell", "settings", "elsewhere"}
 ELSEWHERE = {

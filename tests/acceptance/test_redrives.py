@@ -8,9 +8,9 @@ import re
 import time
 from collections.abc import Callable
 
-from tests.acceptance.asked import KINDS, LETTERS, Asked, asked, ended, jobs_of
-from tests.acceptance.command import Command
 from tests.servers import Server, scan
+from tests.support.installed.command import Command
+from tests.support.installed.jobs_on_two_processes import KINDS, LETTERS, Asked, asked, ended, jobs_of
 
 REDRIVE = KINDS[3]
 ANSWERED_WITHIN_SECONDS = 40.0

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, read_stream, scan, sdk_client, stream_arn_of
+from tests.support.installed.product import Product
 
 METADATA = ("timestamp", "dynamirror_sequence")
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.acceptance.product import COMMAND, Product, free_port
 from tests.servers import Server, create_streamed_table, environment, set_stream
+from tests.support.installed.product import COMMAND, Product, free_port
 
 
 async def ended_run(without_credentials: bool = False, **settings: object) -> tuple[int, str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Command
-from tests.acceptance.middlebox import Middlebox
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table, environment, sdk_client
+from tests.support.installed.command import Command
+from tests.support.installed.middlebox import Middlebox
+from tests.support.installed.product import Product
 
 TIMEOUT_SECONDS = 2
 LIMIT_SECONDS = 20

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from service.model import Delete, Put
-from tests.acceptance.filled import KEYS, fill, item, item_key, opened
-from tests.acceptance.load import Load
-from tests.acceptance.observed import check_equal, check_never_back, histories
-from tests.acceptance.product import Product
-from tests.acceptance.steady import SteadyWriter
 from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client, set_stream
+from tests.support.installed.product import Product
+from tests.support.installed.random_writer import Load
+from tests.support.installed.replica_history import check_equal, check_never_back, histories
+from tests.support.installed.steady_writer import SteadyWriter
+from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 
 ITEMS = int(os.environ.get("DYNAMIRROR_TEST_ITEMS", "4000"))
 DAMAGED = ITEMS // 100

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.command import Command, Ended, ran
-from tests.acceptance.load import Load
-from tests.acceptance.newer import MIGRATION, PROGRAM, SHIPPED, Newer, install
-from tests.acceptance.observed import check_equal, check_never_back, histories
-from tests.acceptance.product import Product
 from tests.acceptance.test_start_errors import ended_run, pointed_at
 from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.support.installed.command import Command, Ended, ran
+from tests.support.installed.newer_version import MIGRATION, PROGRAM, SHIPPED, Newer, install
+from tests.support.installed.product import Product
+from tests.support.installed.random_writer import Load
+from tests.support.installed.replica_history import check_equal, check_never_back, histories
 
 REFUSAL = f"dynamirror: the control table has migration {MIGRATION}, this dynamirror knows only {SHIPPED[-1]}: "
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.product import Product
 from tests.servers import Server, create_streamed_table
+from tests.support.installed.product import Product
 
 VIEW_TYPES = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY")
 SECONDS = 20.0

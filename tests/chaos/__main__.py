@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tests.chaos.history import History, Outcome
 from tests.servers import NAMES, Server, running
 from tests.servers.differences import strictest
+from tests.support.chaos.history import History, Outcome
 
 LONG: dict[str, Any] = {"seconds": 12.0, "kills": 10, "losses": 3, "vanish": 0.3, "silences": 1}
 MAX_FAILURES = 5

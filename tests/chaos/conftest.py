@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from tests.chaos.night import Night
 from tests.servers import Server
+from tests.support.chaos.night import Night
 
 
 @pytest.fixture

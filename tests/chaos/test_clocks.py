@@ -10,8 +10,8 @@ import asyncio
 import pytest
 
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import Workload
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import Workload
 
 
 @pytest.mark.parametrize("offset", [150.0, -150.0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.chaos.faults import Role
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.workload import Workload
+from tests.support.chaos.faults import Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.workload import Workload
 
 IDLE_SECONDS, BUSY_SECONDS = 5.0, 8.0
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.chaos.issuer import Issuer
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import Workload
+from tests.support.chaos.issuer import Issuer
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import Workload
 
 ROLE = "arn:aws:iam::123456789012:role/writer"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.chaos.faults import Rates, Role
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import Workload
+from tests.support.chaos.faults import Rates, Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import Workload
 
 SNAPSHOT_EVERY_WRITES = 50
 """A snapshot is asked for: most requests to the source are its."""

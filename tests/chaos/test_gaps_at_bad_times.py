@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.chaos.faults import Role
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
+from tests.support.chaos.faults import Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.verdict import check_witness
 
 HOUR = 3600.0
 

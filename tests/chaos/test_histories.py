@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos.history import History
 from tests.servers import Server
+from tests.support.chaos.history import History
 
 # Seeds in a row take each clock, each loss and each event in turn: `make chaos` plays them, as long ones.
 # What decides about a change must decide alike twice; everywhere else each run looks somewhere new.

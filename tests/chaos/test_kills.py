@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.chaos.faults import Rates, Role
-from tests.chaos.night import Night
-from tests.chaos.supervised import Supervised
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import Workload
+from tests.support.chaos.faults import Rates, Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.supervisor import Supervised
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import Workload
 
 
 @pytest.mark.parametrize("seed", [11])

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.faults import Rates, Role
-from tests.chaos.night import Night
-from tests.chaos.sampler import Sampler
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import Workload
+from tests.support.chaos.faults import Rates, Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.status_sampler import Sampler
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import Workload
 
 LATE = Rates(late=1 / 12)
 MENDED_WITHIN_SECONDS = 15.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.chaos.faults import Role
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
+from tests.support.chaos.faults import Role
+from tests.support.chaos.verdict import check_witness
 
 EMPTY_PAGES = 25
 

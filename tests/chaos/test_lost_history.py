@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
+from tests.support.chaos.night import Night
+from tests.support.chaos.verdict import check_witness
 
 
 async def lose_history(night: Night) -> None:

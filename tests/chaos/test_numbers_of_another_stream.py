@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.verdict import check_witness
+from tests.support.chaos.verdict import check_witness
 
 HIGH = "9" + "0" * 39
 """Higher than any that the emulator gives; 40 digits, as the sequence attribute has."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.chaos.faults import Outage, Role
-from tests.chaos.night import Night
-from tests.chaos.sampler import Sampler
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import Workload
+from tests.support.chaos.faults import Outage, Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.status_sampler import Sampler
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import Workload
 
 
 async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
     """I8: in each way in which it can be away.
 
-    That a dead reader is not ready after 30 s: `unit/operations/test_report.py`, and an event of the long histories.
+    That a dead reader is not ready after 30 s: `unit/operations/status/test_status_report.py`, and an event of the long histories.
     """
     async with a_night() as night:
         await (await night.product.start()).until_running()

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.faults import Role
 from tests.chaos.test_unfit_replica import ANight, put_some
-from tests.chaos.verdict import check_witness
-from tests.chaos.workload import BIG_BYTES
+from tests.support.chaos.faults import Role
+from tests.support.chaos.verdict import check_witness
+from tests.support.chaos.workload import BIG_BYTES
 
 
 def is_poison(key: str) -> bool:

@@ -6,11 +6,11 @@ import asyncio
 import time
 import zlib
 
-from tests.chaos.faults import Role
-from tests.chaos.lineage import VirtualShard
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.verdict import check_witness
+from tests.support.chaos.faults import Role
+from tests.support.chaos.lineage import VirtualShard
+from tests.support.chaos.night import Night
+from tests.support.chaos.verdict import check_witness
 
 
 def keys_of(night: Night, shard: VirtualShard, count: int, prefix: str) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.faults import Outage, Rates, Role
-from tests.chaos.night import Night
 from tests.servers import Server, post, sdk_client
+from tests.support.chaos.faults import Outage, Rates, Role
+from tests.support.chaos.night import Night
 
 pytestmark = pytest.mark.needs("conditions hold among many at once")
 

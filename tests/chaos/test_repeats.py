@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.chaos.faults import Role
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight
-from tests.chaos.verdict import check_witness
+from tests.support.chaos.faults import Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.verdict import check_witness
 
 SMALL_PAGES = {"queue_max_records": 4, "writers": 4}
 """So that the states of a key do not all meet in one batch, where only the newest is written."""

@@ -5,8 +5,8 @@ Each way to notice it and each setting once; the histories play them all.
 
 from __future__ import annotations
 
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight, put_some
+from tests.support.chaos.night import Night
 
 
 async def replica_is_created_anew(night: Night, *, is_stopped: bool) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.command import ran
-from tests.chaos.faults import Rates, Role
-from tests.chaos.night import Night
 from tests.chaos.test_unfit_replica import ANight
+from tests.support.chaos.faults import Rates, Role
+from tests.support.chaos.night import Night
+from tests.support.installed.command import ran
 
 VALUE = "canary-value"
 KEY = "canary-key"

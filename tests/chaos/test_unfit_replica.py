@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from tests.chaos.faults import Role
-from tests.chaos.night import Night
-from tests.chaos.verdict import check_witness
 from tests.servers import create_streamed_table
+from tests.support.chaos.faults import Role
+from tests.support.chaos.night import Night
+from tests.support.chaos.verdict import check_witness
 
 ANight = Callable[..., AbstractAsyncContextManager[Night]]
 

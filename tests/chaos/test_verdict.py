@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.verdict import check_never_back, check_witness
-from tests.chaos.witness import Digest, Witness
+from tests.support.chaos.proxy_record import Digest, Witness
+from tests.support.chaos.verdict import check_never_back, check_witness
 
 GONE = None
 SOURCE = [1, GONE, 2, 3, GONE]

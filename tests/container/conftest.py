@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.container import image
-from tests.container.buildah import container
+from tests.support.container import image
+from tests.support.container.buildah import container
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,13 @@ import httpx
 import pytest
 import yaml
 
-from tests.acceptance.command import Command
-from tests.acceptance.product import free_port
-from tests.container.buildah import settings_of
-from tests.container.contained import Contained, FirstProcess
-from tests.container.image import ROOT, SECONDS
 from tests.servers import scan, sdk_client
 from tests.servers.debian import unpacked
+from tests.support.container.buildah import settings_of
+from tests.support.container.contained import Contained, FirstProcess
+from tests.support.container.image import ROOT, SECONDS
+from tests.support.installed.command import Command
+from tests.support.installed.product import free_port
 
 pytestmark = pytest.mark.timeout(SECONDS)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.container.buildah import ISOLATION, buildah, settings_of
-from tests.container.image import ROOT, SECONDS
+from tests.support.container.buildah import ISOLATION, buildah, settings_of
+from tests.support.container.image import ROOT, SECONDS
 
 # The first test of a run waits for the image to be built.
 pytestmark = pytest.mark.timeout(SECONDS)

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from tests.acceptance.test_demo import ADMIN_API, CONVERGED, END
-from tests.container.buildah import settings_of
-from tests.container.contained import Contained, FirstProcess
-from tests.container.image import SECONDS
+from tests.support.container.buildah import settings_of
+from tests.support.container.contained import Contained, FirstProcess
+from tests.support.container.image import SECONDS
 
 pytestmark = pytest.mark.timeout(SECONDS)
 

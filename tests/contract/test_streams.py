@@ -6,8 +6,8 @@ import pytest
 
 from service.errors import ShardGoneError
 from service.model import Effect, Position, ShardId, StartAt, StreamStatus, ViewType
-from tests.contract.reading import read_until
 from tests.fakes.images import BINARY_KEY, COMPOSITE_KEY, NUMBER_KEY, content_of, image_of, key_of
+from tests.support.stream_reading import read_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FROM_START = Position()

@@ -20,9 +20,9 @@ from service.operations.refresh_item import key_from, replicate_item
 from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.clock import run_virtual
 from tests.fakes.event_source import Mapping, Poller
-from tests.fakes.judges import Judge
 from tests.fakes.service import answered, until
 from tests.property.test_lambda import STEPS, mappings, perform, settings_of, world_of
+from tests.support.invariants import Judge
 
 KEYS = 4
 

@@ -12,8 +12,8 @@ from service.model import Change, Effect, ItemKey, SequenceNumber, ShardId
 from service.replication.change_queue import ChangeQueue
 from service.replication.reading.stream_reader import PAGES_AT_ONCE
 from tests.fakes.clock import run_virtual, settle
-from tests.property.histories import Setting, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import Setting, slow
 
 sizes = st.lists(st.integers(1, 120), min_size=1, max_size=12)
 

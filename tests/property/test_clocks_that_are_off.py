@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
-from tests.property.histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
-from tests.property.stage import Stage
 from tests.property.test_one_writer import check_one_writer
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
 
 off = st.one_of(st.floats(-300, 300), st.floats(-90_000, 90_000))
 

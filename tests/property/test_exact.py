@@ -19,8 +19,8 @@ from service.replication.writing.item_shape import Shape
 from service.replication.writing.metadata import Metadata
 from tests.fakes.clock import ManualClock, run_virtual
 from tests.fakes.images import BINARY_KEY, COMPOSITE_KEY, NUMBER_KEY, STRING_KEY, item_of
-from tests.property.histories import Setting, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import Setting, slow
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 # 38 digits, and a magnitude from 1E-130 to 9.99E+125 (Developer Guide, "Service quotas": numbers)

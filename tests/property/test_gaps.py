@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Rates
-from tests.property.histories import CRASHES, EXPIRIES, LOSSES, OPERATIONS, RESHARDS, Step, histories, settings_of, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import (
+    CRASHES,
+    EXPIRIES,
+    LOSSES,
+    OPERATIONS,
+    RESHARDS,
+    Step,
+    histories,
+    settings_of,
+    slow,
+)
 
 MOST_LOSSES = 4
 """Five heals within an hour are too many (MAX_HEALS), and a loss may be found in two steps."""

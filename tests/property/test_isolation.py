@@ -12,10 +12,10 @@ from service.errors import ChangeError, TransientChangeError
 from service.model import Put, ShardId, ViewType
 from tests.fakes.clock import run_virtual
 from tests.fakes.images import STRING_KEY, item_of, key_of
-from tests.fakes.judges import Judge
-from tests.property.histories import CRASHES, RESHARDS, Setting, histories, settings_of, slow
-from tests.property.stage import Stage
-from tests.property.watch import unreadable_records
+from tests.support.histories.arrivals import unreadable_records
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import CRASHES, RESHARDS, Setting, histories, settings_of, slow
+from tests.support.invariants import Judge
 
 POISON = {"N": "2"}
 kinds = st.sampled_from([ChangeError, TransientChangeError])

@@ -15,11 +15,11 @@ from tests.fakes.clock import run_virtual
 from tests.fakes.event_source import Mapping, Poller, beside
 from tests.fakes.faults import FaultPlan, Rates
 from tests.fakes.images import key_of
-from tests.fakes.judges import Judge
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
-from tests.property.histories import slow
-from tests.property.watch import Watch
+from tests.support.histories.arrivals import Watch
+from tests.support.histories.random_histories import slow
+from tests.support.invariants import Judge
 
 STEPS = st.lists(
     st.one_of(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Rates
-from tests.property.histories import CRASHES, Setting, histories, slow
-from tests.property.stage import Stage, item
+from tests.support.histories.player import Stage, item
+from tests.support.histories.random_histories import CRASHES, Setting, histories, slow
 
 EQUAL_WITHIN_SECONDS = 15.0
 """After the last late write; the contract of the pipeline with its users."""

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from service.model import ViewType
 from tests.fakes.clock import run_virtual
-from tests.property.histories import CRASHES, OPERATIONS, RESHARDS, RIVALS, histories, settings_of, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import CRASHES, OPERATIONS, RESHARDS, RIVALS, histories, settings_of, slow
 
 
 def play(setting, history, *, scan_seconds=0.0, **options):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Moment, Rates
-from tests.property.histories import CRASHES, RESHARDS, RIVALS, histories, settings_of, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import CRASHES, RESHARDS, RIVALS, histories, settings_of, slow
 
 crashes = st.lists(st.tuples(st.integers(1, 120), st.sampled_from(Moment)), min_size=1, max_size=4)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
-from tests.property.histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
 
 # Up to a minute apart: what the guard's margin allows for where no answer has told the time (guard_window).
 skews = st.tuples(*[st.floats(-25, 25)] * 3)

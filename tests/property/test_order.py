@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
-from tests.property.histories import CRASHES, RESHARDS, histories, settings_of, slow
-from tests.property.stage import Stage
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import CRASHES, RESHARDS, histories, settings_of, slow
 
 
 def play(setting, history):

@@ -22,7 +22,7 @@ from service.errors import LeaseLostError, RetryableError
 from service.model import ShardId
 from service.pipeline_state import Lease, PipelineRecord
 from tests.fakes.items import CrashError, FakeItems, Fate
-from tests.unit.aws.test_progress_item import of, record
+from tests.unit.aws.control.test_progress import of, record
 
 FAULTS = (*3 * (Fate.THROTTLED, Fate.LOST, Fate.LATE), Fate.CRASH_BEFORE, Fate.CRASH_AFTER)
 

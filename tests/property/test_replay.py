@@ -17,11 +17,11 @@ from service.operations.documents.jobs import JobState
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.fakes.images import item_of
-from tests.fakes.judges import check_equal, check_never_back, check_one_in_flight
 from tests.fakes.service import Service
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
-from tests.property.histories import WAITS, Step, slow
+from tests.support.histories.random_histories import WAITS, Step, slow
+from tests.support.invariants import check_equal, check_never_back, check_one_in_flight
 
 LATE_SECONDS = 20.0
 """Longer than any record, child or ending of Timing.wild() is late."""

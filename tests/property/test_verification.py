@@ -14,11 +14,11 @@ from service.operations.documents.jobs import Verification
 from tests.fakes.clock import run_virtual
 from tests.fakes.faults import FaultPlan, Moment, Rates
 from tests.fakes.images import STRING_KEY, key_of
-from tests.fakes.judges import check_all
 from tests.fakes.service import Service, until
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
-from tests.property.histories import slow
+from tests.support.histories.random_histories import slow
+from tests.support.invariants import check_all
 
 QUIET = 12
 """Keys that nobody writes meanwhile: what is damaged there stays damaged."""

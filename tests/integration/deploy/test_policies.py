@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.deploy.pipelines import Pipeline
 from tests.servers import sdk_client
+from tests.support.deployed_pipelines import Pipeline
 
 POLICIES = Path(__file__).resolve().parents[3] / "deploy" / "iam"
 

@@ -7,7 +7,7 @@ import pytest
 from service.aws.streams import DynamoStreams
 from service.errors import UnavailableError
 from service.model import KeyAttribute, Position, SequenceNumber, ShardId, StartAt, StreamStatus, ViewType
-from tests.unit.aws.scripted import ScriptedHttp, wire_on
+from tests.support.scripted_http import ScriptedHttp, wire_on
 
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 SHARD = ShardId("shardId-1")

@@ -7,7 +7,7 @@ import pytest
 from service.aws.tables import DynamoTable
 from service.errors import AmbiguousError, ThrottledError, UnavailableError
 from service.model import Delete, Image, ItemKey, KeyAttribute, Put, Written
-from tests.unit.aws.scripted import ScriptedHttp, wire_on
+from tests.support.scripted_http import ScriptedHttp, wire_on
 
 SCHEMA = (KeyAttribute("k", "N"),)
 NO_ITEMS = b'{"Items":[],"Count":0}'

@@ -20,11 +20,11 @@ from service.operations.status.readiness import not_ready_reason
 from service.replication.writing.fingerprint import TOPIC
 from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.images import key_of
-from tests.fakes.judges import Judge
 from tests.fakes.service import Service, until
-from tests.unit.operations.test_healing import SnapshottingService
-from tests.unit.operations.test_upgrade import older_world
-from tests.unit.operations.test_verification import item, key
+from tests.support.invariants import Judge
+from tests.unit.operations.pipeline.test_healing import SnapshottingService
+from tests.unit.operations.pipeline.test_upgrade import older_world
+from tests.unit.operations.verification.test_verifications import item, key
 
 HOUR = 3600.0
 ITEMS = 12

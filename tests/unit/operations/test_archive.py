@@ -18,10 +18,10 @@ from service.replication.writing.guard import Outcome
 from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World
-from tests.unit.operations.test_single_item import replicated
-from tests.unit.operations.test_verification import item, key
-from tests.unit.replication import bench as benches
-from tests.unit.replication.bench import Bench, Log
+from tests.support import workbench as benches
+from tests.support.workbench import Bench, Log
+from tests.unit.operations.test_refresh_item import replicated
+from tests.unit.operations.verification.test_verifications import item, key
 
 WINDOWS = [{}, {"until": EPOCH + 1000}, {"is_shared": True}]
 LOOK_UPS = [ViewType.KEYS_ONLY, ViewType.OLD_IMAGE]
@@ -103,7 +103,7 @@ async def test_the_snapshot_that_mends_a_gap_removes_only_what_is_left_out_and_t
         settings=settings_of(
             on_gap="snapshot",
             skip_ttl_deletes=True,
-            transform="tests.unit.operations.transforms:without_drafts",
+            transform="tests.support.transforms:without_drafts",
         ),
         outside=outside,
         look_again=look,

@@ -13,17 +13,17 @@ from service.events import Warned
 from service.model import KeyAttribute
 from tests.fakes.event_source import engine_on
 from tests.fakes.images import item_of
-from tests.fakes.judges import check_all, check_equal
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.property.test_beside_lambda import Admin
 from tests.property.test_lambda import settings_of as lambda_settings
-from tests.unit.operations.test_single_item import replicated
-from tests.unit.operations.test_standalone_snapshot import Command
-from tests.unit.operations.test_standalone_verify import verified
-from tests.unit.operations.test_verification import item, key
-from tests.unit.replication.bench import Log
-from tests.unit.test_lambda_engine import records
+from tests.support.invariants import check_all, check_equal
+from tests.support.workbench import Log
+from tests.unit.lambda_mode.test_engine import records
+from tests.unit.operations.snapshot.test_standalone import Command
+from tests.unit.operations.test_refresh_item import replicated
+from tests.unit.operations.verification.test_standalone import verified
+from tests.unit.operations.verification.test_verifications import item, key
 
 STAMP, SEQUENCE = "timestamp", "dynamirror_sequence"
 ITEMS = 60

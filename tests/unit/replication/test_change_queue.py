@@ -6,7 +6,7 @@ import asyncio
 
 from service.replication.change_queue import ChangeQueue
 from tests.fakes.clock import settle
-from tests.unit.replication.bench import change
+from tests.support.workbench import change
 
 
 def changes(*sizes: int):

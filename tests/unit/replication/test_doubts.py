@@ -7,7 +7,7 @@ from service.pipeline_state import KeysInDoubt
 from service.replication import doubts as module
 from service.replication.doubts import DOUBT_SECONDS, MAX_SAVED_KEYS, Doubts
 from tests.fakes.clock import EPOCH, FakeClock, run_virtual
-from tests.unit.replication.bench import change, image, key
+from tests.support.workbench import change, image, key
 
 
 def played(scenario):

@@ -10,7 +10,7 @@ from service.errors import AmbiguousError, LeaseLostError, UnavailableError
 from service.replication.lease import LeaseHolder
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.control_store import FakeControlStore, FakeControlTable
-from tests.unit.replication.bench import Log
+from tests.support.workbench import Log
 
 LEASE = 10.0
 

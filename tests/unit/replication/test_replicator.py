@@ -9,9 +9,9 @@ import pytest
 
 from service.errors import HaltError, LeaseLostError
 from service.replication.replicator import first_of
-from tests.property.histories import Setting
-from tests.property.stage import Stage
-from tests.unit.replication.bench import item, key
+from tests.support.histories.player import Stage
+from tests.support.histories.random_histories import Setting
+from tests.support.workbench import item, key
 
 
 async def running(**options: str) -> Stage:

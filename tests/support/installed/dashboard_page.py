@@ -1,0 +1,148 @@
+"""The dashboard in a real browser, as a person would use it: by what can be seen, clicked and typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.fakes.api import FakeApi
+from tests.fakes.dashboard_console import Stage
+from tests.fakes.threaded_api import ThreadedApi
+
+PATIENCE_SECONDS = 20
+PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+
+
+class DashboardPage:
+    """`stage` is what the service shows; `complaints` is what the browser had to say about the page."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self._driver = driver
+        self.stage = Stage()
+        self.service = ThreadedApi()
+
+    def serve(self, **tokens: str) -> None:
+        """Serve the stage. After `stop`: again, at the same address."""
+        self.service.start(FakeApi(console=self.stage, **tokens))
+
+    def open(self, **tokens: str) -> None:
+        self.serve(**tokens)
+        self._driver.get(self.service.url)
+
+    def close(self) -> None:
+        self._driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self._driver.get("about:blank")  # so that no poll is left to fail
+        self.service.stop()
+        self.complaints()
+
+    def use_a_phone(self) -> None:
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+
+    def reload(self) -> None:
+        self._driver.refresh()
+
+    def find(self, element_id: str) -> WebElement:
+        return self._driver.find_element(By.ID, element_id)
+
+    def text(self, element_id: str) -> str:
+        """As it is seen: empty while it is hidden."""
+        return self.find(element_id).text
+
+    def attribute(self, element_id: str, name: str) -> str | None:
+        return self.find(element_id).get_attribute(name)
+
+    def until(self, holds: Callable[[], Any]) -> Any:
+        return WebDriverWait(self._driver, PATIENCE_SECONDS, poll_frequency=0.05).until(lambda _: holds())
+
+    def shows(self, element_id: str, part: str) -> None:
+        """Wait until an element shows this text."""
+        try:
+            self.until(lambda: part in self.text(element_id))
+        except Exception as error:
+            raise AssertionError(f"{element_id} shows {self.text(element_id)!r}, not {part!r}") from error
+
+    def click(self, element_id: str) -> None:
+        self.until(lambda: self.find(element_id).is_displayed())
+        self.find(element_id).click()
+
+    def click_in(self, element_id: str, label: str) -> None:
+        """The first button in an element that begins with this label."""
+        buttons = self.find(element_id).find_elements(By.TAG_NAME, "button")
+        next(button for button in buttons if button.text.startswith(label)).click()
+
+    def unfold(self, summary: str) -> None:
+        """Open the fold with this summary."""
+        found = self._driver.find_elements(By.TAG_NAME, "summary")
+        next(each for each in found if each.text == summary).click()
+
+    def confirm(self) -> None:
+        self.click("confirmation-go")
+
+    def field(self, name: str) -> WebElement:
+        return self.find("confirmation-form").find_element(By.NAME, name)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            ActionChains(self._driver).send_keys(key).perform()
+
+    def tab_to(self, element_id: str) -> None:
+        """With the Tab key alone."""
+        for _ in range(100):
+            if self.focused() == element_id:
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"the Tab key never gets to {element_id}")
+
+    def focused(self) -> str:
+        return str(self._driver.execute_script("return document.activeElement.id"))
+
+    def is_focus_visible(self) -> bool:
+        script = "const e = document.activeElement; return getComputedStyle(e).outlineStyle !== 'none'"
+        return bool(self._driver.execute_script(script))
+
+    def is_open(self, dialog_id: str) -> bool:
+        return bool(self._driver.execute_script("return document.getElementById(arguments[0]).open", dialog_id))
+
+    def opacity(self, element_id: str) -> float:
+        script = "return Number(getComputedStyle(document.getElementById(arguments[0])).opacity)"
+        return float(self._driver.execute_script(script, element_id))
+
+    def overflow(self) -> list[str]:
+        """What stands out over the right edge of the window."""
+        script = """
+            const edge = document.documentElement.clientWidth;
+            return [document.documentElement, ...document.querySelectorAll("body *")]
+              .filter((each) => each.scrollWidth > each.clientWidth + 1 && each === document.documentElement
+                || each.getBoundingClientRect().right > edge + 0.5)
+              .filter((each) => each.checkVisibility() && !each.closest(".unseen, thead"))
+              .map((each) => `${each.tagName}#${each.id}.${each.className}`);
+        """
+        return [str(each) for each in self._driver.execute_script(script)]
+
+    def run(self, script: str) -> Any:
+        return self._driver.execute_script(script)
+
+    @property
+    def title(self) -> str:
+        return self._driver.title
+
+    @property
+    def address(self) -> str:
+        return self._driver.current_url
+
+    def complaints(self, *, network: bool = True) -> list[str]:
+        """The console's entries since the last call: errors, warnings, refusals of the content security policy."""
+        entries = self._driver.get_log("browser")
+        return [entry["message"] for entry in entries if network or entry["source"] != "network"]
+
+    def requested(self) -> set[str]:
+        """Every address that the browser was asked for since the last call, whatever came of it."""
+        messages = [json.loads(entry["message"])["message"] for entry in self._driver.get_log("performance")]
+        sent = [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        return {url for url in sent if not url.startswith("data:")}

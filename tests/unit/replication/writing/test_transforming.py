@@ -1,0 +1,135 @@
+"""A transform that takes its time holds up nobody but the items that wait for it; real time, real threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from service.configuration.settings import load_settings
+from service.errors import ChangeError
+from service.events import Warned
+from service.replication.writing.write_path import WritePath, build_write_path
+from service.side_thread import SideThread
+from tests.fakes.clock import ManualClock
+from tests.fakes.world import World
+from tests.support.workbench import Bench, item, key
+
+TRANSFORM = "tests.unit.replication.writing.test_transforming"
+CALLS: list[str] = []
+
+
+def slow(found):
+    CALLS.append(threading.current_thread().name)
+    time.sleep(0.02)
+    return {**found, "seen": {"BOOL": True}}
+
+
+def computing(found):
+    CALLS.append(threading.current_thread().name)
+    until = time.perf_counter() + 0.02
+    while time.perf_counter() < until:
+        pass
+    return {**found, "seen": {"BOOL": True}}
+
+
+def breaking(found):
+    raise KeyError(found["value"]["S"])
+
+
+def endless(found):
+    threading.Event().wait()
+
+
+async def opened(bench: Bench, transform: str) -> WritePath:
+    names = {"source_table": "master-table", "replica_table": "replica-table", "transform": f"{TRANSFORM}:{transform}"}
+    return build_write_path(
+        settings=load_settings({f"DYNAMIRROR_{name.upper()}": value for name, value in names.items()}),
+        adapters=replace(bench.process.adapters, clock=bench.world.clock, aside=SideThread()),
+        source=await bench.world.source.describe(),
+        window=bench.window,
+        settle=bench.settled.extend,
+        check_trust=lambda: None,
+        observer=bench.log,
+    )
+
+
+async def by_stream(bench: Bench, path: WritePath) -> None:
+    for start in range(0, 100, 25):
+        await path.sink.apply([[bench.put(f"item{number}", "1")] for number in range(start, start + 25)])
+
+
+async def by_snapshot(bench: Bench, path: WritePath) -> None:
+    bench.world.source.preset(*[item(f"item{number}", "1") for number in range(100)])
+    items = list(bench.world.source.items.items())
+    for start in range(0, 100, 25):
+        await path.copier.copy_together(items[start : start + 25], path.guard.brought.open_page())
+
+
+async def by_refresh(bench: Bench, path: WritePath) -> None:
+    bench.world.source.preset(*[item(f"item{number}", "1") for number in range(100)])
+    for found in bench.world.source.items:
+        await path.guard.refresh(found)
+
+
+@pytest.mark.parametrize("transform", ["slow", "computing"])
+@pytest.mark.parametrize("way", [by_stream, by_snapshot, by_refresh])
+def test_other_tasks_get_their_turns_while_a_slow_transform_works(way, transform):
+    pauses = [0.0]
+
+    async def tick() -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.01)
+            pauses.append(time.perf_counter() - began)
+
+    async def scenario() -> Bench:
+        bench = Bench(World(clock=ManualClock()))
+        path = await opened(bench, transform)
+        ticking = asyncio.create_task(tick())
+        await way(bench, path)
+        ticking.cancel()
+        return bench
+
+    CALLS.clear()
+    bench = asyncio.run(scenario())
+    assert len(CALLS) == 100, "each item is transformed once"
+    assert set(CALLS) == {"transform"}, "the event loop's own thread transforms nothing"
+    assert len(pauses) > 20
+    assert max(pauses) < 1.0, "all of them take 2 s"
+    assert bench.held("item7") == item("item7", "1", seen={"BOOL": True})
+    warned = [event.text for event in bench.log.of(Warned) if event.topic == "transform"]
+    assert len(warned) == 1
+    assert "ms an item" in warned[0]
+
+
+def test_what_the_transform_raises_beside_the_loop_makes_dead_letters_as_ever():
+    async def scenario() -> Bench:
+        bench = Bench(World(clock=ManualClock()))
+        path = await opened(bench, "breaking")
+        await path.sink.apply([[bench.put("a", "secret")]])
+        with pytest.raises(ChangeError, match="raised KeyError"):
+            await path.guard.refresh(key("a"))
+        return bench
+
+    bench = asyncio.run(scenario())
+    assert [letter.error for letter in bench.letters] == ["the transform raised KeyError"]
+
+
+def test_a_call_that_never_returns_holds_up_no_end():
+    async def scenario() -> None:
+        bench = Bench(World(clock=ManualClock()))
+        path = await opened(bench, "endless")
+        work = asyncio.create_task(path.sink.apply([[bench.put("a", "1")]]))
+        await asyncio.wait([work], timeout=0.1)
+        work.cancel()
+        await asyncio.wait([work])
+        assert work.cancelled()
+
+    began = time.perf_counter()
+    asyncio.run(scenario())
+    assert time.perf_counter() - began < 5
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "transform")
