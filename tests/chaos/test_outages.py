@@ -16,7 +16,8 @@ from tests.support.chaos.workload import Workload
 async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
     """I8: in each way in which it can be away.
 
-    That a dead reader is not ready after 30 s: `unit/operations/status/test_status_report.py`, and an event of the long histories.
+    That a dead reader is not ready after 30 s: `unit/operations/status/test_status_report.py`, and an event of the
+    long histories.
     """
     async with a_night() as night:
         await (await night.product.start()).until_running()

@@ -16,7 +16,7 @@ from tests.servers.differences import lacking, strictest
 from tests.servers.endpoint import ENDPOINT
 from tests.servers.start import ALL, HAS_DYNOXIDE, NAMES
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 KNOWN = {*ALL, *NAMES}
 PARAMETERS = ("server", "stage", "store_for", "name", "on")
 """The parameters that may be a server's name."""
