@@ -17,6 +17,7 @@ from service.aws.connection_pool import open_connections
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.http.server_time import ServerTime, ServerTimes
+from service.aws.inspection import DynamoInspection
 from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import found_or_created
@@ -144,6 +145,14 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     """The connections that the settings name, until the block ends."""
     async with open_connections(settings, request_timeout(settings)) as connections:
         yield World(settings, connections, SystemClock(connections.times))
+
+
+@asynccontextmanager
+async def open_inspection(settings: Settings) -> AsyncIterator[tuple[DynamoInspection, SystemClock]]:
+    """What `dynamirror check` asks, until the block ends; nothing was asked yet."""
+    async with open_connections(settings, request_timeout(settings)) as connections:
+        clock = SystemClock(connections.times)
+        yield DynamoInspection(settings, connections, clock), clock
 
 
 def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappings]:

@@ -200,6 +200,8 @@ class TableDescription:
     view_type: ViewType | None = None
     item_count: int = 0
     """DynamoDB's own estimate, updated about every six hours (API reference, TableDescription)."""
+    size_bytes: int = 0
+    """Estimated and updated in the same way."""
     table_id: str = ""
     """Tells a table from another one that has its name later; empty where a server tells nothing of the kind."""
     status: str = "ACTIVE"

@@ -41,6 +41,8 @@ class Connection:
     time: ServerTime
     direct: DirectEndpoint | None = None
     """What the wire goes through, unless that is a proxy."""
+    session: AioSession | None = None
+    """Whose client it is."""
 
     @property
     def region(self) -> str:
@@ -102,7 +104,7 @@ async def open_connection(
         assert credentials is not None  # open_session found some
         signer = Signer(url, client.meta.region_name)
         wire = Wire(transport, signer, credentials, _SERVICES[endpoint.service], time, now)
-        yield Connection(client, wire, time, direct)
+        yield Connection(client, wire, time, direct, session)
 
 
 def sdk_config(request_timeout_seconds: float) -> AioConfig:

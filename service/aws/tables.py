@@ -107,6 +107,7 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
         stream_arn=found["LatestStreamArn"] if is_streaming else None,
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found["ItemCount"],
+        size_bytes=found.get("TableSizeBytes") or 0,
         table_id=found.get("TableId") or (f"created {made.astimezone(UTC).isoformat()}" if made else ""),
         status=found["TableStatus"],
         indexes={index["IndexName"]: _keys(index, types) for index in indexes},

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.cli import admin_commands, job_commands
+from service.cli import admin_commands, check_command, job_commands
 from service.configuration.settings import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
@@ -106,6 +106,7 @@ def migrate(
         print("nothing to do")
 
 
+check_command.register(app)
 job_commands.register(app)
 admin_commands.register(app)
 

@@ -1,0 +1,143 @@
+"""Requests that tell what the credentials may do, and change nothing. `dynamirror check` makes them.
+
+A write is asked for on a condition that contradicts itself, which no item and no absent item fulfils: DynamoDB looks at
+the rights, then refuses the condition. That refusal is the good answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import aioboto3
+from aiobotocore.config import AioConfig
+
+from service.aws.calls import ask
+from service.aws.clients import Connection, Connections
+from service.aws.control.schema import DynamoSchemaStore
+from service.aws.control.store import DynamoControlStore
+from service.aws.error_codes import Call, ConditionFailedError
+from service.aws.streams import DynamoStreams
+from service.aws.tables import describe_table
+from service.configuration.settings import Settings
+from service.errors import HaltError, RefusedError
+from service.model import KeyAttribute, Position, ShardId, StartAt, StreamDescription, TableDescription
+from service.ports import Clock
+
+_NO_ITEM = "dynamirror-check"
+_VALUES: Mapping[str, Mapping[str, object]] = {"S": {"S": _NO_ITEM}, "N": {"N": "-1"}, "B": {"B": _NO_ITEM.encode()}}
+_IMPOSSIBLE = "attribute_exists(#key) AND attribute_not_exists(#key)"
+
+_ONCE = AioConfig(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+
+
+class DynamoInspection:
+    """Implements service.check.inspection.Inspection."""
+
+    def __init__(self, settings: Settings, connections: Connections, clock: Clock) -> None:
+        self._settings = settings
+        self._connections = connections
+        self._clock = clock
+        self.clock_offset = clock.offset
+
+    def _place(self, side: str) -> tuple[Connection, str]:
+        """The connection of `source`, `replica` or `control`, and the table's name there."""
+        if side == "source":
+            return self._connections.source, self._settings.source_table
+        table = self._settings.replica_table if side == "replica" else self._settings.control_table
+        return self._connections.replica, table
+
+    def address(self, side: str) -> str:
+        url: str = self._place(side)[0].client.meta.endpoint_url
+        return url
+
+    @property
+    def is_one_endpoint(self) -> bool:
+        return self.address("source") == self.address("replica")
+
+    async def identity(self, side: str) -> str | None:
+        session = aioboto3.Session(botocore_session=self._place(side)[0].session)
+        async with session.client("sts", config=_ONCE) as client:
+            if _is_aws(client.meta.endpoint_url) and not _is_aws(self.address(side)):
+                return None  # an emulator's credentials are none of AWS's, and are not shown to it
+            call = Call("GetCallerIdentity", f"the credentials for the {side} table")
+            return await ask(client, "get_caller_identity", call, lambda answer: str(answer["Arn"]))
+
+    async def table(self, side: str) -> TableDescription | None:
+        connection, name = self._place(side)
+        try:
+            return await describe_table(connection.client, name, side)
+        except RefusedError as error:
+            if error.cause != "ResourceNotFoundException":
+                raise
+            return None
+
+    async def stream(self, source: TableDescription) -> StreamDescription:
+        return await self._streams(source).describe()
+
+    async def read_stream(self, source: TableDescription, shard_id: ShardId) -> None:
+        streams = self._streams(source)
+        iterator = await streams.iterator(shard_id, Position(start=StartAt.LATEST))
+        await streams.read(shard_id, iterator, 1)
+
+    def _streams(self, source: TableDescription) -> DynamoStreams:
+        assert source.stream_arn is not None
+        streams = self._connections.streams
+        return DynamoStreams(streams.client, streams.wire, source.stream_arn, source.keys, source.view_type)
+
+    async def ask(self, side: str, operation: str, keys: tuple[KeyAttribute, ...]) -> None:
+        connection, table = self._place(side)
+        key = {each.name: _VALUES[each.type] for each in keys}
+        request = {**_request(operation, key, keys), "TableName": table}
+        if operation == "BatchGetItem":
+            request = {"RequestItems": {table: {"Keys": [key]}}}
+        method = {api: name for name, api in connection.client.meta.method_to_api_mapping.items()}[operation]
+        call = Call(operation, f"the {side} table {table}")
+        try:
+            await ask(connection.client, method, call, dict, **request)
+        except ConditionFailedError:
+            return
+        if operation in _WRITES:
+            raise HaltError(f"{operation} on {call.resource} took effect on a condition that nothing fulfils")
+
+    @property
+    def control(self) -> DynamoControlStore:
+        settings = self._settings
+        return DynamoControlStore(self._connections.replica.client, settings.control_table, settings.pipeline_name)
+
+    @property
+    def schema(self) -> DynamoSchemaStore:
+        return DynamoSchemaStore(self._connections.replica.client, self._settings.control_table, self._clock)
+
+
+def _is_aws(url: str) -> bool:
+    """By its name."""
+    return (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
+
+
+def _request(operation: str, key: Mapping[str, object], keys: tuple[KeyAttribute, ...]) -> dict[str, Any]:
+    """Without the table's name."""
+    names = {"#key": keys[0].name}
+    match operation:
+        case "Scan":
+            return {"Limit": 1}
+        case "Query":
+            values = {":key": key[keys[0].name]}
+            return {
+                "Limit": 1,
+                "KeyConditionExpression": "#key = :key",
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+            }
+        case "GetItem" | "BatchGetItem":
+            return {"Key": key}
+        case "PutItem":
+            return {"Item": key, "ConditionExpression": _IMPOSSIBLE, "ExpressionAttributeNames": names}
+        case "UpdateItem" | "DeleteItem":
+            return {"Key": key, "ConditionExpression": _IMPOSSIBLE, "ExpressionAttributeNames": names}
+        case _:
+            raise ValueError(operation)
