@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
-from tests.acceptance.command import ran
+from tests.acceptance.command import Command, ran
 from tests.acceptance.product import Product, free_port
 from tests.servers import Server, create_streamed_table, scan
 
@@ -119,3 +119,12 @@ async def test_bad_settings_end_with_2_and_all_of_them() -> None:
     assert ended.code == 2
     assert "DYNAMIRROR_SOURCE_TABEL" in ended.err
     assert "DYNAMIRROR_WRITERS" in ended.err
+
+
+async def test_it_says_whose_credentials_each_side_uses(moto: Server, unique_name: Callable[[str], str]) -> None:
+    settings = {"source_table": unique_name("source"), "replica_table": unique_name("replica")}
+    async with Command("check", "--json", more={"AWS_ENDPOINT_URL": moto.endpoint_url}, **settings) as command:
+        ended = await command.ended()
+    told = [each for each in json.loads(ended.out)["findings"] if each["name"] == "credentials"]
+    assert [each["topic"] for each in told] == ["source", "replica"]
+    assert all(each["outcome"] == "right" and ":sts:" in each["text"] for each in told), told
