@@ -69,6 +69,13 @@ class Problem:
     def in_environment(self) -> str:
         return f"{PREFIX}{self.field.upper()}: {self.text}"
 
+    @property
+    def in_file(self) -> str:
+        """The text with other settings named as in a file; tokens are never in one."""
+        return re.sub(
+            rf"{PREFIX}(\w+)", lambda name: name[0] if name[1].endswith("TOKEN") else name[1].lower(), self.text
+        )
+
 
 class _Misfits(ValueError):  # pydantic takes only ValueErrors from a validator
     def __init__(self, problems: list[Problem]) -> None:
@@ -183,6 +190,11 @@ class Settings(ProcessSettings):
             if both:
                 found.append(Problem("exclude_attributes", f"also included: {', '.join(both)}"))
         return found
+
+    @property
+    def process(self) -> ProcessSettings:
+        """Those of the process alone."""
+        return ProcessSettings(**{name: getattr(self, name) for name in ProcessSettings.model_fields})
 
     @property
     def pipeline_name(self) -> str:

@@ -1,0 +1,51 @@
+"""Which pipelines can't run beside each other in one process, or at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from service.configuration.settings import Settings
+from service.configuration.sides import TableIdentity
+
+# Developer Guide, "DynamoDB Streams and Lambda triggers": no more than two processes read a shard at the same time.
+READERS = 2
+
+
+def conflicts(pipelines: Mapping[str, Settings]) -> list[tuple[str, str]]:
+    """The name of a pipeline, and why it can't be: for each that shares what only one may have, and for each cycle."""
+    return [*_replicas(pipelines), *_readers(pipelines), *_cycles(pipelines)]
+
+
+def _replicas(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
+    first: dict[TableIdentity, str] = {}
+    for name, settings in pipelines.items():
+        replica = settings.side("replica").identity
+        if replica in first:
+            yield name, f"its replica {replica} is the one of {first[replica]}; a replica belongs to one pipeline"
+        first.setdefault(replica, name)
+
+
+def _readers(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
+    readers: dict[TableIdentity, list[str]] = defaultdict(list)
+    for name, settings in pipelines.items():
+        source = settings.side("source").identity
+        readers[source].append(name)
+        if len(readers[source]) == READERS + 1:
+            others = " and ".join(readers[source][:READERS])
+            yield name, f"{others} read the stream of {source} already; a stream has at most {READERS} readers"
+
+
+def _cycles(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
+    """Each once, at the first pipeline of it. A table is the replica of one pipeline: the way back has no forks."""
+    into = {settings.side("replica").identity: name for name, settings in reversed(list(pipelines.items()))}
+    told: set[str] = set()
+    for name in pipelines:
+        way = [name]
+        while (before := into.get(pipelines[way[-1]].side("source").identity)) and before not in (*way, *told):
+            way.append(before)
+        if before == name:
+            names = list(reversed(way))
+            tables = [pipelines[each].side("source").identity.name for each in names]
+            yield name, f"{', '.join(names)} make a cycle: {' → '.join([*tables, tables[0]])}"
+            told.update(way)
