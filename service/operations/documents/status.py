@@ -162,3 +162,23 @@ class Status(Document):
         description="AWS's time less this machine's; null until an answer has told it. All times are AWS's.",
         examples=[0.0],
     )
+
+
+class HistoryStep(Document):
+    """What happened in a few seconds, or in some minutes that are longer ago."""
+
+    at: Instant = Field(description="When it began.")
+    seconds: float = Field(description="How long it was.")
+    lag_seconds: float | None = Field(description="The longest that was seen. Null where it was not known.")
+    records_read_per_second: float
+    records_applied_per_second: float
+    latency_mean_seconds: float | None = Field(
+        description="From the change at the source to its write in the replica. Null where nothing was written."
+    )
+    latency_max_seconds: float | None
+
+
+class History(Document):
+    """The last 24 hours of this process, oldest first."""
+
+    items: list[HistoryStep]
