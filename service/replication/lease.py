@@ -75,6 +75,8 @@ class LeaseHolder:
                 watched = None  # another standby was quicker
             except RetryableError as error:
                 self._failed(error)
+                await self._clock.sleep(self._lease_seconds / LOOKS_PER_LEASE)
+                continue
             await self._clock.sleep(self._look_again_seconds(watched, watched_since))
 
     def _is_free(self, seen: LeaseRecord | None, watched_seconds: float) -> bool:

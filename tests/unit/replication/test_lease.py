@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.errors import AmbiguousError, LeaseLostError, UnavailableError
-from service.replication.lease import LeaseHolder
+from service.replication.lease import LOOKS_PER_LEASE, LeaseHolder
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.control_store import FakeControlStore, FakeControlTable
 from tests.support.workbench import Log
@@ -185,3 +185,17 @@ async def test_each_renewal_tells_of_a_pause_that_another_asked_for_e73():
     await FakeControlStore(rivals.table).set_paused(True)
     await holder.renew_once()
     assert told == [False, True]
+
+
+async def test_a_standby_that_gets_no_answer_asks_no_oftener_than_one_that_does():
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()  # and it is never renewed
+    second, store = rivals.holder("b")
+    standing = asyncio.create_task(second.stand_by())
+    await asyncio.sleep(LEASE / 2)
+    store.fail_next(UnavailableError("no connection"), on="read_lease", times=1000)
+    before = len(store.calls)
+    await asyncio.sleep(LEASE * 3)
+    assert len(store.calls) - before <= 3 * LOOKS_PER_LEASE + 1
+    standing.cancel()
