@@ -85,8 +85,8 @@ def verify(
 ) -> None:
     """Compare source and replica item by item, beside a running service or without one.
 
-    Exit code 3 when they differ; with --repair, when a difference is left. Without --url a repair needs the pipeline
-    for itself.
+    Exit code 3 when they differ; with --repair, when a difference is left. Without --url, this process replicates until
+    the repair is done; no other may do so meanwhile.
     """
     if sample is not None and not sample:
         raise typer.BadParameter("--sample is above 0: of no keys there is nothing to tell")
@@ -109,10 +109,15 @@ def verify(
             )
         else:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
-            from service.cli.standalone import take_verification
+            from service.cli.standalone import take_look, take_repair
 
-            work = take_verification(settings, show, repair=repair, sample=sample, settle_seconds=settle_seconds)
-            job = run_until_signal(work, "nothing was compared to the end", Signals(settings.shutdown_timeout_seconds))
+            if repair:
+                work = take_repair(settings, show, sample=sample)
+                if_stopped = "the repair goes on when you start it again"
+            else:
+                work = take_look(settings, show, sample=sample, settle_seconds=settle_seconds)
+                if_stopped = "nothing was compared to the end"
+            job = run_until_signal(work, if_stopped, Signals(settings.shutdown_timeout_seconds))
     print(job.model_dump_json(by_alias=True)) if as_json else _print(job)
     if job.missing + job.extra + job.different > job.repaired:
         raise typer.Exit(DIFFERENCES_LEFT)

@@ -115,7 +115,7 @@ class LiveConsole:
         key = key_from(keys, self._pipeline.outside.source)
         if self._pipeline.is_paused:
             raise ConflictError("the pipeline is paused, and writes nothing: resume it, then copy the item")
-        return await beside(flow, lambda: replicate_item(flow, self._clock, key), "replicate")
+        return await beside(flow, lambda: replicate_item(flow, key), "replicate")
 
     async def snapshot(self) -> Snapshot:
         await self._refuse_elsewhere(self._snapshots)

@@ -12,7 +12,6 @@ from service.dynamodb_json.keys import KeyReader
 from service.errors import ChangeError, HaltError, LeaseLostError
 from service.model import ItemKey, TableDescription
 from service.operations.console import ConflictError, InvalidError
-from service.ports import Clock
 from service.replication.replicator import Replicator
 from service.replication.writing.guard import Outcome
 
@@ -52,25 +51,22 @@ def _complaint(kind: str, value: str, most_bytes: int) -> str | None:
     return f"has {size} bytes, at most {most_bytes} are possible" if size > most_bytes else None
 
 
-async def replicate_item(flow: Replicator, clock: Clock, key: ItemKey) -> Literal["written", "deleted", "unchanged"]:
+async def replicate_item(flow: Replicator, key: ItemKey) -> Literal["written", "deleted", "unchanged"]:
     """Raises ConflictError when the item can't be written."""
 
     async def refresh() -> Outcome | HaltError:
         """What nobody foresaw of an operator's key is no reason to stop the flow, as it would be in a lane."""
         try:
-            return await flow.guard.refresh(key, deletes=True)  # an operator's own word, in an archive too
+            return await flow.guard.refresh_beside(key, deletes=True)  # an operator's own word, in an archive too
         except HaltError as error:
             return error
 
-    flow.window.hold()  # and no mere extension: in a pause, or with a slow replica, it may take long
     try:
         outcome = await flow.lanes.run(key, refresh)
     except ChangeError as error:
         raise ConflictError(f"the replica does not take the item: {error}") from error
     except (LeaseLostError, HaltError) as error:
         raise ConflictError(f"the pipeline stopped meanwhile: {error}") from error
-    finally:
-        flow.window.release(clock.now())
     if isinstance(outcome, HaltError):
         raise ConflictError(f"the item was not copied: {outcome}") from outcome
     if outcome is Outcome.WRITTEN:

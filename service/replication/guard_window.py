@@ -15,6 +15,8 @@ Where others write at any time and nobody remembers what they wrote (Lambda), th
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from service.model import Change, ItemKey
 
 MARGIN_SECONDS = 60.0
@@ -37,6 +39,8 @@ class GuardWindow:
         self._matches: dict[ItemKey, float] = {}
         """Keys that were written because of what the source held, and when it was looked at last."""
         self.until = until
+        self.save: Callable[[], Awaitable[None]] = _nothing
+        """Before the first write of whoever holds it: a successor, too, has to guard what is written so."""
 
     def is_inside(self, change: Change) -> bool:
         """Something else may have written this change's key since the change was made."""
@@ -86,3 +90,7 @@ class GuardWindow:
     def forget_matches(self, settled_up_to: float) -> None:
         """Every change made before that moment is settled: none that could be judged wrongly is left of those keys."""
         self._matches = {key: at for key, at in self._matches.items() if at + MARGIN_SECONDS >= settled_up_to}
+
+
+async def _nothing() -> None:
+    """Where every change is judged by the source, nothing is to be remembered."""

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from service.configuration.settings import Settings, StartFrom, WriteMode
 from service.dynamodb_json.items import sequence_of
-from service.errors import GapError, RetryableError, ShardGoneError, ThrottledError
-from service.events import Observer, Retried, Warned
+from service.errors import GapError, ShardGoneError
+from service.events import Observer, Warned
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters
@@ -29,7 +29,7 @@ from service.replication.reading.shard_reader import ShardReader
 from service.replication.reading.shard_tree import first_checkpoints
 from service.replication.reading.stream_reader import Readers
 from service.replication.replicator import Replicator
-from service.replication.requests.backoff import Backoff
+from service.replication.requests.backoff import Backoff, until_answered
 from service.replication.requests.replica_watch import ReplicaWatch, check_replica
 from service.replication.writing.fingerprint import remembered, shape_fingerprint, tell
 from service.replication.writing.write_path import build_write_path, metadata_of
@@ -70,8 +70,6 @@ class LeaseTerm:
         self._former = former
         self._observer = observer
         self._metadata = metadata_of(settings, source, observer)
-        self.waits_for: str | None = None
-        """Why the start takes its time."""
 
     async def begin(self, *, heal: bool = False, snapshot_id: str | None = None) -> Beginning:
         """Claim the replica, fence former owners off and find the place to go on from, a first start's saved at once.
@@ -224,14 +222,7 @@ class LeaseTerm:
         return bool(page.items) or page.next_key is not None
 
     async def _answer(self, ask: Callable[[], Awaitable[Answer]], target: str) -> Answer:
-        backoff = Backoff(self._adapters.clock)
-        while True:
-            try:
-                return await ask()
-            except RetryableError as error:
-                self._observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
-                self.waits_for = str(error)
-            await backoff.wait()
+        return await until_answered(ask, self._adapters.clock, self._observer, target)
 
     def build(self, beginning: Beginning) -> Replicator:
         """Wire the flow's parts."""
@@ -283,6 +274,7 @@ class LeaseTerm:
             observer=observer,
             interval_seconds=settings.checkpoint_interval_seconds,
         )
+        writing.window.save = lambda: writing.requests.read(checkpoints.save_window, "control")
         return Replicator(
             clock=clock,
             lease=self._lease,

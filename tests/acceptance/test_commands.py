@@ -89,7 +89,8 @@ async def test_a_snapshot_copies_and_a_verification_finds_and_mends(tables: Tabl
 
     mended = await ran("verify", "--repair", **tables.settings)
     assert mended.code == 0
-    assert "3 mended" in mended.out
+    assert "mended" in mended.out  # of the three, those that the stream did not bring again at the start
+    assert 'extra: {"key": {"S": "key4711"}}\n' in mended.out
     assert (await ran("verify", "--settle-seconds", "0", **tables.settings)).code == 0
 
 
@@ -123,3 +124,17 @@ async def test_a_stopped_verification_says_so_in_one_line(tables: Tables, number
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == "dynamirror: stopped: nothing was compared to the end"
     assert "Traceback" not in ended.err
+
+
+async def test_a_stopped_repair_says_that_it_goes_on_and_the_next_one_does(tables: Tables) -> None:
+    async with Command("verify", "--repair", max_writes_per_second=2, **tables.settings) as command:
+        await command.said(r"snapshot running")  # which comes first, on an empty control table
+        command.send(signal.SIGTERM)
+        ended = await command.ended()
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == "dynamirror: stopped: the repair goes on when you start it again"
+
+    again = await ran("verify", "--repair", "--json", **tables.settings)
+    assert again.code == 0
+    assert json.loads(again.out)["state"] == "done"
+    assert len(await scan(tables.dynamodb, tables.replica)) == ITEMS

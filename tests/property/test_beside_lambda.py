@@ -59,9 +59,7 @@ class Admin:
 
     async def copy(self, number):
         key = key_from({"key": {"S": f"k{number}"}}, self.source)
-        await self._persistently(
-            lambda flow: beside(flow, lambda: replicate_item(flow, self.process.clock, key), "one item")
-        )
+        await self._persistently(lambda flow: beside(flow, lambda: replicate_item(flow, key), "one item"))
 
     async def _persistently(self, ask):
         """Asked again when the lease was lost meanwhile, or another snapshot runs."""

@@ -15,7 +15,7 @@ from typing import Any
 from service import lambda_handler
 from service.app import Running, serve
 from service.cli.admin_client import AdminClient
-from service.cli.standalone import pending_migrations, take_migrations, take_snapshot, take_verification
+from service.cli.standalone import pending_migrations, take_look, take_migrations, take_repair, take_snapshot
 from service.configuration.settings import Settings, load_settings
 from service.observability.log_setup import configure_log
 from service.operations.documents.jobs import JobState
@@ -136,10 +136,9 @@ class Stage:
         await self.until_equal()
 
     async def verify(self) -> None:
-        more: Any = {"sample": None, "settle_seconds": 0.0}
-        job = await take_verification(self.settings, lambda job: None, repair=True, **more)
+        job = await take_repair(self.settings, lambda job: None, sample=None)
         assert job.missing + job.different + job.extra == job.repaired
-        job = await take_verification(self.settings, lambda job: None, repair=False, **more)
+        job = await take_look(self.settings, lambda job: None, sample=None, settle_seconds=0.0)
         assert job.missing + job.different + job.extra == 0
 
     async def migrate(self) -> None:

@@ -18,7 +18,6 @@ class Redrive:
         self._flow = flow
         self._source = outside.adapters.source
         self._replica = outside.adapters.replica
-        self._clock = outside.adapters.clock
         self._records = RecordReader(outside.source.keys, outside.source.view_type)
 
     async def write(self, letter: DeadLetter) -> Outcome:
@@ -41,22 +40,19 @@ class Redrive:
         return found if isinstance(found, Change) else None
 
     async def _at_turn(self, key: ItemKey, change: Change | None) -> Outcome:
-        # What is written may be the source's present state, ahead of changes that the stream has not brought yet: those
-        # are guarded, all that were made up to the moment when the source was looked at.
-        self._flow.window.hold()
+        guard = self._flow.guard
         try:
-            if change is None:
-                return await self._flow.guard.refresh(key)
-            outcome = await self._write(change)
-            if outcome.took_effect and self._flow.window.is_shared:
-                await self._flow.guard.refresh(key)  # which looks again at what others have done meanwhile
-            return outcome
+            async with guard.ahead_of_stream():  # what is written may be the source's present state
+                if change is None:
+                    return await guard.refresh(key)
+                outcome = await self._write(change)
+                if outcome.took_effect and self._flow.window.is_shared:
+                    await guard.refresh(key)  # which looks again at what others have done meanwhile
+                return outcome
         except ChangeError:
             if change is None or not await self._is_superseded(change):
                 raise
             return Outcome.STALE
-        finally:
-            self._flow.window.release(self._clock.now())
 
     async def _write(self, change: Change) -> Outcome:
         looked_up = await self._looked_up(change)

@@ -51,7 +51,6 @@ class PageReplay:
         self._flow = flow
         self._source = adapters.source
         self._replica = adapters.replica
-        self._clock = adapters.clock
         self._dry_run = dry_run
 
     async def replay(self, changes: Sequence[Change]) -> Counts:
@@ -124,11 +123,8 @@ class PageReplay:
         # What is written is the source's present state. The live reading may be behind it, so its changes that were
         # made up to the look at the source have to be guarded, or they would take the item back. Changes made later
         # are newer than what is written here. A replay that writes nothing leaves the live stream's batches alone.
-        self._flow.window.hold()
-        try:
+        async with self._flow.guard.ahead_of_stream():
             return await self._flow.guard.mend(change, intent)
-        finally:
-            self._flow.window.release(self._clock.now())
 
     async def _park(self, change: Change, error: ChangeError, counts: Counts) -> None:
         """Under the same id as before, if it is a dead letter already."""

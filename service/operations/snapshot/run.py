@@ -93,6 +93,7 @@ class SnapshotRun:
 
         The pipeline stops asking for a snapshot before the job has ended: a crash between repeats the job's end.
         """
+        await self._flow.window.save()
         await self._scan_all("source")
         if self._place.removes_extra:
             await self._scan_all("replica")

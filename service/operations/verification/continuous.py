@@ -7,7 +7,7 @@ the last one found, are kept in the control table: a restart goes on with the pa
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Protocol
 
 from service.errors import HaltError, RetryableError
 from service.events import Observer, Warned
@@ -15,7 +15,6 @@ from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.job_store import JobDocuments
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.status.status_report import Report
 from service.operations.verification.comparison import Comparison
 from service.operations.verification.observer import FlowLooks
 from service.operations.verification.run import VerificationRun
@@ -30,7 +29,13 @@ SAVE_EVERY_SECONDS = 10.0
 LOOK_FOR_SNAPSHOT_EVERY_SECONDS = 1.0
 
 
-def show_last(report: Report, job: Verification) -> None:
+class Showing(Protocol):
+    """The status report, as verifications see it."""
+
+    last_verification: Verification | None
+
+
+def show_last(report: Showing, job: Verification) -> None:
     """A verification of all keys is the status's last one, unless it has a later one already."""
     if job.state is not JobState.DONE or job.sample is not None or job.finished_at is None:
         return
@@ -48,7 +53,7 @@ async def until_whole(pipeline: Pipeline, adapters: Adapters) -> None:
 class EndlessVerification:
     """Runs with each flow, for as long as the flow does."""
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Report) -> None:
+    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Showing) -> None:
         self._pipeline = pipeline
         self._control = adapters.control
         self._clock = adapters.clock
@@ -91,7 +96,7 @@ class EndlessVerification:
         adapters = self._pipeline.outside.adapters
         await until_whole(self._pipeline, adapters)
         compares = comparison(self._pipeline, flow)
-        with FlowLooks(flow, self._clock, compares) as looks:
+        with FlowLooks(flow, compares) as looks:
             run = VerificationRun(
                 job=job,
                 place=place,

@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol, TypeVar
 from service.errors import ChangeError
 from service.model import Change, Effect, ItemKey
 from service.operations.verification.comparison import Comparison
-from service.ports import Clock
 from service.replication.replicator import Replicator
 
 Answer = TypeVar("Answer")
@@ -57,9 +56,8 @@ class FlowLooks:
 
     early_look_seconds = float("inf")
 
-    def __init__(self, flow: Replicator, clock: Clock, comparison: Comparison) -> None:
+    def __init__(self, flow: Replicator, comparison: Comparison) -> None:
         self._flow = flow
-        self._clock = clock
         self._comparison = comparison
         self._brought: dict[ItemKey, ObservedChanges] = {}
 
@@ -103,13 +101,9 @@ class FlowLooks:
         return await self._flow.requests.read(when_open, target)
 
     async def mend(self, key: ItemKey) -> bool:
-        """At the key's turn in its lane. Everything is guarded until it is done: it may take long, in a pause."""
-        window, guard = self._flow.window, self._flow.guard
-        window.hold()
+        """At the key's turn in its lane."""
         try:
-            await self._flow.lanes.run(key, lambda: guard.refresh(key))
+            await self._flow.lanes.run(key, lambda: self._flow.guard.refresh_beside(key))
         except ChangeError:
             return False
-        finally:
-            window.release(self._clock.now())
         return True

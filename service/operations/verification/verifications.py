@@ -13,9 +13,9 @@ from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import note_reshaped, resumed
 from service.operations.snapshot.run import Place
-from service.operations.status.status_report import Report
 from service.operations.verification.continuous import (
     EndlessVerification,
+    Showing,
     comparison,
     show_last,
     until_whole,
@@ -43,7 +43,7 @@ class Verifications(JobRunner[Verification]):
     model = Verification
     failures = (HaltError,)
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Report) -> None:
+    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Showing) -> None:
         super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
         self._control = adapters.control
         self._report = report
@@ -105,7 +105,7 @@ class VerificationBesideFlow:
         self._flow = flow
         self._observer = observer
         compares = comparison(pipeline, flow)
-        self._looks = FlowLooks(flow, self._adapters.clock, compares)
+        self._looks = FlowLooks(flow, compares)
         self._run = VerificationRun(
             job=job, place=place, adapters=self._adapters, looks=self._looks, comparison=compares
         )

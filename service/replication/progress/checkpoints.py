@@ -6,6 +6,7 @@ the status.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -55,6 +56,7 @@ class Checkpoints:
         """Closed shards as the list that was seen last tells: gone since when, or there."""
         self._seen_list: set[ShardId] = listings.listed
         self._saved: PipelineRecord | None = None
+        self._saving_window = asyncio.Lock()
         self.unsaved_since: float | None = None
         """Wall clock: since when settled work has been waiting to be saved; None while all of it is."""
 
@@ -127,6 +129,12 @@ class Checkpoints:
         self._saved = record
         self.unsaved_since = None
         self._observer.observe(CheckpointSaved(len(record.checkpoints)))
+
+    async def save_window(self) -> None:
+        """See to it that a successor knows of the held window. Raises LeaseLostError, RetryableError."""
+        async with self._saving_window:
+            if self.saved.guarded_until < self._clock.now() + MARGIN_SECONDS:
+                await self.save_once()
 
     async def save_periodically(self) -> None:
         """Until cancelled. Raises LeaseLostError."""

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from service.errors import RetryableError, ThrottledError
+from service.events import Observer, Retried
 from service.ports import Clock
+
+Answer = TypeVar("Answer")
 
 FIRST_SECONDS = 0.05
 MAX_SECONDS = 3.0
@@ -32,3 +38,14 @@ class Backoff:
 
     def reset(self) -> None:
         self.attempts = 0
+
+
+async def until_answered(ask: Callable[[], Awaitable[Answer]], clock: Clock, observer: Observer, target: str) -> Answer:
+    """A request outside of the flow, made again until it is answered."""
+    backoff = Backoff(clock)
+    while True:
+        try:
+            return await ask()
+        except RetryableError as error:
+            observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
+        await backoff.wait()

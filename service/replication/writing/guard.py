@@ -11,22 +11,13 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from service.dynamodb_json.items import same_item, sequence_of
 from service.errors import ChangeError
 from service.events import Observer
-from service.model import (
-    Absent,
-    AsSeen,
-    Change,
-    Condition,
-    Image,
-    ItemKey,
-    Older,
-    SequenceNumber,
-    Written,
-)
+from service.model import Absent, AsSeen, Change, Condition, Image, ItemKey, Older, SequenceNumber, Written
 from service.ports import Clock, ReplicaTable, Table
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
@@ -217,13 +208,23 @@ class Guard:
             if await self.writes.replace(change.key, intent.projected, seen):
                 return Outcome.DELETED if intent.projected is None else Outcome.WRITTEN
 
-    async def refresh_beside(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
-        """`refresh`, with everything guarded meanwhile: it may take long, in a pause or with a slow replica."""
+    @asynccontextmanager
+    async def ahead_of_stream(self) -> AsyncIterator[None]:
+        """What is written in the block may be ahead of the stream: all changes made until its end are guarded.
+
+        No mere extension of the window: it may take long, in a pause or with a slow replica.
+        """
         self._window.hold()
         try:
-            return await self.refresh(key, deletes=deletes)
+            await self._window.save()
+            yield
         finally:
             self._window.release(self._clock.now())
+
+    async def refresh_beside(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
+        """`refresh`, ahead of the stream."""
+        async with self.ahead_of_stream():
+            return await self.refresh(key, deletes=deletes)
 
     async def refresh(self, key: ItemKey, *, deletes: bool | None = None) -> Outcome:
         """Bring the source's present state of one item, whatever number the replica's carries. Raises ChangeError.

@@ -11,6 +11,7 @@ import pytest
 from service.errors import AmbiguousError, ChangeError
 from service.events import Warned
 from service.model import KeyAttribute
+from tests.fakes.command import Command
 from tests.fakes.event_source import engine_on
 from tests.fakes.images import item_of
 from tests.fakes.service import Service, until
@@ -20,9 +21,7 @@ from tests.property.test_lambda import settings_of as lambda_settings
 from tests.support.invariants import check_all, check_equal
 from tests.support.workbench import Log
 from tests.unit.lambda_mode.test_engine import records
-from tests.unit.operations.snapshot.test_standalone import Command
 from tests.unit.operations.test_refresh_item import replicated
-from tests.unit.operations.verification.test_standalone import verified
 from tests.unit.operations.verification.test_verifications import item, key
 
 STAMP, SEQUENCE = "timestamp", "dynamirror_sequence"
@@ -168,7 +167,7 @@ async def test_a_snapshot_writes_past_such_an_index(attribute: str) -> None:
     world = world_with(attribute)
     world.source.preset(*[item(number) for number in range(ITEMS)])
 
-    assert (await Command(world).run()).items_written == ITEMS
+    assert (await Command(world, start_at="snapshot").snapshot()).items_written == ITEMS
     assert letters(world) == 0
     check_equal(world)
 
@@ -178,7 +177,7 @@ async def test_a_repair_beside_no_service_writes_past_it(attribute: str) -> None
     world = world_with(attribute)
     world.source.preset(*[item(number) for number in range(ITEMS)])
 
-    assert (await verified(world, repair=True)).repaired == ITEMS
+    assert (await Command(world).repair()).repaired == ITEMS
     assert letters(world) == 0
     check_equal(world)
 

@@ -21,7 +21,7 @@ BINARY_KEYS = (KeyAttribute("pk", "N"), KeyAttribute("sk", "B"))
 
 async def replicated(service: Service, keys: dict[str, Any]) -> str:
     flow = await service.flow()
-    return await replicate_item(flow, service.process.clock, key_from(keys, service.pipeline.outside.source))
+    return await replicate_item(flow, key_from(keys, service.pipeline.outside.source))
 
 
 async def test_an_error_that_nobody_foresaw_is_the_operators_and_the_flow_goes_on():

@@ -8,10 +8,10 @@ from itertools import groupby, pairwise
 from service.errors import AmbiguousError, ThrottledError
 from service.model import ItemKey, ScanPage
 from service.operations.jobs.scan_throttle import PAGES_A_STEP, STEPS, ScanThrottle
+from tests.fakes.command import Command
 from tests.fakes.service import Service
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
-from tests.unit.operations.snapshot.test_standalone import Command
 from tests.unit.operations.verification.test_verifications import differing, filled, findings, item, key
 
 LEAST, MOST = 100, 1000
@@ -122,5 +122,5 @@ async def test_a_snapshot_of_a_table_that_answers_small_pages_only_comes_to_its_
     world = World()
     world.source.preset(*[item(number) for number in range(3 * MOST)])
     world.source.most_in_time = 100
-    assert (await Command(world).run()).items_scanned == 3 * MOST
+    assert (await Command(world, start_at="snapshot").snapshot()).items_scanned == 3 * MOST
     check_equal(world)

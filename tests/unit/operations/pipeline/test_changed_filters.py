@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from service.operations.documents.jobs import JobState
-from service.operations.verification.standalone import verify_standalone
 from service.replication.writing.fingerprint import TOPIC
-from tests.fakes.service import settings_of, until
+from tests.fakes.command import Command
+from tests.fakes.service import until
 from tests.fakes.world import World
 from tests.unit.operations.pipeline.test_healing import SnapshottingService, filled, lose_stream, until_healed
 from tests.unit.operations.verification.test_verifications import item, key
@@ -122,9 +122,7 @@ async def test_a_verification_of_all_keys_with_repair_mends_it_and_no_other_does
 @pytest.mark.parametrize("sample", [None, 0.5])
 async def test_a_verification_by_a_process_of_its_own_mends_it_too(sample):
     world = await world_of_former_settings()
-    adapters = world.process().adapters
-    source = await world.source.describe()
-    await verify_standalone(adapters, settings_of(**PRESENT), source, repair=True, sample=sample)
+    await Command(world, **PRESENT).repair(sample)
     assert await warned(world, **PRESENT) == (sample is not None)
     assert await warned(world)
 

@@ -15,13 +15,12 @@ from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Outside, Pipeline
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.verification.standalone import verify_standalone
+from tests.fakes.command import Command
 from tests.fakes.faults import Moment
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
 from tests.unit.operations.pipeline.test_healing import SnapshottingService
-from tests.unit.operations.snapshot.test_standalone import Command
 from tests.unit.operations.verification.test_verifications import filled, item
 
 
@@ -145,10 +144,8 @@ async def test_a_repair_of_another_pipeline_is_refused_and_writes_nothing() -> N
     world = await world_of("a")
     world.replica.preset(item(99))
     writes = world.replica.writes.copy()
-    line = world.process("b")
-    asked = verify_standalone(line.adapters, settings_of(pipeline="b"), await world.source.describe(), repair=True)
     with pytest.raises(HaltError, match="belongs to the pipeline 'a'"):
-        await asked
+        await Command(world, world.process("b"), pipeline="b").repair()
     assert world.replica.writes == writes
     lease = await world.process("b").control.read_lease()
     assert lease is not None
@@ -157,24 +154,22 @@ async def test_a_repair_of_another_pipeline_is_refused_and_writes_nothing() -> N
 
 async def test_a_mere_look_claims_nothing() -> None:
     world = World()
-    line = world.process("b")
-    await verify_standalone(line.adapters, settings_of(pipeline="b"), await world.source.describe())
+    await Command(world, world.process("b"), pipeline="b").look()
     async with service_of(world, "a") as service:
         await service.flow()
 
 
 async def test_a_repair_claims_the_replica_too() -> None:
     world = World()
-    line = world.process("a")
-    await verify_standalone(line.adapters, settings_of(pipeline="a"), await world.source.describe(), repair=True)
+    await Command(world, world.process("a"), pipeline="a").repair()
     assert "belongs to the pipeline 'a'" in await reason_of(service_of(world, "b"))
 
 
 async def test_a_snapshot_by_itself_of_another_pipeline_is_refused() -> None:
     world = await world_of("a")
     with pytest.raises(HaltError, match="belongs to the pipeline 'a'"):
-        await Command(world, world.process("b"), pipeline="b").run()
-    assert (await Command(world, world.process("a"), pipeline="a").run()).state is JobState.DONE
+        await Command(world, world.process("b"), pipeline="b").snapshot()
+    assert (await Command(world, world.process("a"), pipeline="a").snapshot()).state is JobState.DONE
 
 
 async def test_what_writes_beside_lambda_is_refused_too() -> None:

@@ -11,11 +11,11 @@ from service.errors import GapError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
 from service.replication.requests.replica_watch import check_replica
+from tests.fakes.command import Command
 from tests.fakes.service import until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
 from tests.unit.operations.pipeline.test_healing import SnapshottingService, filled, service
-from tests.unit.operations.snapshot.test_standalone import Command
 from tests.unit.operations.verification.test_verifications import item
 
 STARTS = ["latest", "snapshot", "trim_horizon"]
@@ -91,7 +91,7 @@ async def test_a_snapshot_by_itself_fills_the_other_replica() -> None:
         await filled(world)
     world.replica.recreate()
     world.replica.preset(item(99))
-    job = await Command(world, world.process()).run()
+    job = await Command(world, start_at="snapshot").snapshot()
     assert job.state is JobState.DONE
     check_equal(world)
 

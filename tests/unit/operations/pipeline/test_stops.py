@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,11 @@ from service.lambda_mode.writer_without_stream import SidePipeline
 from service.model import ItemKey
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Outside
+from tests.fakes.command import Command
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import Process, World
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.snapshot.test_standalone import Command, filled_world
-from tests.unit.operations.verification.test_standalone import verified
+from tests.unit.operations.test_standalone import filled_world
 from tests.unit.operations.verification.test_verifications import item
 
 SECONDS = 10.0
@@ -244,20 +245,11 @@ async def test_a_process_beside_lambda_stops_in_time_too(hanging: set[str]):
 
 
 @pytest.mark.parametrize("hanging", HANGS, ids=named)
-async def test_a_snapshot_by_itself_that_is_stopped_is_over_in_time(hanging: set[str]):
+@pytest.mark.parametrize("work", [Command.snapshot, Command.repair], ids=["snapshot", "repair"])
+async def test_a_job_by_itself_that_is_stopped_is_over_in_time(work: Callable[..., Any], hanging: set[str]):
     command = Command(filled_world(), lease_seconds=30, shutdown_timeout_seconds=SECONDS)
-    running = asyncio.create_task(command.run(), name="snapshot")
+    running = asyncio.create_task(work(command), name="command")
     await asyncio.sleep(0.3)
     command.process.connection.hanging |= hanging
     await asyncio.sleep(5)
     assert await seconds_of(running.cancel, running) <= SECONDS + ROUNDING
-
-
-async def test_a_repair_by_itself_hangs_in_nothing_but_its_release_which_a_second_cancellation_ends():
-    process = (world := filled_world()).process()
-    process.connection.hanging |= {"source.scan", "control.release_lease"}
-    running = asyncio.create_task(verified(world, process, repair=True), name="verify")
-    await asyncio.sleep(5)
-    running.cancel()
-    await asyncio.sleep(1)
-    assert await seconds_of(running.cancel, running) == 0

@@ -11,11 +11,11 @@ import pytest
 from service.errors import RefusedError, SchemaError
 from service.migrations import Migration, load_migrations
 from service.operations.documents.status import PipelineState
+from tests.fakes.command import Command
 from tests.fakes.schema_store import FakeSchemaStore
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.verification.test_standalone import verified
 from tests.unit.operations.verification.test_verifications import item
 
 NEWER = Migration(len(load_migrations()) + 1, "of_a_newer_version", "checksum", ())
@@ -122,9 +122,9 @@ async def test_a_migration_that_is_not_allowed_is_told_and_done_when_it_is():
 
 async def test_a_repair_migrates_when_it_owns_the_pipeline_and_not_before():
     world = older_world()
-    await verified(world)
+    await Command(world).look()
     assert not world.schema.records
-    await verified(world, repair=True)
+    await Command(world).repair()
     assert world.schema.records
 
 
@@ -133,5 +133,5 @@ async def test_a_repair_of_an_older_version_writes_nothing_on_a_newer_table():
     world.source.preset(item(1))
     world.schema.note(NEWER)
     with pytest.raises(SchemaError):
-        await verified(world, repair=True)
+        await Command(world).repair()
     assert not world.replica.items

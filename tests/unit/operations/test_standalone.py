@@ -1,54 +1,34 @@
-"""A snapshot by a process of its own: on an empty world, after a crash, and where another replicates."""
+"""A snapshot or a repair by a process of its own: the first start, after a crash, and where another replicates."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from service.errors import HaltError
-from service.events import Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError
-from service.operations.documents.jobs import JobState, Snapshot
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.documents.jobs import JobState
 from service.operations.snapshot.run import Place
-from service.operations.snapshot.snapshots import Snapshots
-from service.operations.snapshot.standalone import snapshot_standalone
-from tests.fakes.service import Service, settings_of, until
-from tests.fakes.world import Process, World
+from tests.fakes.command import Command
+from tests.fakes.service import Service, until
+from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
 from tests.unit.operations.verification.test_verifications import item, key
 
 ITEMS = 30
+JOBS = pytest.mark.parametrize(
+    ("work", "kind"), [(Command.snapshot, "snapshot"), (Command.repair, "verification")], ids=["snapshot", "repair"]
+)
+Work = Callable[[Command], Awaitable[Any]]
 
 
-class Command:
-    """One run of the command on a world."""
-
-    def __init__(self, world: World, process: Process | None = None, **overrides: Any) -> None:
-        self._world = world
-        self.process = process or world.process()
-        self._settings = settings_of(**{"start_at": "snapshot"} | overrides)
-        self.shown: list[Snapshot] = []
-
-    async def run(self) -> Snapshot:
-        line = self.process
-        adapters = line.adapters
-
-        async def look() -> Outside:
-            return Outside(adapters, await self._world.source.describe(), await self._world.replica.describe())
-
-        pipeline = Pipeline(
-            settings=self._settings,
-            outside=await look(),
-            look_again=look,
-            owner=f"command-{id(self)}",
-            observer=Observers(),
-        )
-        snapshots = Snapshots(pipeline=pipeline, adapters=adapters, observer=Observers())
-        return await snapshot_standalone(pipeline, snapshots, self.shown.append)
+def command_on(world: World, **overrides: Any) -> Command:
+    """On a pipeline whose first start is a snapshot."""
+    return Command(world, start_at="snapshot", **overrides)
 
 
 def filled_world(**more: Any) -> World:
@@ -59,8 +39,8 @@ def filled_world(**more: Any) -> World:
 
 async def test_the_first_start_copies_everything_once():
     world = filled_world()
-    command = Command(world)
-    job = await command.run()
+    command = command_on(world)
+    job = await command.snapshot()
 
     assert (job.state, job.items_scanned, job.items_written) == (JobState.DONE, ITEMS, ITEMS)
     assert command.shown[-1] == job
@@ -68,10 +48,15 @@ async def test_the_first_start_copies_everything_once():
     check_equal(world)
 
 
-async def test_the_lease_is_given_back():
+@JOBS
+async def test_the_lease_is_given_back(work: Work, kind: str):
     world = filled_world()
-    await Command(world).run()
+    await work(command_on(world))
 
+    await check_released(world)
+
+
+async def check_released(world: World) -> None:
     lease = await world.process().control.read_lease()
     assert lease is not None
     assert lease.is_released
@@ -79,8 +64,8 @@ async def test_the_lease_is_given_back():
 
 async def test_a_pipeline_that_needs_none_is_copied_again_when_asked():
     world = filled_world()
-    first = await Command(world).run()
-    second = await Command(world).run()
+    first = await command_on(world).snapshot()
+    second = await command_on(world).snapshot()
 
     assert second.id != first.id
     assert (second.items_scanned, second.items_written) == (ITEMS, 0)
@@ -88,7 +73,7 @@ async def test_a_pipeline_that_needs_none_is_copied_again_when_asked():
 
 async def test_changes_made_meanwhile_are_replicated_too():
     world = filled_world()
-    running = asyncio.create_task(Command(world).run())
+    running = asyncio.create_task(command_on(world).snapshot())
     for number in range(ITEMS):
         await asyncio.sleep(0.05)
         world.source.put(item(number, "2"))
@@ -98,71 +83,101 @@ async def test_changes_made_meanwhile_are_replicated_too():
     check_all(world)
 
 
-async def test_what_a_crash_interrupted_goes_on_as_the_same_snapshot():
+async def under_way(command: Command, work: Work) -> asyncio.Task[Any]:
+    running = asyncio.create_task(work(command), name="command")
+    await until(lambda: bool(command.shown))
+    return running
+
+
+async def check_goes_on(world: World, stopped: Command, work: Work, kind: str) -> None:
+    """The next one ends the job that was left."""
+    assert stopped.shown[-1].state is JobState.RUNNING
+    job = await work(command_on(world))
+    assert (job.id, job.state) == (stopped.shown[-1].id, JobState.DONE)
+    assert len(await world.process().control.list_jobs(kind, 10)) == 1
+    check_equal(world)
+
+
+@JOBS
+async def test_what_a_crash_interrupted_goes_on_as_the_same_job(work: Work, kind: str):
     world = filled_world(max_latency=1.0)
-    killed = Command(world)
-    running = asyncio.create_task(killed.process.live(killed.run()))
-    await until(lambda: bool(killed.shown))
+    killed = command_on(world)
+    running = await under_way(killed, work)
     killed.process.connection.kill()
     running.cancel()
     await asyncio.wait([running])
-    assert killed.shown[-1].state is JobState.RUNNING
-    job = await Command(world).run()
-
-    assert job.id == killed.shown[-1].id
-    assert len(await world.process().control.list_jobs("snapshot", 10)) == 1
-    check_equal(world)
+    await check_goes_on(world, killed, work, kind)
 
 
-async def test_a_stop_is_in_order_and_the_next_one_goes_on():
+@JOBS
+async def test_a_stop_is_in_order_and_the_next_one_goes_on(work: Work, kind: str):
     world = filled_world(max_latency=1.0)
-    stopped = Command(world)
-    running = asyncio.create_task(stopped.run())
-    await until(lambda: bool(stopped.shown))
+    stopped = command_on(world)
+    running = await under_way(stopped, work)
     running.cancel()
     await asyncio.wait([running])
     assert running.cancelled()
-    lease = await world.process().control.read_lease()
-    assert lease is not None
-    assert lease.is_released
-    job = await Command(world).run()
-
-    assert job.id == stopped.shown[-1].id
-    assert len(await world.process().control.list_jobs("snapshot", 10)) == 1
-    check_equal(world)
+    await check_released(world)
+    await check_goes_on(world, stopped, work, kind)
 
 
-async def test_it_is_refused_while_a_service_replicates():
+@JOBS
+async def test_it_is_refused_while_a_service_replicates_as_soon_as_that_renews_its_lease(work: Work, kind: str):
     world = filled_world()
     async with Service(world, start_at="trim_horizon") as service:
         await service.until_caught_up()
+        asked_at = world.clock.now()
         with pytest.raises(ConflictError, match="--url"):
-            await Command(world).run()
-    assert await world.process().control.list_jobs("snapshot", 10) == []
+            await work(command_on(world))
+        assert world.clock.now() - asked_at < service.settings.lease_seconds
+    assert await world.process().control.list_jobs(kind, 10) == []
 
 
-async def test_the_lease_of_a_dead_process_is_waited_for():
+@JOBS
+async def test_the_lease_of_a_dead_process_is_waited_for(work: Work, kind: str):
     world = filled_world()
     service = await Service(world, start_at="trim_horizon").open()
     await service.until_caught_up()
     await service.die()
 
-    assert (await Command(world).run()).items_written == ITEMS
+    assert (await work(command_on(world))).state is JobState.DONE
+    check_equal(world)
 
 
-async def test_it_is_refused_in_a_pause():
+@JOBS
+async def test_it_is_refused_in_a_pause(work: Work, kind: str):
     world = filled_world()
     await world.process().control.set_paused(True)
 
     with pytest.raises(ConflictError, match="resume"):
-        await Command(world).run()
+        await work(command_on(world))
+    assert not world.replica.items
+
+
+@JOBS
+async def test_a_pause_meanwhile_ends_the_command_and_the_job_goes_on_later(work: Work, kind: str):
+    world = filled_world(max_latency=1.0)
+    paused = command_on(world)
+    running = await under_way(paused, work)
+    await world.process().control.set_paused(True)
+    with pytest.raises(ConflictError, match="goes on when it is resumed"):
+        await running
+    await world.process().control.set_paused(False)
+    await check_goes_on(world, paused, work, kind)
+
+
+@JOBS
+async def test_a_control_table_that_does_not_answer_for_a_while_is_waited_for(work: Work, kind: str):
+    world = filled_world()
+    world.plan.outage("control", world.clock.now(), world.clock.now() + 60)
+    assert (await work(command_on(world))).state is JobState.DONE
 
 
 async def test_filters_and_a_transform_are_those_of_the_stream():
     world = World()
     world.source.preset(item(1, secret={"S": "x"}), item(2, draft={"BOOL": True}), item(3))
     transform = "tests.support.transforms:without_drafts"
-    job = await Command(world, transform=transform, exclude_attributes="secret").run()
+    job = await command_on(world, transform=transform, exclude_attributes="secret").snapshot()
 
     assert (job.items_scanned, job.items_written) == (3, 2)
     assert (world.replica.item(key(1)) or {}).keys() == {"key", "value", "copied", "timestamp"}
@@ -172,7 +187,7 @@ async def test_filters_and_a_transform_are_those_of_the_stream():
 async def test_an_item_whose_key_the_transform_changes_becomes_a_dead_letter_that_says_so():
     world = filled_world()
     world.source.preset(item(0, rename={"BOOL": True}))
-    job = await Command(world, transform="tests.support.transforms:renaming").run()
+    job = await command_on(world, transform="tests.support.transforms:renaming").snapshot()
 
     assert (job.items_scanned, job.items_written) == (ITEMS, ITEMS - 1)
     letters = [letter for pipeline in world.control.pipelines.values() for letter in pipeline.letters.values()]
@@ -192,21 +207,22 @@ def test_the_number_of_segments_is_that_of_the_start_whatever_the_program_says_b
 
 async def test_a_gap_is_mended_and_what_the_source_no_longer_has_is_removed():
     world = filled_world()
-    await Command(world).run()
+    await command_on(world).snapshot()
     world.source.recreate_stream()
     world.source.stream.disable()
     world.source.delete(key(0))
     world.source.recreate_stream()
-    job = await Command(world).run()
+    job = await command_on(world).snapshot()
 
     assert job.state is JobState.DONE
     check_equal(world)
 
 
-async def test_a_world_that_a_snapshot_can_not_mend_is_an_error_for_a_person():
+@JOBS
+async def test_a_world_that_it_can_not_mend_is_an_error_for_a_person(work: Work, kind: str):
     world = filled_world()
-    await Command(world).run()
+    await command_on(world).snapshot()
     world.source.stream.disable()
 
     with pytest.raises(HaltError):
-        await Command(world).run()
+        await work(command_on(world))

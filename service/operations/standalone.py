@@ -1,0 +1,183 @@
+"""A snapshot or a repair by a process of its own, while nobody else replicates: the pipeline, until that job has ended.
+
+So the job works beside a live stream here as in the service. A crash, or a stop, costs the work since the last save:
+whoever replicates next, this command or the service, goes on with the job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.errors import HaltError
+from service.events import Observer
+from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.documents.jobs import JobState, Snapshot, Verification
+from service.operations.documents.status import PipelineState
+from service.operations.job_store import AJob
+from service.operations.jobs.runner import JobRunner
+from service.operations.pipeline.ownership import flow_of
+from service.operations.pipeline.pipeline import Pipeline
+from service.operations.snapshot.snapshots import Snapshots
+from service.operations.verification.verifications import Verifications
+
+Answer = TypeVar("Answer")
+LOOK_EVERY_SECONDS = 0.2
+MENDING_LOOKS = 10
+"""A pipeline that may mend leaves the state `failed` within so many looks, if it can."""
+
+
+async def snapshot_standalone(
+    pipeline: Pipeline, observer: Observer, on_progress: Callable[[Snapshot], None] = lambda job: None
+) -> Snapshot:
+    """Run the pipeline until one snapshot is done, and stop it in order; returns the finished job.
+
+    Goes on with one that is under way. Mends a gap, as POST /snapshot does. Raises ConflictError when another process
+    replicates or the pipeline is paused, HaltError when a person must act. Cancelled, it stops in order too.
+    """
+    snapshots = Snapshots(pipeline=pipeline, adapters=pipeline.outside.adapters, observer=observer)
+    work = Standalone(pipeline, snapshots, "snapshot", "snapshot", lambda: snapshots.start(pipeline), mends_gaps=True)
+    return await work.run(on_progress)
+
+
+async def repair_standalone(
+    pipeline: Pipeline,
+    observer: Observer,
+    on_progress: Callable[[Verification], None] = lambda job: None,
+    *,
+    sample: float | None = None,
+) -> Verification:
+    """The same with a verification that repairs. Another verification that is under way ends before it begins."""
+    adapters = pipeline.outside.adapters
+    Snapshots(pipeline=pipeline, adapters=adapters, observer=observer)  # a first start may need one before
+    verifications = Verifications(pipeline=pipeline, adapters=adapters, observer=observer, report=Shown())
+    work = Standalone(
+        pipeline,
+        verifications,
+        "repair",
+        "verify --repair",
+        lambda: verifications.start(flow_of(pipeline), repair=True, sample=sample),
+        is_asked_for=lambda job: job.repair and job.sample == sample,
+    )
+    return await work.run(on_progress)
+
+
+@dataclass
+class Shown:
+    """No status is asked for here."""
+
+    last_verification: Verification | None = None
+
+
+class Standalone(Generic[AJob]):
+    """Of one job. `command` is what a person types for it, `start` begins it."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        jobs: JobRunner[AJob],
+        name: str,
+        command: str,
+        start: Callable[[], Awaitable[AJob]],
+        *,
+        is_asked_for: Callable[[AJob], bool] = lambda job: True,
+        mends_gaps: bool = False,
+    ) -> None:
+        self._pipeline = pipeline
+        self._jobs = jobs
+        self._name = name
+        self._command = command
+        self._start = start
+        self._is_asked_for = is_asked_for
+        self._mends_gaps = mends_gaps
+
+    async def run(self, on_progress: Callable[[AJob], None]) -> AJob:
+        pipeline = self._pipeline
+        running = asyncio.create_task(pipeline.run(), name="pipeline")
+        working = asyncio.create_task(self._work(on_progress), name=self._name)
+        try:
+            await asyncio.wait((running, working), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return await working
+            await running
+            raise HaltError(f"the pipeline stopped before the {self._name} was done")
+        finally:
+            working.cancel()
+            pipeline.stop()
+            await asyncio.gather(running, working, return_exceptions=True)
+
+    async def _work(self, on_progress: Callable[[AJob], None]) -> AJob:
+        before = {job.id for job in await _answered(self._jobs.newest) if job.state is not JobState.RUNNING}
+        await self._until_it_leads()
+        job = await self._under_way(before)
+        if job is not None and not self._is_asked_for(job):
+            await self._ended(job, lambda job: None)
+            job = None
+        job = await self._ended(job or await self._begun(), on_progress)
+        if job.state is not JobState.DONE:
+            raise HaltError(job.error or f"the {self._name} {job.id} was {job.state}")
+        return job
+
+    async def _until_it_leads(self) -> None:
+        """A lease that a dead process left behind runs out meanwhile; one that is renewed is a living one's."""
+        holder, first = self._pipeline.holder, None
+        while self._pipeline.state in (PipelineState.STARTING, PipelineState.STANDBY):
+            seen = holder.record
+            if holder.lease is None and seen is not None and not seen.is_released:
+                first = first or seen
+                if (seen.generation, seen.renewals) != (first.generation, first.renewals):
+                    raise ConflictError(
+                        f"another process replicates this pipeline, and only that one may write: let it do the "
+                        f"{self._name} (dynamirror {self._command} --url URL), or stop it first"
+                    )
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _under_way(self, before: set[str]) -> AJob | None:
+        """The job that the pipeline does of itself, since it needs one or goes on with one."""
+        pipeline = self._pipeline
+        if pipeline.state is PipelineState.FAILED and not (self._mends_gaps and pipeline.gaps):
+            raise HaltError(pipeline.reason or "the pipeline has failed")
+        if pipeline.is_paused:
+            raise ConflictError("the pipeline is paused, so that nothing may write: resume it first")
+        if pipeline.replicator is None:
+            return None
+        await self._jobs.has_looked.wait()
+        return next((job for job in await _answered(self._jobs.newest) if job.id not in before), None)
+
+    async def _begun(self) -> AJob:
+        job = await _answered(self._start)
+        for _ in range(MENDING_LOOKS):
+            if self._pipeline.state is not PipelineState.FAILED:
+                break
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+        return job
+
+    async def _ended(self, job: AJob, on_progress: Callable[[AJob], None]) -> AJob:
+        while job.state is JobState.RUNNING:
+            on_progress(job)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            self._check()
+            with contextlib.suppress(UnavailableNowError):  # the next look sees it
+                job = await self._jobs.found(job.id)
+        on_progress(job)
+        return job
+
+    def _check(self) -> None:
+        """Raises HaltError, ConflictError when the job can't go on in this process."""
+        if self._pipeline.state is PipelineState.FAILED:
+            raise HaltError(self._pipeline.reason or "the pipeline has failed")
+        if self._pipeline.state is PipelineState.STANDBY:
+            raise ConflictError(f"another process has taken the pipeline over, and goes on with the {self._name}")
+        if self._pipeline.is_paused:
+            raise ConflictError(f"the pipeline was paused; the {self._name} goes on when it is resumed")
+
+
+async def _answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Asked again while the control table does not answer."""
+    while True:
+        with contextlib.suppress(UnavailableNowError):
+            return await ask()
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
