@@ -1,4 +1,4 @@
-"""The admin API, put together: routes on a console, behind the front door."""
+"""The admin API, put together: routes on the consoles of a process, behind the front door."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI
 
-from api import error_handlers, openapi, reference
+from api import openapi, problems
+from api.addressing import NAMED, named, named_operation_id, operation_id
 from api.audit import Audit
 from api.auth import Tokens
-from api.limits import Limits
+from api.hardening import Limits
 from api.middleware import Observe, RequestMiddleware
-from api.queries import refuse_unknown
-from api.routes import dashboard, dead_letters, flow, health, redrives, replays, snapshots, verifications
-from service.operations.console import Console
+from api.routes import dashboard, dead_letters, docs, flow, health, jobs, pipelines
+from service.operations.console import Consoles
 
 
 def create_app(
-    console: Console,
+    consoles: Consoles,
     *,
     version: str,
     admin_token: str | None,
     read_token: str | None,
-    metrics: Callable[[], bytes],
+    metrics: Callable[[str | None], bytes],
     audit: Audit,
     observe: Observe,
     limits: Limits | None = None,
@@ -31,32 +31,26 @@ def create_app(
 ) -> FastAPI:
     """The API as an ASGI app without a lifespan; serve it with api.server.
 
-    `metrics` gives Prometheus text; `audit` is told of every call that changes something, `observe` of every call.
-    Both are called in the event loop and must not block.
+    `metrics` gives Prometheus text, of one pipeline or of all; `audit` is told of every call that changes something,
+    `observe` of every call. All are called in the event loop and must not block.
     """
     tokens = Tokens.of(admin_token, read_token)
-    app = FastAPI(
-        title="dynamirror",
-        version=version,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        dependencies=[Depends(refuse_unknown)],
-    )
-    app.include_router(dashboard.build(dashboard_page))
-    app.include_router(health.build(console))
-    app.include_router(flow.build(console, metrics))
-    app.include_router(replays.build(console))
-    app.include_router(snapshots.build(console))
-    app.include_router(verifications.build(console))
-    app.include_router(dead_letters.build(console))
-    app.include_router(redrives.build(console))
+    app = FastAPI(title="dynamirror", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.consoles, app.state.metrics = consoles, metrics
+    of_a_pipeline = (dashboard.build(dashboard_page), health.router, flow.router, jobs.router, dead_letters.router)
+    app.include_router(pipelines.router, generate_unique_id_function=operation_id)
+    for router in of_a_pipeline:
+        app.include_router(router, generate_unique_id_function=operation_id)
+        app.include_router(
+            router, prefix=NAMED, dependencies=[Depends(named)], generate_unique_id_function=named_operation_id
+        )
     # FastAPI's own way to extend the document, whatever its types say.
     app.openapi = openapi.document(app, needs_token=not tokens.is_open)  # type: ignore[method-assign]  # see above
-    app.include_router(reference.build(app.openapi))
-    error_handlers.install(app)
+    app.include_router(docs.router)
+    problems.install(app)
     app.add_middleware(
         RequestMiddleware,
+        consoles=consoles,
         tokens=tokens,
         limits=limits or Limits(),
         write_audit=audit,

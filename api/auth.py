@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import enum
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from starlette.types import Scope
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_OF_A_PIPELINE = ("/", "/healthz", "/readyz")
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -39,6 +41,16 @@ class Verdict(enum.Enum):
 def changes_something(scope: Scope) -> bool:
     """True for every method that is not known to only read."""
     return scope["method"] not in READING_METHODS
+
+
+def is_open(path: str, pipelines: Collection[str]) -> bool:
+    """The path needs no token. A name that is none of the pipelines' opens nothing, and so tells nothing."""
+    if path in OPEN_PATHS or path.startswith("/docs/"):
+        return True
+    after = path.removeprefix("/pipelines/")
+    return after != path and any(
+        after.endswith(end) and after.removesuffix(end) in pipelines for end in OPEN_OF_A_PIPELINE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +82,9 @@ class Tokens:
             return Caller.ADMIN
         return Caller.READER if is_reader else Caller.STRANGER
 
-    def verdict(self, caller: Caller, scope: Scope) -> Verdict:
+    def verdict(self, caller: Caller, scope: Scope, pipelines: Collection[str]) -> Verdict:
         """May this caller make this request? A path that nobody knows needs a token like any other."""
-        if scope["path"] in OPEN_PATHS or caller in (Caller.ADMIN, Caller.LOOPBACK):
+        if caller in (Caller.ADMIN, Caller.LOOPBACK) or is_open(scope["path"], pipelines):
             return Verdict.ALLOWED
         if caller is Caller.STRANGER:
             return Verdict.TOKEN_NEEDED

@@ -13,7 +13,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from api.limits import Limits
+from api.hardening import Limits
 from api.problems import problem
 
 

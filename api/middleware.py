@@ -17,16 +17,24 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import audit, browsers
-from api.answers import Answer
+from api import audit
 from api.auth import Caller, Tokens, Verdict, changes_something
-from api.bodies import BodyTooLargeError, BodyTooSlowError, ClientGoneError, discard_body, read_body, replayed
-from api.error_handlers import RETRY_AFTER
-from api.limits import Limits, Pace
-from api.problems import problem
+from api.hardening import (
+    Answer,
+    BodyRefusedError,
+    ClientGoneError,
+    Limits,
+    Pace,
+    browsers_objection,
+    discard_body,
+    read_body,
+    replayed,
+)
+from api.problems import RETRY_AFTER, problem
+from service.operations.console import Consoles
 
 _log = logging.getLogger(__name__)
-_PROBES = frozenset({"/healthz", "/readyz"})
+_PROBES = ("/healthz", "/readyz")
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 # After a refusal the rest of the body is not worth reading: the connection ends with the answer.
 _CLOSE = {"connection": "close"}
@@ -51,9 +59,17 @@ class RequestMiddleware:
     """ASGI middleware; one for the whole API."""
 
     def __init__(
-        self, app: ASGIApp, *, tokens: Tokens, limits: Limits, write_audit: audit.Audit, observe: Observe
+        self,
+        app: ASGIApp,
+        *,
+        consoles: Consoles,
+        tokens: Tokens,
+        limits: Limits,
+        write_audit: audit.Audit,
+        observe: Observe,
     ) -> None:
         self._app = app
+        self._consoles = consoles
         self._tokens = tokens
         self._limits = limits
         self._write_audit = write_audit
@@ -67,7 +83,8 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         caller = self._tokens.caller(scope)
-        answer = Answer(send, is_head=scope["method"] == "HEAD")
+        answer = Answer(send)
+        # The server leaves out the body of an answer to HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
         inner["state"] = dict(scope.get("state", {}))
         try:
@@ -82,32 +99,28 @@ class RequestMiddleware:
             self._remember(inner, scope["method"], caller, answer.status, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: Answer, caller: Caller) -> None:
-        pace = self._probes_pace if scope["path"] in _PROBES else self._paces[caller]
+        pace = self._probes_pace if scope["path"].endswith(_PROBES) else self._paces[caller]
         if not await pace.admit():
             refusal: Response | None = problem(503, "Too many requests at once; try again later.", RETRY_AFTER)
         else:
             refusal = self._refusal(scope, caller)
-        if refusal is not None:
+        body = b""
+        if refusal is None:
+            try:
+                body = await read_body(scope, receive, self._limits)
+            except BodyRefusedError as error:
+                refusal = problem(error.status, str(error), _CLOSE)
+        if refusal is None:
+            await self._work(scope, body, receive, answer)
+        else:
             await discard_body(receive, self._limits)
             await refusal(scope, receive, answer)
-            return
-        try:
-            body = await read_body(scope, receive, self._limits)
-        except BodyTooLargeError:
-            text = f"A request's body may have {self._limits.max_body_bytes} bytes at most."
-            await discard_body(receive, self._limits)
-            await problem(413, text, _CLOSE)(scope, receive, answer)
-        except BodyTooSlowError:
-            text = f"The request's body was not here within {self._limits.body_seconds:g} seconds."
-            await problem(408, text, _CLOSE)(scope, receive, answer)
-        else:
-            await self._work(scope, body, receive, answer)
 
     def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
-        objection = browsers.objection(scope) if self._tokens.is_open else None
+        objection = browsers_objection(scope) if self._tokens.is_open else None
         if objection is not None:
             return problem(403, objection, _CLOSE)
-        match self._tokens.verdict(caller, scope):
+        match self._tokens.verdict(caller, scope, self._consoles.names()):
             case Verdict.TOKEN_NEEDED:
                 challenge = {"www-authenticate": 'Bearer realm="dynamirror"', **_CLOSE}
                 return problem(401, "Send the service's token: 'Authorization: Bearer TOKEN'.", challenge)
@@ -130,7 +143,7 @@ class RequestMiddleware:
     def _remember(self, scope: Scope, method: str, caller: Caller, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         label = method if method in _METHODS else "OTHER"
-        self._observe(RequestSeen(method=label, route=route, status=status, seconds=seconds))
+        self._observe(RequestSeen(label, route, status, seconds, scope["state"].get("pipeline", "")))
         if changes_something(scope) and caller is not Caller.STRANGER:
             self._write_audit(audit.event_of(scope, caller.value, status))
 

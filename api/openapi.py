@@ -9,11 +9,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api.auth import OPEN_PATHS, READING_METHODS
+from api.auth import READING_METHODS, is_open
 from api.problems import MEDIA_TYPE, Problem
 
 _DESCRIPTION = """\
-Operates one pipeline that replicates a DynamoDB table through its stream.
+Operates the pipelines of one process; each replicates a DynamoDB table through its stream.
+
+Every call of a pipeline is there twice: `/status` where the process has one, `/pipelines/{name}/status` always. The
+names are at `/pipelines`.
 
 Times are ISO 8601 in UTC; sequence numbers are strings; an item's keys and values are DynamoDB JSON. Unknown fields and
 query parameters are refused. Every error is `application/problem+json` (RFC 9457), whose `detail` says what to do.
@@ -25,6 +28,7 @@ this documentation need no token. Without tokens the service listens on loopback
 _TEXTS = {
     "401": "The token is missing or wrong.",
     "403": "The token is for reading only; or, without tokens, the request came by way of a foreign web page.",
+    "404": "There is no such pipeline; or the call names none, and the process has several.",
     "408": "The request's body was too slow.",
     "409": "Not now: something else is under way, or another process has the pipeline.",
     "413": "The request's body is too large.",
@@ -70,18 +74,22 @@ def _completed(found: dict[str, Any], needs_token: bool) -> dict[str, Any]:
 
 
 def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bool) -> None:
-    is_open = path in OPEN_PATHS
-    if needs_token and not is_open:
+    is_free = is_open(path, ["{name}"])
+    if needs_token and not is_free:
         operation["security"] = [{"token": []}]
+    if path.startswith("/pipelines/"):
+        operation["tags"] = [f"{tag}, by the pipeline's name" for tag in operation["tags"]]
+    left_out = {"408", "413"} if method in READING_METHODS else set()
+    if is_free:
+        left_out |= {"409"} | ({"404"} if "{name}" not in path else set())
+    if is_free and "{name}" not in path or not needs_token:
+        left_out |= {"401"}
+    if "requestBody" not in operation:
+        left_out |= {"415"}
     answers = operation["responses"]
     for status, text in _TEXTS.items():
-        if (status == "409" and is_open) or (status == "401" and (is_open or not needs_token)):
-            continue
-        if status in ("408", "413") and method in READING_METHODS:
-            continue
-        if status == "415" and "requestBody" not in operation:
-            continue
-        answers.setdefault(status, {"description": text})
+        if status not in left_out:
+            answers.setdefault(status, {"description": text})
     for status, answer in answers.items():
         if int(status) >= 400:
             answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}

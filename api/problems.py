@@ -1,21 +1,51 @@
 """Problems: every answer that is not the one asked for, as `application/problem+json` (RFC 9457).
 
 A problem's text is for a person and never repeats a value from the request's body. Its `type` is a name that a
-program may compare; there is one for each status that the API uses.
+program may compare; there is one for each status that the API uses. The one table of which exception becomes which
+problem is here too. An exception that nobody foresaw is a 500 whose text says nothing: its message could hold an
+item's values, so it goes neither to the caller nor to the log.
 """
 
 from __future__ import annotations
 
 import http
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
+
+from api.payloads import VARIANT
+from service.operations.console import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    OperationError,
+    TrimmedAlreadyError,
+    UnavailableNowError,
+)
 
 MEDIA_TYPE = "application/problem+json"
-
+STATUSES: tuple[tuple[type[OperationError], int], ...] = (
+    (NotFoundError, 404),
+    (TrimmedAlreadyError, 410),
+    (InvalidError, 422),
+    (UnavailableNowError, 503),
+    (ConflictError, 409),
+    (OperationError, 409),
+)
+RETRY_AFTER = {"retry-after": "1"}
+_WORDS = {
+    "extra_forbidden": "unknown; leave it out, or look at /docs for its right name",
+    "json_invalid": "expected JSON",
+    "missing": "required",
+    "model_attributes_type": "expected a JSON object",
+}
 TYPES = {
     400: "bad-request",
     401: "token-needed",
@@ -72,3 +102,68 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
     # ASCII: a field's name may hold half of a surrogate pair, which JSON can say and UTF-8 can't.
     body = json.dumps(document, ensure_ascii=True).encode()
     return Response(body, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer its exceptions with problems."""
+    app.add_exception_handler(OperationError, _operation_refused)
+    app.add_exception_handler(RequestValidationError, _request_invalid)
+    app.add_exception_handler(HTTPException, _http_refused)
+
+
+async def _operation_refused(request: Request, error: Exception) -> Response:
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
+    headers = RETRY_AFTER if status == 503 else {}
+    if isinstance(error, TrimmedAlreadyError):
+        return problem(status, str(error), headers, oldest_sequence_number=error.oldest)
+    if isinstance(error, InvalidError):
+        return problem(
+            status, str(error), headers, errors=[{"field": "file", "message": text} for text in error.problems]
+        )
+    return problem(status, str(error), headers)
+
+
+async def _request_invalid(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError) and isinstance(error.body, bytes) and error.body:
+        # The framework reads JSON only where the header says that it is some, and hands out other bodies as bytes.
+        return problem(415, "A request's body is JSON: send it with 'Content-Type: application/json'.")
+    found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
+    errors = [{"field": _field(problem), "message": _expected(problem)} for problem in found]
+    sentences = "; ".join(f"{each['field']}: {each['message']}" for each in errors)
+    return problem(422, f"The request is not understood. {sentences}", errors=errors)
+
+
+async def _http_refused(request: Request, error: Exception) -> Response:
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
+    if status == 405:
+        allowed = ", ".join(_methods_at(request))
+        return problem(405, f"This path takes {allowed} only.", {"allow": allowed})
+    if status == 404:
+        return problem(404, "There is nothing at this path; /docs lists what there is.")
+    if status == 400:  # what the framework says of a body that is no JSON at all, such as one that is not UTF-8
+        errors = [{"field": "body", "message": _WORDS["json_invalid"]}]
+        return problem(422, f"The request is not understood. body: {_WORDS['json_invalid']}", errors=errors)
+    return problem(status, detail)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method that this path takes: the framework names only those of the first route that it finds."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = [
+        template
+        for template in paths
+        if compile_path(template.replace("{name}", "{name:path}"))[0].match(request.scope["path"])
+    ]
+    template = min(found, key=lambda each: each.count("{"), default=None)
+    methods = {method.upper() for method in paths[template]} if template else {"GET"}  # /docs and /openapi.json
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+def _field(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "json_invalid":
+        return "body"  # the framework adds an offset, which would read as a field
+    return ".".join(str(part) for part in problem["loc"] if not str(part).startswith(VARIANT)) or "body"
+
+
+def _expected(problem: Mapping[str, Any]) -> str:
+    return _WORDS.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")

@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.connections import Connection, bounded
-from api.limits import Limits
+from api.hardening import Limits
 from service.configuration.hosts import address, bare
 from service.errors import HaltError
 

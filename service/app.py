@@ -29,6 +29,7 @@ from service.operations.console import Console
 from service.operations.control_looks import ControlLooks
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.live_console import LiveConsole
+from service.operations.one_console import OneConsole
 from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.replays import Replays
@@ -104,7 +105,7 @@ async def serve(
             lambda: Seen(console.status(), console.not_ready_reason() is None, report.vital()),
         )
         app = create_app(
-            console,
+            OneConsole(console, settings.pipeline_name),
             version=VERSION,
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
             read_token=settings.read_token.get_secret_value() if settings.read_token else None,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
+from api.addressing import Asked, NoParameters, no_parameters, place
 from api.audit import note
 from api.payloads import (
     MAX_ID,
@@ -18,7 +20,6 @@ from api.payloads import (
     RedriveSome,
 )
 from api.rendering import ACCEPTED, accepted, rendered
-from service.operations.console import Console
 from service.operations.documents.jobs import JobState, Redriving
 
 LetterId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
@@ -30,45 +31,47 @@ _REDRIVE: dict[int | str, dict[str, Any]] = {
 }
 _EXAMPLES: dict[str, Any] = {"some": {"value": {"ids": ["…"]}}, "all": {"value": {"all": True}}}
 
+router = APIRouter(tags=["dead letters"])
+_PLAIN = [Depends(no_parameters)]
 
-def build(console: Console) -> APIRouter:
-    router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
-    @router.get("", response_model=DeadLetterPage)
-    async def list_dead_letters(
-        limit: Annotated[int, Query(ge=1, le=1000, description="At most this many.")] = 100,
-        cursor: Annotated[str | None, Query(max_length=1024, description="The last answer's `cursor`.")] = None,
-    ) -> Response:
-        """The dead letters, oldest first, without their items."""
-        entries, following = await console.dead_letters(limit, cursor)
-        items = [DeadLetterEntry.model_validate(entry) for entry in entries]
-        return rendered(DeadLetterPage(items=items, cursor=following))
+class PageAsked(NoParameters):
+    limit: int = Field(default=100, ge=1, le=1000, description="At most this many.")
+    cursor: str | None = Field(default=None, max_length=1024, description="The last answer's `cursor`.")
 
-    @router.get("/{id}", response_model=DeadLetterDetail, responses=_NONE)
-    async def find_dead_letter(letter_id: LetterId) -> Response:
-        """One dead letter with its whole record."""
-        return rendered(DeadLetterDetail.model_validate(await console.find_dead_letter(letter_id)))
 
-    @router.post("/redrive", response_model=Redriven, responses=_REDRIVE)
-    async def redrive(
-        body: Annotated[RedriveRequest, Body(openapi_examples=_EXAMPLES)],
-        request: Request,
-    ) -> Response:
-        """Write dead letters again, unless a newer state of their item has been applied since. May be repeated.
+@router.get("/dead-letters", response_model=DeadLetterPage)
+async def list_dead_letters(console: Asked, page: Annotated[PageAsked, Query()]) -> Response:
+    """The dead letters, oldest first, without their items."""
+    entries, following = await console.dead_letters(page.limit, page.cursor)
+    items = [DeadLetterEntry.model_validate(entry) for entry in entries]
+    return rendered(DeadLetterPage(items=items, cursor=following))
 
-        What takes longer than ten seconds goes on as a job, and answers 202.
-        """
-        ids = body.ids if isinstance(body, RedriveSome) else None
-        note(request, ids="all" if ids is None else len(ids))
-        job = await console.redrive(ids)
-        if job.state is JobState.RUNNING:
-            return accepted(job, f"/redrives/{job.id}")
-        return rendered(Redriven(redriven=job.redriven, superseded=job.superseded, failed=job.failed))
 
-    @router.delete("/{id}", status_code=204, response_class=Response, responses=_NONE)
-    async def discard(letter_id: LetterId) -> Response:
-        """Discard one dead letter: its change is given up for good."""
-        await console.discard(letter_id)
-        return Response(status_code=204)
+@router.get("/dead-letters/{id}", response_model=DeadLetterDetail, responses=_NONE, dependencies=_PLAIN)
+async def get_dead_letter(console: Asked, letter_id: LetterId) -> Response:
+    """One dead letter with its whole record."""
+    return rendered(DeadLetterDetail.model_validate(await console.find_dead_letter(letter_id)))
 
-    return router
+
+@router.post("/dead-letters/redrive", response_model=Redriven, responses=_REDRIVE, dependencies=_PLAIN)
+async def redrive_dead_letters(
+    console: Asked, body: Annotated[RedriveRequest, Body(openapi_examples=_EXAMPLES)], request: Request
+) -> Response:
+    """Write dead letters again, unless a newer state of their item has been applied since. May be repeated.
+
+    What takes longer than ten seconds goes on as a job, and answers 202.
+    """
+    ids = body.ids if isinstance(body, RedriveSome) else None
+    note(request, ids="all" if ids is None else len(ids))
+    job = await console.redrive(ids)
+    if job.state is JobState.RUNNING:
+        return accepted(job, place(request, f"/redrives/{job.id}"))
+    return rendered(Redriven(redriven=job.redriven, superseded=job.superseded, failed=job.failed))
+
+
+@router.delete("/dead-letters/{id}", status_code=204, response_class=Response, responses=_NONE, dependencies=_PLAIN)
+async def discard_dead_letter(console: Asked, letter_id: LetterId) -> Response:
+    """Discard one dead letter: its change is given up for good."""
+    await console.discard(letter_id)
+    return Response(status_code=204)

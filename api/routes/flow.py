@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
+from api.addressing import Asked, consoles_of, no_parameters
 from api.audit import digest, note
 from api.payloads import Nothing, Outcome, ReplicateRequest
 from api.rendering import rendered
-from service.operations.console import Console
 from service.operations.documents.status import Status
 
 # The text format that every scraper reads (prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4).
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+router = APIRouter(tags=["flow"], dependencies=[Depends(no_parameters)])
 
 
 class MetricsResponse(Response):
     media_type = "text/plain"
 
 
-def build(console: Console, metrics: Callable[[], bytes]) -> APIRouter:
-    router = APIRouter(tags=["flow"])
+@router.get("/status", response_model=Status)
+async def get_status(console: Asked) -> Response:
+    """The status document: what dashboards poll."""
+    return rendered(console.status())
 
-    @router.get("/status", response_model=Status)
-    async def status() -> Response:
-        """The status document: what dashboards poll."""
-        return rendered(console.status())
 
-    @router.get("/metrics", response_class=MetricsResponse)
-    async def show_metrics() -> Response:
-        """The metrics, as Prometheus text."""
-        return Response(metrics(), headers={"content-type": _METRICS_TYPE})
+@router.get("/metrics", response_class=MetricsResponse)
+async def get_metrics(request: Request) -> Response:
+    """The metrics, as Prometheus text; without a name those of all pipelines and of the process."""
+    if (name := request.path_params.get("name")) is not None:
+        consoles_of(request).of(name)
+    return Response(request.app.state.metrics(name), headers={"content-type": _METRICS_TYPE})
 
-    @router.post("/pause", response_model=Status)
-    async def pause(body: Annotated[Nothing | None, Body()] = None) -> Response:
-        """Stop the writes. Answers when none is in flight any more; kept through restarts; may be repeated.
 
-        409, at once, when somebody resumes before that.
-        """
-        return rendered(await console.pause())
+@router.post("/pause", response_model=Status)
+async def pause(console: Asked, body: Annotated[Nothing | None, Body()] = None) -> Response:
+    """Stop the writes. Answers when none is in flight any more; kept through restarts; may be repeated.
 
-    @router.post("/resume", response_model=Status)
-    async def resume(body: Annotated[Nothing | None, Body()] = None) -> Response:
-        """Let the writes go on. May be repeated."""
-        return rendered(await console.resume())
+    409, at once, when somebody resumes before that.
+    """
+    return rendered(await console.pause())
 
-    @router.post("/replicate", response_model=Outcome)
-    async def replicate(body: ReplicateRequest, request: Request) -> Response:
-        """Copy one item's present state from the source, safely beside the stream. May be repeated."""
-        keys = body.model_dump(mode="json")["keys"]
-        note(request, key_digest=digest(keys))
-        return rendered(Outcome(outcome=await console.replicate(keys)))
 
-    return router
+@router.post("/resume", response_model=Status)
+async def resume(console: Asked, body: Annotated[Nothing | None, Body()] = None) -> Response:
+    """Let the writes go on. May be repeated."""
+    return rendered(await console.resume())
+
+
+@router.post("/replicate", response_model=Outcome)
+async def replicate_item(console: Asked, body: ReplicateRequest, request: Request) -> Response:
+    """Copy one item's present state from the source, safely beside the stream. May be repeated."""
+    keys = body.model_dump(mode="json")["keys"]
+    note(request, key_digest=digest(keys))
+    return rendered(Outcome(outcome=await console.replicate(keys)))

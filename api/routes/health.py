@@ -1,28 +1,36 @@
-"""Health: is the process alive, does the pipeline make progress. No token, for container platforms."""
+"""Health: is the process alive, do its pipelines make progress. No token, for container platforms."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from api.addressing import consoles_of, no_parameters
 from api.payloads import Health, Readiness
 from api.problems import problem
 from api.rendering import rendered
-from service.operations.console import Console
+
+router = APIRouter(tags=["health"], dependencies=[Depends(no_parameters)])
 
 
-def build(console: Console) -> APIRouter:
-    router = APIRouter(tags=["health"])
+@router.get("/healthz", response_model=Health)
+async def get_health(request: Request) -> Response:
+    """Answers while the process is alive."""
+    if (name := request.path_params.get("name")) is not None:
+        consoles_of(request).of(name)
+    return rendered(Health())
 
-    @router.get("/healthz", response_model=Health)
-    async def alive() -> Response:
-        """Answers while the process is alive."""
-        return rendered(Health())
 
-    @router.get("/readyz", response_model=Readiness, responses={503: {"description": "It does not, and why."}})
-    async def ready() -> Response:
-        """Answers 200 while the pipeline makes progress or stands by, and 503 with the reason otherwise."""
-        reason = console.not_ready_reason()
-        return rendered(Readiness()) if reason is None else problem(503, reason)
+@router.get("/readyz", response_model=Readiness, responses={503: {"description": "It does not, and why."}})
+async def get_readiness(request: Request) -> Response:
+    """Answers 200 while the pipeline makes progress or stands by, and 503 with the reason otherwise.
 
-    return router
+    Without a name it is about all pipelines of the process, and names those that are not ready.
+    """
+    consoles, name = consoles_of(request), request.path_params.get("name")
+    asked = consoles.names() if name is None else [name]
+    reasons = {each: reason for each in asked if (reason := consoles.of(each).not_ready_reason()) is not None}
+    if not reasons:
+        return rendered(Readiness())
+    is_one = len(asked) == 1
+    return problem(503, "; ".join(reason if is_one else f"{each}: {reason}" for each, reason in reasons.items()))

@@ -5,10 +5,12 @@ The pipelines count by themselves (`operations.status.counters`); gauges are loo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import Metric
 
 from service.observability.gauges import Gauges, Look
 from service.operations.status.counters import Families, Totals
@@ -77,6 +79,21 @@ class Metrics:
         self._requests.labels(seen.pipeline, seen.method, seen.route, str(seen.status)).inc()
         self._durations.labels(seen.pipeline, seen.method, seen.route).observe(seen.seconds)
 
-    def render(self) -> bytes:
-        """Everything in Prometheus's text format 0.0.4. Call it in the event loop."""
-        return generate_latest(self.registry)
+    def render(self, pipeline: str | None = None) -> bytes:
+        """Everything, or what is of one pipeline, in Prometheus's text format 0.0.4. Call it in the event loop."""
+        return generate_latest(self.registry if pipeline is None else _OfOne(self.registry, pipeline))
+
+
+class _OfOne(CollectorRegistry):
+    """The series of one pipeline."""
+
+    def __init__(self, all_series: CollectorRegistry, pipeline: str) -> None:
+        super().__init__()
+        self._all = all_series
+        self._pipeline = pipeline
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._all.collect():
+            family.samples = [each for each in family.samples if each.labels.get("pipeline") == self._pipeline]
+            if family.samples:
+                yield family

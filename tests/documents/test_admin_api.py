@@ -14,15 +14,29 @@ from service.operations.documents.status import Status
 from tests.fakes.api import FakeApi
 from tests.support.markdown import README, ROOT, Document, code, docs, documents
 
+OF_A_NAME = "/pipelines/{name}"
+OF_THE_PROCESS = {"GET /pipelines", "POST /reload"}
+
+
+def paths() -> dict[str, Any]:
+    found: dict[str, Any] = FakeApi().app.openapi()["paths"]
+    return found
+
 
 def calls() -> set[str]:
     """Every call of the admin API, as the OpenAPI document lists them: `GET /status`."""
-    paths = FakeApi().app.openapi()["paths"]
-    return {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+    return {f"{method.upper()} {path}" for path, operations in paths().items() for method in operations}
 
 
 def test_the_calls_are_exactly_those_that_there_are() -> None:
-    assert {call for row in docs("admin-api").table("Calls") for call in code(row["call"])} == calls()
+    told = {call for row in docs("admin-api").table("Calls") for call in code(row["call"])}
+    told |= {call for row in docs("admin-api").table("Several pipelines") for call in code(row["call"])}
+    assert told == {call for call in calls() if OF_A_NAME not in call}
+
+
+def test_each_call_of_a_pipeline_is_there_by_the_pipeline_s_name_too() -> None:
+    named = {call.replace(OF_A_NAME, "") for call in calls() if OF_A_NAME in call}
+    assert named == {call for call in calls() if OF_A_NAME not in call} - OF_THE_PROCESS
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
@@ -55,11 +69,11 @@ async def test_a_body_is_taken_by_its_call(call: str, body: str) -> None:
 
 def test_each_call_that_takes_a_body_has_an_example() -> None:
     """A pause and a resume take an empty one."""
-    paths = FakeApi().app.openapi()["paths"]
     asked = {
-        f"{method.upper()} {path}" for path, each in paths.items() for method in each if "requestBody" in each[method]
+        f"{method.upper()} {path}" for path, each in paths().items() for method in each if "requestBody" in each[method]
     }
-    assert {call for call, _ in BODIES} == asked - {"POST /pause", "POST /resume", "POST /snapshot"}
+    asked = {call for call in asked if OF_A_NAME not in call}
+    assert {call for call, _ in BODIES} == asked - {"POST /pause", "POST /resume", "POST /snapshot", "POST /reload"}
 
 
 def test_the_status_document_has_exactly_the_fields_that_there_are() -> None:

@@ -11,11 +11,14 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.audit import AuditEvent
-from api.limits import Limits
+from api.hardening import Limits
 from api.middleware import RequestSeen
 from api.routes.dashboard import PAGE
+from service.operations.console import Consoles
+from service.operations.one_console import OneConsole
 from tests.fakes.console import FakeConsole
 
+NAME = "master-table--replica-table"
 ADMIN = "the-admin-token"
 READ = "the-read-token"
 METRICS = b"# TYPE dynamirror_lag_seconds gauge\ndynamirror_lag_seconds 1.5\n"
@@ -26,6 +29,8 @@ class FakeApi:
     """The app, with all that it told its observers."""
 
     console: FakeConsole = field(default_factory=FakeConsole)
+    consoles: Consoles | None = None
+    """Of several pipelines; without it there is one, and it is `console`'s."""
     admin_token: str | None = None
     read_token: str | None = None
     limits: Limits = field(default_factory=Limits)
@@ -36,11 +41,11 @@ class FakeApi:
 
     def __post_init__(self) -> None:
         self.app: FastAPI = create_app(
-            self.console,
+            OneConsole(self.console, NAME) if self.consoles is None else self.consoles,
             version=self.version,
             admin_token=self.admin_token,
             read_token=self.read_token,
-            metrics=lambda: METRICS,
+            metrics=lambda name: METRICS if name is None else f"of {name}".encode(),
             audit=self.audited.append,
             observe=self.seen.append,
             limits=self.limits,

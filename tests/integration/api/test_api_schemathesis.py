@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from api.limits import Limits
+from api.hardening import Limits
 from tests.fakes.api import ADMIN, READ, FakeApi
 from tests.fakes.served_api import Serve
 

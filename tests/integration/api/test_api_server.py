@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from api.limits import Limits
+from api.hardening import Limits
 from api.server import AdminServer
 from service.errors import HaltError
 from tests.fakes.api import ADMIN, FakeApi

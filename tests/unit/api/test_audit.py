@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from service.operations.console import ConflictError
-from tests.fakes.api import ADMIN, READ, FakeApi
+from tests.fakes.api import ADMIN, NAME, READ, FakeApi
 from tests.fakes.console import SECRET
 
 
@@ -90,12 +90,18 @@ async def test_each_request_is_counted_under_its_route_s_template(api: FakeApi):
     await api.call("GET", "/a-path-that-nobody-knows")
     await api.call("BREW", "/status")
     await api.call("HEAD", "/status")
-    labels = [(seen.method, seen.route, seen.status) for seen in api.seen]
+    await api.call("GET", f"/pipelines/{NAME}/dead-letters/a")
+    await api.call("GET", "/pipelines/another/status")
+    await api.call("GET", "/readyz")
+    labels = [(seen.pipeline, seen.method, seen.route, seen.status) for seen in api.seen]
     assert labels == [
-        ("GET", "/dead-letters/{id}", 404),
-        ("GET", "unmatched", 404),
-        ("OTHER", "/status", 405),
-        ("HEAD", "/status", 200),
+        (NAME, "GET", "/dead-letters/{id}", 404),
+        ("", "GET", "unmatched", 404),
+        ("", "OTHER", "/status", 405),
+        (NAME, "HEAD", "/status", 200),
+        (NAME, "GET", "/dead-letters/{id}", 404),
+        ("", "GET", "/status", 404),
+        ("", "GET", "/readyz", 200),
     ]
     assert all(seen.seconds >= 0 for seen in api.seen)
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from api.auth import Tokens
-from tests.fakes.api import ADMIN, READ, FakeApi, problem_of
+from tests.fakes.api import ADMIN, NAME, READ, FakeApi, problem_of
 
-OPEN = ["/healthz", "/readyz", "/docs", "/openapi.json"]
+OPEN = [
+    "/healthz",
+    "/readyz",
+    "/docs",
+    "/docs/swagger-ui.css",
+    "/openapi.json",
+    f"/pipelines/{NAME}/healthz",
+    f"/pipelines/{NAME}/readyz",
+]
 READS = [
     "/status",
     "/metrics",
@@ -21,6 +29,13 @@ READS = [
     "/redrives/x",
     "/dead-letters",
     "/dead-letters/x",
+    "/pipelines",
+    f"/pipelines/{NAME}/status",
+    f"/pipelines/{NAME}/metrics",
+    f"/pipelines/{NAME}/dead-letters/readyz",
+    "/pipelines/another/readyz",
+    "/pipelines/another/",
+    "/pipelines//readyz",
     "/a-path-that-nobody-knows",
 ]
 CHANGES = [
@@ -34,6 +49,10 @@ CHANGES = [
     ("DELETE", "/dead-letters/x"),
     ("DELETE", "/redrives/x"),
     ("PUT", "/status"),
+    ("POST", "/reload"),
+    ("POST", f"/pipelines/{NAME}/pause"),
+    ("DELETE", f"/pipelines/{NAME}/dead-letters/readyz"),
+    ("POST", "/pipelines/another/readyz"),
 ]
 REFUSED = {401, 403}
 

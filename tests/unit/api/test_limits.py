@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.limits import Limits, Pace
+from api.hardening import Limits, Pace
 from tests.fakes.api import ADMIN, FakeApi, problem_of
 
 JSON = {"content-type": "application/json"}

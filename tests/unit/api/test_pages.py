@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -38,36 +37,26 @@ async def test_without_its_page_the_dashboard_is_404(tmp_path):
     assert found["status"] == 404
 
 
-class _Links(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.targets: set[str] = set()
-        self.ids: set[str] = set()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.targets |= {value for name, value in attrs if name in ("href", "src", "action")}
-        self.ids |= {value for name, value in attrs if name == "id"}
-
-
-async def test_docs_show_every_call_and_need_nothing_from_elsewhere(api: FakeApi):
-    page = (await api.call("GET", "/docs")).text
-    links = _Links()
-    links.feed(page)
-    document = (await api.call("GET", "/openapi.json")).json()
-    for path, operations in document["paths"].items():
-        for method in operations:
-            assert f"<code>{method.upper()} {path}</code>" in page
-    assert "script" not in links.tags
-    assert {target for target in links.targets if not target.startswith("#")} == {"/openapi.json"}
-    assert {target[1:] for target in links.targets if target.startswith("#")} <= links.ids
+async def test_docs_load_their_files_from_this_service_and_nothing_from_elsewhere():
+    """The whole of it, in a browser, is tests/acceptance/test_docs_page.py."""
+    api = FakeApi(admin_token=ADMIN)
+    page = await api.call("GET", "/docs")
+    policy = dict(each.strip().split(" ", 1) for each in page.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    assert (policy["script-src"].split()[0], policy["style-src"]) == ("'self'", "'self'")
+    assert "unsafe" not in page.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
+    assert loaded
+    for path in loaded:
+        assert path.startswith("/")
+        found = await api.call("GET", path)
+        assert (found.status_code, found.headers["x-content-type-options"]) == (200, "nosniff")
 
 
-async def test_docs_teach_with_a_curl_line_for_each_variant_of_a_body(api: FakeApi):
-    page = (await api.call("GET", "/docs")).text
-    for body in ("sequence_number", "from_time", "trim_horizon", "ids", "all"):
-        assert re.search(rf"curl -X POST .*{body}", page)
+@pytest.mark.parametrize("path", ["/docs/none.js", "/docs/../app.py", "/docs/%2e%2e/main.py", "/docs//etc/passwd"])
+async def test_docs_give_no_other_file(api: FakeApi, path):
+    assert problem_of(await api.call("GET", path))["status"] == 404
 
 
 @pytest.mark.parametrize("path", ["/status", "/pause", "/replay", "/dead-letters", "/dead-letters/{id}"])
@@ -89,3 +78,13 @@ async def test_every_field_of_the_status_document_is_described_or_a_document_its
     documents = {"source", "replica", "lag", "queue", "shards", "totals", "rates", "gaps"}
     for name, field in schemas["Status"]["properties"].items():
         assert "description" in field or name in documents, name
+
+
+async def test_each_call_has_an_operation_id_that_makes_a_good_name_for_a_client(api: FakeApi):
+    paths = (await api.call("GET", "/openapi.json")).json()["paths"]
+    names = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
+    assert paths["/pause"]["post"]["operationId"] == "pause"
+    assert paths["/pipelines/{name}/pause"]["post"]["operationId"] == "pause_pipeline"
+    assert paths["/pipelines/{name}/replays/{id}"]["delete"]["operationId"] == "cancel_pipeline_replay"

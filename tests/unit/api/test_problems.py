@@ -137,7 +137,6 @@ async def test_an_answer_never_repeats_a_value_of_the_body(api: FakeApi):
     [
         ("/dead-letters?limit=0", "query.limit"),
         ("/dead-letters?limit=x", "query.limit"),
-        ("/dead-letters?limit=1&limit=2", "query.limit"),
         ("/dead-letters?page=2", "query.page"),
         ("/status?verbose=1", "query.verbose"),
         ("/healthz?x", "query.x"),

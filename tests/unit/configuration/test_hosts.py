@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from api.browsers import is_loopback_host
+from api.hardening import is_loopback_host
 from api.server import AdminServer
 from service.cli.admin_client import AdminClient, default_url
 from service.configuration.hosts import bare, is_loopback, reached

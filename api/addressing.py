@@ -1,0 +1,71 @@
+"""Which pipeline a call is about: the one that its path names, or the only one of the process.
+
+Every call of a pipeline is there twice, as `/status` and as `/pipelines/{name}/status`. A name may hold slashes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from service.operations.console import Console, Consoles, NotFoundError
+
+NAMED = "/pipelines/{name:path}"
+"""What stands before a call's path where it names its pipeline."""
+
+
+class NoParameters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+async def no_parameters(parameters: Annotated[NoParameters, Query()]) -> None:
+    """A dependency of every call that has no query parameters: unknown ones are refused, like unknown fields."""
+
+
+async def named(
+    name: Annotated[str, Path(description="The pipeline's name.", examples=["master-table--replica-table"])],
+) -> None:
+    """A dependency that puts the name into the OpenAPI document."""
+
+
+def consoles_of(request: Request) -> Consoles:
+    found: Consoles = request.app.state.consoles
+    return found
+
+
+async def asked(request: Request) -> Console:
+    """The console that the call is about. Raises NotFoundError that says where to look."""
+    consoles, name = consoles_of(request), request.path_params.get("name")
+    only = consoles.only()
+    if name is None and only is None:
+        here = f"/pipelines/NAME{request.scope['path']}"
+        raise NotFoundError(
+            f"This process runs {len(consoles.names())} pipelines; ask {here}; the names are at /pipelines."
+        )
+    console = consoles.of(name) if name is not None else only
+    assert console is not None  # for mypy: it was looked at above
+    request.state.pipeline = name or consoles.names()[0]
+    return console
+
+
+Asked = Annotated[Console, Depends(asked)]
+
+
+def place(request: Request, path: str) -> str:
+    """The path of something of the same pipeline."""
+    name = request.path_params.get("name")
+    return path if name is None else f"/pipelines/{quote(name)}{path}"
+
+
+def operation_id(route: Any) -> str:
+    """The function's name, which is a client's name for the call: `get_status`."""
+    return str(route.name)
+
+
+def named_operation_id(route: Any) -> str:
+    """`get_pipeline_status`, `pause_pipeline`."""
+    verb, *rest = operation_id(route).split("_")
+    return "_".join([verb, "pipeline", *rest])

@@ -1,0 +1,68 @@
+"""`/docs`: Swagger UI on the OpenAPI document, with "Authorize" and "Try it out".
+
+Its files come from a package that carries them, so nothing is loaded from elsewhere, and the page may speak to this
+API alone: a token that is entered stays in the tab.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+from importlib import resources
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+
+from api.routes.dashboard import content_security_policy
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>dynamirror: admin API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<body>
+<div id="calls"></div>
+<noscript>This page needs JavaScript; <a href="/openapi.json">/openapi.json</a> has the same for programs.</noscript>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#calls", deepLinking: true, filter: true, tryItOutEnabled: true, validatorUrl: null,
+});
+</script>
+</body>
+</html>
+"""
+_POLICY = content_security_policy(_PAGE, own="'self'")
+
+_TYPES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
+_CHUNK_BYTES = 64 * 1024
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def show_docs() -> Response:
+    return HTMLResponse(_PAGE, headers={"content-security-policy": _POLICY})
+
+
+@router.get("/docs/{file}")
+async def show_file(file: str) -> Response:
+    """Swagger UI's own, byte for byte; in pieces, so that a client who does not fetch it holds little memory."""
+    if file not in _TYPES:
+        raise HTTPException(404)
+    return StreamingResponse(
+        _pieces(_content(file)), media_type=_TYPES[file], headers={"cache-control": "max-age=3600"}
+    )
+
+
+@functools.cache
+def _content(file: str) -> bytes:
+    return (resources.files("fastapi_swagger") / "resources" / file).read_bytes()
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _CHUNK_BYTES):
+        yield content[start : start + _CHUNK_BYTES]
