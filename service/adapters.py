@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from service.aws.clients import Connections
-from service.aws.connection_pool import open_connections
+from service.aws.connection_pool import open_connections, open_pool
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.http.server_time import ServerTime, ServerTimes
@@ -21,6 +21,7 @@ from service.aws.inspection import DynamoInspection
 from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import found_or_created
+from service.aws.table_list import DynamoTableList
 from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import Settings
 from service.errors import HaltError, RefusedError, RetryableError
@@ -153,6 +154,13 @@ async def open_inspection(settings: Settings) -> AsyncIterator[tuple[DynamoInspe
     async with open_connections(settings, request_timeout(settings)) as connections:
         clock = SystemClock(connections.times)
         yield DynamoInspection(settings, connections, clock), clock
+
+
+@asynccontextmanager
+async def open_table_list(settings: Settings) -> AsyncIterator[DynamoTableList]:
+    """The tables where the source is, until the block ends. Raises ConfigurationError."""
+    async with open_pool() as pool, pool.source(settings, request_timeout(settings)) as connection:
+        yield DynamoTableList(connection.client)
 
 
 def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappings]:

@@ -75,6 +75,14 @@ class ConnectionPool:
             yield Connections(source=table, streams=streams, replica=copy, times=times)
 
     @asynccontextmanager
+    async def source(self, settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connection]:
+        """Where the source's tables are, until the block ends. Raises ConfigurationError, as `connections`."""
+        identity = _identity(settings, "source", request_timeout_seconds)
+        endpoint = Endpoint("dynamodb", settings.source_endpoint_url, request_timeout_seconds)
+        async with self._connections.use((identity, endpoint)) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def _open_session(self, identity: _Identity) -> AsyncIterator[AioSession]:
         config = sdk_config(identity.request_timeout_seconds)
         session = await open_session(identity.variable, identity.access, config)

@@ -50,7 +50,7 @@ class Call:
 _STREAM_READS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
 _READS = _STREAM_READS | {
     "GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive", "ListTables", "AssumeRole",
-    "ListEventSourceMappings",
+    "ListEventSourceMappings", "ListTagsOfResource",
 }  # fmt: skip
 _BATCH = "BatchWriteItem"
 

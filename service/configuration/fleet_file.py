@@ -78,6 +78,11 @@ class FleetFile:
             raise ConfigurationError("\n".join(f"{problem.field}: {problem.in_file}" for problem in problems))
         return settings
 
+    @property
+    def any_discovered(self) -> Settings:
+        """As every discovered pipeline's, but for the names of its tables."""
+        return self.discovered(SAMPLE_TABLES["source_table"])
+
 
 def load_fleet(path: Path, environment: Mapping[str, str] | None = None) -> FleetFile:
     """The file and the environment. Raises ConfigurationError that lists every problem, one a line."""

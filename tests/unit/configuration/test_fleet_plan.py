@@ -121,6 +121,14 @@ def test_a_table_that_may_be_the_one_of_a_pipeline_is_in_doubt_left_to_it(
     assert len(found.left_out) == (1 if is_covered else 0)
 
 
+def test_a_profile_may_lead_to_the_account_of_an_arn(folder: Path) -> None:
+    named = 'source_table = "arn:aws:dynamodb:us-west-2:111111111111:table/orders"\nreplica_table = "the-orders"\n'
+    text = '[defaults]\nsource_region = "us-west-2"\nsource_profile = "reader"\n[pipelines.mine]\n' + named
+    found = plan(file(folder, text + DISCOVER), with_streams("orders"))
+
+    assert found.left_out == (LeftOut("orders", "the pipeline mine replicates it"),)
+
+
 def test_replicas_of_another_region_may_have_the_sources_names(folder: Path) -> None:
     text = '[defaults]\nsource_region = "us-west-2"\nreplica_region = "eu-west-1"\n'
     found = plan(file(folder, text + DISCOVER.replace("}-copy", "}")), with_streams("orders", "customers"))

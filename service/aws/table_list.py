@@ -1,0 +1,44 @@
+"""The tables of one account and region: their names, their streams, their tags. Each call is one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.aws.calls import ask
+from service.aws.error_codes import Call
+from service.aws.tables import describe_table
+from service.errors import RefusedError
+from service.model import TableDescription
+
+
+class DynamoTableList:
+    """Implements fleet.discovery.TableList."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def names(self, after: str | None) -> tuple[list[str], str | None]:
+        request = {} if after is None else {"ExclusiveStartTableName": after}
+        about = Call("ListTables", f"the source tables in {self._client.meta.region_name}")
+        return await ask(self._client, "list_tables", about, _names, **request)
+
+    async def describe(self, name: str) -> TableDescription | None:
+        try:
+            return await describe_table(self._client, name, "source")
+        except RefusedError as error:
+            if error.cause == "ResourceNotFoundException":
+                return None
+            raise
+
+    async def tags(self, table: TableDescription, after: str | None) -> tuple[dict[str, str], str | None]:
+        request = {} if after is None else {"NextToken": after}
+        about = Call("ListTagsOfResource", f"the source table {table.name}")
+        return await ask(self._client, "list_tags_of_resource", about, _tags, ResourceArn=table.arn, **request)
+
+
+def _names(answer: dict[str, Any]) -> tuple[list[str], str | None]:
+    return list(answer["TableNames"]), answer.get("LastEvaluatedTableName")
+
+
+def _tags(answer: dict[str, Any]) -> tuple[dict[str, str], str | None]:
+    return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}, answer.get("NextToken")

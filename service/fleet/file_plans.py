@@ -1,0 +1,100 @@
+"""The plan that a file gives: read when the process starts and when it is asked to, with the tables that it discovers.
+
+Looks at the tables never read the file again: a file that somebody is editing is not what runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from service.configuration.fleet_file import FleetFile, load_fleet
+from service.configuration.fleet_plan import DiscoveredTable, FleetPlan, LeftOut, plan
+from service.configuration.settings import ProcessSettings, Settings
+from service.errors import ConfigurationError, HaltError
+from service.fleet.discovery import TableList, discover
+from service.observability.log_setup import logger
+from service.ports import Clock
+
+LOOK_AGAIN_SECONDS = 300.0
+OpenTables = Callable[[Settings], AbstractAsyncContextManager[TableList]]
+
+
+class FilePlans:
+    """Implements Plans."""
+
+    is_alone = False
+
+    def __init__(
+        self, path: Path, open_tables: OpenTables, clock: Clock, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Reads the file; no table is asked for yet. Raises ConfigurationError."""
+        self._path = path
+        self._open_tables = open_tables
+        self._clock = clock
+        self._environment = environment
+        self._file = load_fleet(path, environment)
+        self._found: list[DiscoveredTable] = []
+        self._turn = asyncio.Lock()
+
+    @property
+    def process(self) -> ProcessSettings:
+        return self._file.process
+
+    @property
+    def discovers(self) -> bool:
+        """There are tables to look for, every LOOK_AGAIN_SECONDS."""
+        return self._file.discover is not None
+
+    async def first(self) -> FleetPlan:
+        """The pipelines that the file names: they need not wait for the first look."""
+        return plan(self._file)
+
+    async def whole(self) -> FleetPlan:
+        """With the tables that there are. Raises HaltError where they can't be listed."""
+        self._found = await self._tables_of(self._file)
+        return plan(self._file, self._found)
+
+    async def look(self) -> FleetPlan:
+        """The same file with the tables that there are now; with those that were known where they can't be listed."""
+        async with self._turn:
+            return await self._again(self._file)
+
+    async def again(self) -> FleetPlan:
+        """The file as it is now. Raises ConfigurationError that lists every problem; then nothing has changed."""
+        async with self._turn:
+            file = load_fleet(self._path, self._environment)
+            if changed := _changed(self._file.process, file.process):
+                raise ConfigurationError("\n".join(f"{name}: restart the process to change it" for name in changed))
+            return await self._again(file)
+
+    async def _again(self, file: FleetFile) -> FleetPlan:
+        why: list[LeftOut] = []
+        try:
+            self._found = await self._tables_of(file)
+        except HaltError as error:
+            if _asked(file) != _asked(self._file):  # what is known is about other tables
+                raise ConfigurationError(f"[discover]: {error}") from error
+            logger().warning("the tables to discover can't be listed: those that are known stay", reason=str(error))
+            why.append(LeftOut("[discover]", f"the tables can't be listed: {error}"))
+        self._file = file
+        found = plan(file, self._found)
+        return replace(found, left_out=(*why, *found.left_out))
+
+    async def _tables_of(self, file: FleetFile) -> list[DiscoveredTable]:
+        if file.discover is None:
+            return []
+        async with self._open_tables(file.any_discovered) as tables:
+            return await discover(tables, file.discover, self._clock)
+
+
+def _changed(before: ProcessSettings, now: ProcessSettings) -> list[str]:
+    return [name for name in ProcessSettings.model_fields if getattr(before, name) != getattr(now, name)]
+
+
+def _asked(file: FleetFile) -> object:
+    """Which tables, and where they are looked for."""
+    return file.discover and (file.discover, file.any_discovered.side("source"))
