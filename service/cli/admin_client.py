@@ -51,22 +51,29 @@ def default_token(given: Mapping[str, str]) -> str | None:
         raise ConfigurationError(f"{name}: {error}") from None
 
 
-class UrlError(AdminError):
-    """What was named as the service's address is none."""
+class UsageError(AdminError):
+    """What was named as the service's address is none, or the service has several pipelines and none was named."""
 
 
 class AdminClient:
-    """One service. Every call raises AdminError; none is repeated by itself. Redirects are not followed."""
+    """One pipeline of a service: the named one, or its only one.
 
-    def __init__(self, url: str, token: str | None, transport: httpx.BaseTransport | None = None) -> None:
+    Every call raises AdminError; none is repeated by itself. Redirects are not followed.
+    """
+
+    def __init__(
+        self, url: str, token: str | None, pipeline: str | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._url = url.rstrip("/")
+        self._pipeline = pipeline
+        self._prefix = f"/pipelines/{quote(pipeline, safe='')}" if pipeline else ""
         headers = {b"authorization": b"Bearer " + token.encode()} if token else {}
         try:
             parsed = httpx.URL(self._url)
         except httpx.InvalidURL as error:
-            raise UrlError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080") from error
+            raise UsageError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise UrlError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
+            raise UsageError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
         # A proxy of the environment can't reach this machine's loopback, and would see the token.
         self._client = httpx.Client(
             base_url=parsed,
@@ -164,6 +171,26 @@ class AdminClient:
         self._ask("DELETE", f"/dead-letters/{quote(letter_id, safe='')}")
 
     def _ask(self, method: str, path: str, **options: Any) -> Document:
+        try:
+            return self._answered(method, self._prefix + path, **options)
+        except AdminError as error:
+            if error.status == 404 and self._pipeline is None:
+                self._refuse_without_name()
+            raise
+
+    def _refuse_without_name(self) -> None:
+        """Raises UsageError where the service has several pipelines."""
+        try:
+            found = [str(each["name"]) for each in self._answered("GET", "/pipelines")["items"]]
+        except (AdminError, LookupError):
+            return
+        if len(found) > 1:
+            raise UsageError(
+                f"The service at {self._url} runs {len(found)} pipelines; name one with --pipeline or "
+                f"DYNAMIRROR_PIPELINE: {', '.join(found)}"
+            )
+
+    def _answered(self, method: str, path: str, **options: Any) -> Document:
         try:
             response = self._client.request(method, path, **options)
         except httpx.ConnectError as error:

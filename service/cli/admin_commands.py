@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,19 +21,13 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from service.cli.admin_client import AdminClient, AdminError, Document, UrlError, default_token, default_url
+from service.cli.admin_client import AdminClient, AdminError, Document
+from service.cli.asking import FAILED, PipelineName, Url, asking
 from service.cli.tables import dead_letter_table, job_table, pairs, printable, status_tables, text
-from service.configuration.settings import known_settings
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="Where the service's admin API is. [default: DYNAMIRROR_ADMIN_HOST and _PORT]"),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...")]
 LetterId = Annotated[str, typer.Argument(metavar="ID")]
-FAILED = 1
-WRONG_USAGE = 2
 _TOKEN_TEXT = "The token comes from DYNAMIRROR_ADMIN_TOKEN."
 _POLL_SECONDS = 1.0
 _PIPE_WIDTH = 200
@@ -44,6 +38,7 @@ class Given:
     """Options that stood before a subcommand's name."""
 
     url: str | None
+    pipeline: str | None
     as_json: bool
 
 
@@ -69,12 +64,13 @@ def register(app: typer.Typer) -> None:
 
 def status(
     url: Url = None,
+    pipeline: PipelineName = None,
     as_json: Json = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C or SIGTERM.")] = False,
     every: Annotated[float, typer.Option(help="With --watch: seconds between two looks.", min=0.1)] = 2.0,
 ) -> None:
     """Show what the service does, how far behind it is, and what needs a person."""
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         if not watch:
             _print(client.status(), as_json, status_tables)
             return
@@ -83,15 +79,15 @@ def status(
             (_watch_json if as_json else _watch)(client, every)
 
 
-def pause(url: Url = None, as_json: Json = False) -> None:
+def pause(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """Stop the writes; returns when none is in flight any more. Kept through restarts."""
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         _print(client.pause(), as_json, _state_line)
 
 
-def resume(url: Url = None, as_json: Json = False) -> None:
+def resume(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """Let the writes go on."""
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         _print(client.resume(), as_json, _state_line)
 
 
@@ -105,6 +101,7 @@ def replay(
         bool, typer.Option("--wait", help="Return when it is done; exit code 1 if it failed or was cancelled.")
     ] = False,
     url: Url = None,
+    pipeline: PipelineName = None,
     as_json: Json = False,
 ) -> None:
     """Apply a part of the stream's history again; newer items of the replica stay as they are."""
@@ -113,7 +110,7 @@ def replay(
     if shard_id is not None and sequence_number is None:
         _usage("--shard-id goes with --sequence-number only")
     moment = None if from_time is None else _time(from_time)
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         job = client.replay(
             sequence_number=sequence_number,
             shard_id=shard_id,
@@ -129,19 +126,20 @@ def replay(
             raise typer.Exit(FAILED)
 
 
-def list_jobs(url: Url = None, as_json: Json = False) -> None:
+def list_jobs(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """List the snapshots, replays, verifications and redrives: those that run, then the newest."""
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         _print({"items": client.jobs()}, as_json, lambda found: job_table(found["items"]))
 
 
 def cancel(
     job_id: Annotated[str, typer.Argument(metavar="ID", help="As `dynamirror jobs` lists it.")],
     url: Url = None,
+    pipeline: PipelineName = None,
     as_json: Json = False,
 ) -> None:
     """End a snapshot, replay, verification or redrive before its time; returns when nothing of it is under way."""
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         _print(client.cancel(job_id), as_json, pairs)
 
 
@@ -150,23 +148,26 @@ def list_letters(
     limit: Annotated[int, typer.Option(help="At most this many.", min=1, max=1000)] = 100,
     cursor: Annotated[str | None, typer.Option(help="Go on where the last list ended.")] = None,
     url: Url = None,
+    pipeline: PipelineName = None,
     as_json: Json = False,
 ) -> None:
     """List the changes that could not be written, by sequence number; show, redrive or discard them."""
     if context.invoked_subcommand is not None:
-        context.obj = Given(url, as_json)
+        context.obj = Given(url, pipeline, as_json)
         return
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         page = client.dead_letters(limit, cursor)
         _print(page, as_json, lambda found: dead_letter_table(found["items"]))
         if page.get("cursor") and not as_json:
             print(printable(f"There are more: --cursor {page['cursor']}"), file=sys.stderr)  # unbroken, to be copied
 
 
-def show_letter(context: typer.Context, letter_id: LetterId, url: Url = None, as_json: Json = False) -> None:
+def show_letter(
+    context: typer.Context, letter_id: LetterId, url: Url = None, pipeline: PipelineName = None, as_json: Json = False
+) -> None:
     """Show one dead letter with its whole record, item values included."""
     given: Given = context.obj
-    with asking(url or given.url) as client:
+    with asking(url or given.url, pipeline or given.pipeline) as client:
         _print(client.find_dead_letter(letter_id), as_json or given.as_json, pairs)
 
 
@@ -175,13 +176,14 @@ def redrive(
     ids: LetterIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
     url: Url = None,
+    pipeline: PipelineName = None,
     as_json: Json = False,
 ) -> None:
     """Write dead letters again, unless a newer state of their item has been applied since; exit code 1 if some fail."""
     if bool(ids) == everything:
         _usage("give the ids of dead letters, or --all")
     given: Given = context.obj
-    with asking(url or given.url) as client:
+    with asking(url or given.url, pipeline or given.pipeline) as client:
         outcome = client.redrive(None if everything else ids)
         while _goes_on(outcome):
             time.sleep(_POLL_SECONDS)
@@ -196,34 +198,21 @@ def _goes_on(job: Document) -> bool:
     return job.get("state") == "running" and not job.get("error")
 
 
-def discard(context: typer.Context, ids: LetterIds = None, url: Url = None, as_json: Json = False) -> None:
+def discard(
+    context: typer.Context, ids: LetterIds = None, url: Url = None, pipeline: PipelineName = None, as_json: Json = False
+) -> None:
     """Discard dead letters: their changes are given up for good."""
     if not ids:
         _usage("give the ids of dead letters")
     given: Given = context.obj
     as_json = as_json or given.as_json
-    with asking(url or given.url) as client:
+    with asking(url or given.url, pipeline or given.pipeline) as client:
         for letter_id in ids:
             client.discard(letter_id)
             if not as_json:
                 print(f"discarded {printable(letter_id)}")
     if as_json:
         print(json.dumps({"discarded": ids}))
-
-
-@contextmanager
-def asking(url: str | None) -> Iterator[AdminClient]:
-    """A client; what it raises becomes one line on standard error and exit code 1. Raises ConfigurationError."""
-    given = known_settings()
-    try:
-        with AdminClient(url or default_url(given), default_token(given)) as client:
-            yield client
-    except AdminError as error:
-        print(printable(error), file=sys.stderr)
-        raise typer.Exit(WRONG_USAGE if isinstance(error, UrlError) else FAILED) from None
-    except KeyboardInterrupt:
-        print("stopped; what was asked for goes on in the service", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
 
 
 def _watch(client: AdminClient, every: float) -> None:

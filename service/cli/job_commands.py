@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from service.cli.admin_client import AdminClient, Document
-from service.cli.admin_commands import asking
+from service.cli.asking import PipelineName, asking
 from service.cli.progress_bar import JobBar
 from service.configuration.settings import Settings, load_settings
 from service.errors import HaltError
@@ -45,13 +45,13 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def snapshot(url: Url = None) -> None:
+def snapshot(url: Url = None, pipeline: PipelineName = None) -> None:
     """Copy the whole source table into the replica, safely beside a live stream.
 
     A snapshot that was interrupted goes on where it was. Without --url, this process replicates until the copy is done;
     no other may do so meanwhile.
     """
-    settings = None if url else _settings()
+    settings = None if url else _settings(pipeline)
     with JobBar("snapshot") as bar:
 
         def show(job: Snapshot) -> None:
@@ -59,7 +59,7 @@ def snapshot(url: Url = None) -> None:
             bar.show(job.items_scanned, job.items_estimated, counts, is_over=job.state is not JobState.RUNNING)
 
         if settings is None:
-            job = _followed(url, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
+            job = _followed(url, pipeline, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
         else:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
             from service.cli.standalone import take_snapshot
@@ -74,6 +74,7 @@ def snapshot(url: Url = None) -> None:
 
 def verify(
     url: Url = None,
+    pipeline: PipelineName = None,
     repair: Annotated[bool, typer.Option("--repair", help="Mend the differences in the replica.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     sample: Annotated[
@@ -90,7 +91,7 @@ def verify(
     """
     if sample is not None and not sample:
         raise typer.BadParameter("--sample is above 0: of no keys there is nothing to tell")
-    settings = None if url else _settings()
+    settings = None if url else _settings(pipeline)
     with JobBar("verify") as bar:
 
         def show(job: Verification) -> None:
@@ -102,6 +103,7 @@ def verify(
         if settings is None:
             job = _followed(
                 url,
+                pipeline,
                 Verification,
                 lambda client: client.verify(repair=repair, sample=sample),
                 AdminClient.find_verification,
@@ -123,8 +125,10 @@ def verify(
         raise typer.Exit(DIFFERENCES_LEFT)
 
 
-def _settings() -> Settings:
-    """Raises ConfigurationError."""
+def _settings(pipeline: str | None) -> Settings:
+    """Raises ConfigurationError, BadParameter."""
+    if pipeline is not None:
+        raise typer.BadParameter("--pipeline goes with --url: without it, the settings say which pipeline this is")
     settings = load_settings()
     configure_log(settings)
     return settings
@@ -132,6 +136,7 @@ def _settings() -> Settings:
 
 def _followed(
     url: str | None,
+    pipeline: str | None,
     model: type[AJob],
     start: Callable[[AdminClient], Document],
     find: Callable[[AdminClient, str], Document],
@@ -141,7 +146,7 @@ def _followed(
 
     Raises HaltError when it failed or was cancelled there, or does not go on.
     """
-    with asking(url) as client:
+    with asking(url, pipeline) as client:
         job = model.model_validate(start(client))
         while job.state is JobState.RUNNING and not job.error:
             show(job)

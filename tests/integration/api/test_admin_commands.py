@@ -6,8 +6,6 @@ import asyncio
 import json
 import signal
 import socket
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,43 +15,7 @@ from service.operations.documents.jobs import JobState
 from tests.fakes.api import ADMIN, READ, FakeApi
 from tests.fakes.console import SECRET
 from tests.fakes.served_api import Serve
-
-REPOSITORY = Path(__file__).parents[3]
-PROGRAM = """
-import typer
-from service.cli.admin_commands import register
-app = typer.Typer()
-register(app)
-app()
-"""
-
-
-@dataclass
-class Shell:
-    """Runs a command in an empty folder, with only the environment that is given."""
-
-    folder: Path
-    url: str | None = None
-    token: str | None = ADMIN
-    extra: dict[str, str] | None = None
-
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        environment = {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"} | (self.extra or {})
-        if self.token is not None:
-            environment["DYNAMIRROR_ADMIN_TOKEN"] = self.token
-        if self.url is not None:
-            arguments = (*arguments, "--url", self.url)
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, *arguments, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe
-        )
-
-    async def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        process = await self.start(*arguments)
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, out.decode(), err.decode()
+from tests.support.admin_shell import Shell
 
 
 @pytest.fixture
