@@ -18,19 +18,18 @@ from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
 from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, PipelineName, Url, asking
-from service.cli.tables import dead_letter_table, job_table, pairs, printable, status_tables, text
+from service.cli.tables import console, dead_letter_table, job_table, pairs, printable, status_tables, text
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...")]
 LetterId = Annotated[str, typer.Argument(metavar="ID")]
 _TOKEN_TEXT = "The token comes from DYNAMIRROR_ADMIN_TOKEN."
 _POLL_SECONDS = 1.0
-_PIPE_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +245,7 @@ def _print(document: Document, as_json: bool, rendered: Callable[[Document], Ren
     if as_json:
         print(json.dumps(document))
     else:
-        _console().print(rendered(document))
-
-
-def _console() -> Console:
-    """As wide as the terminal; wide enough for a line of a table where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PIPE_WIDTH)
+        console().print(rendered(document))
 
 
 def _state_line(status: Document) -> RenderableType:

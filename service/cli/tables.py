@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from service.cli.admin_client import Document
 
+_PIPE_WIDTH = 200
 _GOOD, _WORRY, _BAD = "green", "yellow", "bold red"
 _STATE_STYLES = {
     "running": _GOOD,
@@ -42,6 +43,12 @@ def printable(value: object) -> str:
 
 def text(value: object, style: str = "") -> Text:
     return Text(printable(value), style=style)
+
+
+def console() -> Console:
+    """Standard output, as wide as the terminal; wide enough for a line of a table where there is none."""
+    found = Console()
+    return found if found.is_terminal else Console(width=_PIPE_WIDTH)
 
 
 _UNKNOWN = text("unknown", _WORRY)
@@ -118,7 +125,7 @@ def _verification(found: Document | None) -> Text:
 
 
 def _shards(shards: Iterable[Document]) -> Table:
-    table = _table("shard", "state", "lag s", "read", "applied", "checkpoint")
+    table = columns("shard", "state", "lag s", "read", "applied", "checkpoint")
     for shard in shards:
         state = str(shard.get("state"))
         lag = shard.get("lag_seconds")
@@ -134,7 +141,7 @@ def _shards(shards: Iterable[Document]) -> Table:
 
 
 def dead_letter_table(letters: Iterable[Document]) -> Table:
-    table = _table("id", "failed at", "event", "keys", "error", "attempts")
+    table = columns("id", "failed at", "event", "keys", "error", "attempts")
     for letter in letters:
         table.add_row(
             text(letter.get("id")),
@@ -203,7 +210,8 @@ def _pairs() -> Table:
     return table
 
 
-def _table(*names: str) -> Table:
+def columns(*names: str) -> Table:
+    """An empty table with these columns."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
         table.add_column(name, overflow="fold")
