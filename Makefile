@@ -10,7 +10,7 @@ AT_ONCE ?= 3
 PORT ?= 8000
 SERVERS ?= $(TEST_SERVERS)
 
-.PHONY: demo help setup emulator test test-endpoint chaos check audit lambda bench clean
+.PHONY: demo help setup emulator test test-endpoint chaos check audit lambda release bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -54,6 +54,20 @@ audit: $(TEST)  ## known vulnerabilities of the dependencies; asks the internet,
 
 lambda: $(DEMO)  ## build dist/dynamirror-lambda.zip; LAMBDA="--python 3.13 --architecture arm64" for another runtime
 	$(BIN)/python deploy/lambda/build.py $(LAMBDA)
+
+release: $(TEST)  ## build into dist/ what a release has: sdist, wheel, bill of materials, Lambda packages for both processors
+	rm -rf dist .cache/release
+	$(BIN)/python -m pip install --quiet --target .cache/release/tools build cyclonedx-bom
+	PYTHONPATH=.cache/release/tools $(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv .cache/release/installed
+	.cache/release/installed/bin/python -m pip install --quiet -c constraints.txt dist/*.whl
+	.cache/release/installed/bin/dynamirror --version
+	PYTHONPATH=.cache/release/tools $(BIN)/python -m cyclonedx_py environment --pyproject pyproject.toml \
+		--output-file dist/bill-of-materials.cdx.json .cache/release/installed/bin/python
+	for each in x86_64 arm64; do \
+		$(BIN)/python deploy/lambda/build.py --architecture $$each && mv dist/dynamirror-lambda.zip dist/dynamirror-lambda-$$each.zip || exit 1; \
+	done
+	ls -l dist
 
 bench: $(TEST)  ## ratios to the obvious program and to the limit; BENCH="--quick" takes a minute
 	$(BIN)/python -m benchmarks $(BENCH)
