@@ -118,7 +118,7 @@ class Standalone(Generic[AJob]):
             job = None
         job = await self._ended(job or await self._begun(), on_progress)
         if job.state is not JobState.DONE:
-            raise HaltError(job.error or f"the {self._name} {job.id} was {job.state}")
+            raise HaltError(job.error or f"the {self._name} {job.id} ended as {job.state}")
         return job
 
     async def _until_it_leads(self) -> None:
