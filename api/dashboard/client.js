@@ -17,6 +17,9 @@ const READ_SECONDS = 5;
 const CHANGE_SECONDS = 65; // the service ends a request after 60
 const TOKEN_AT = "dynamirror-token";
 
+/** What stands before each call on a pipeline's own page; empty at /, where the process has one, or shows all. */
+const PREFIX = location.pathname.replace(/\/$/, "");
+
 const token = {
   kept: null,
   get value() {
@@ -65,5 +68,6 @@ function parsed(text) {
   }
 }
 
-const read = (path) => request("GET", path, undefined, READ_SECONDS);
-const change = (method, path, body) => request(method, path, body, CHANGE_SECONDS);
+const readPipelines = () => request("GET", "/pipelines", undefined, READ_SECONDS);
+const read = (path) => request("GET", PREFIX + path, undefined, READ_SECONDS);
+const change = (method, path, body) => request(method, PREFIX + path, body, CHANGE_SECONDS);

@@ -3,6 +3,7 @@
 
 const STATUS_SECONDS = 1;
 const LISTS_SECONDS = 3;
+const FLEET_SECONDS = 2;
 const REFUSED_SECONDS = 10; // a wrong token is not tried every second
 
 const connection = {
@@ -11,11 +12,11 @@ const connection = {
   lastState: null,
   wasTokenGood: false,
 
-  good(status) {
+  good(word) {
     if (this.kind === "lost" || this.kind === "token") announce("The service answers again.");
     this.kind = "good";
     this.goodAt = seconds();
-    this.lastState = shapeOf(STATES, status.state).word;
+    this.lastState = word;
     this.wasTokenGood = token.value !== null;
     document.body.className = "is-good";
     $("connection").hidden = true;
@@ -77,7 +78,9 @@ const connection = {
 };
 
 function showStatus(status) {
-  connection.good(status);
+  connection.good(shapeOf(STATES, status.state).word);
+  delete document.body.dataset.shows;
+  $("fleet-panel").hidden = true;
   showOverview(status);
   showShards(status.shards, status.role);
   showLetterCount(status.dead_letters);
@@ -85,17 +88,32 @@ function showStatus(status) {
 
 let statusTimer = null;
 let polls = 0;
+let isFleet = !PREFIX; // until the list has only one
 
 async function pollStatus() {
   const poll = ++polls;
   let wait = STATUS_SECONDS;
   try {
-    const status = await read("/status");
-    if (poll === polls) showStatus(status);
+    if (isFleet) {
+      const list = await readPipelines();
+      if (poll !== polls) return;
+      isFleet = list.items.length !== 1;
+      wait = isFleet ? FLEET_SECONDS : 0;
+      if (isFleet) {
+        connection.good(fleetWords(list.items));
+        showFleet(list);
+      }
+    } else {
+      const status = await read("/status");
+      if (poll === polls) showStatus(status);
+    }
   } catch (error) {
     if (!(error instanceof Refusal || error instanceof Unreachable)) throw error;
-    if (poll === polls) connection.lost(error);
     if (error.status === 401) wait = REFUSED_SECONDS;
+    if (error.status === 404 && !PREFIX && !isFleet) {
+      isFleet = true; // a reload has added others
+      wait = 0;
+    } else if (poll === polls) connection.lost(error);
   } finally {
     if (poll === polls) statusTimer = setTimeout(pollStatus, wait * 1000);
   }
@@ -108,7 +126,7 @@ function pollNow() {
 }
 
 async function pollLists() {
-  if (connection.kind === "good") await Promise.all([pollJobs(), pollLetters()]);
+  if (connection.kind === "good" && !isFleet) await Promise.all([pollJobs(), pollLetters()]);
   setTimeout(pollLists, (connection.kind === "none" ? STATUS_SECONDS : LISTS_SECONDS) * 1000);
 }
 
@@ -119,5 +137,6 @@ $("change-token").addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) pollNow();
 });
+$("to-all").hidden = !PREFIX;
 setInterval(() => connection.tick(), 1000);
 void pollStatus().then(pollLists);

@@ -27,12 +27,12 @@ class DashboardPage:
         self.stage = Stage()
         self.service = ThreadedApi()
 
-    def serve(self, **tokens: str) -> None:
-        """Serve the stage. After `stop`: again, at the same address."""
-        self.service.start(FakeApi(console=self.stage, **tokens))
+    def serve(self, **options: Any) -> None:
+        """Serve the stage, or `consoles`. After `stop`: again, at the same address."""
+        self.service.start(FakeApi(console=self.stage, **options))
 
-    def open(self, **tokens: str) -> None:
-        self.serve(**tokens)
+    def open(self, **options: Any) -> None:
+        self.serve(**options)
         self._driver.get(self.service.url)
 
     def close(self) -> None:
