@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,6 +35,9 @@ from service.operations.console import Consoles
 
 _log = logging.getLogger(__name__)
 _PROBES = ("/healthz", "/readyz")
+_FILES = "/docs/"
+_COST_OF_A_FILE = 20
+"""In other requests, about."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 # After a refusal the rest of the body is not worth reading: the connection ends with the answer.
 _CLOSE = {"connection": "close"}
@@ -75,6 +78,8 @@ class RequestMiddleware:
         self._write_audit = write_audit
         self._observe = observe
         self._probes_pace = Pace(limits)
+        # Large, and open to strangers.
+        self._files_pace = Pace(replace(limits, requests_per_second=limits.requests_per_second / _COST_OF_A_FILE))
         self._paces = {caller: Pace(limits) for caller in Caller}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,8 +104,7 @@ class RequestMiddleware:
             self._remember(inner, scope["method"], caller, answer.status, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: Answer, caller: Caller) -> None:
-        pace = self._probes_pace if scope["path"].endswith(_PROBES) else self._paces[caller]
-        if not await pace.admit():
+        if not await self._pace_of(scope["path"], caller).admit():
             refusal: Response | None = problem(503, "Too many requests at once; try again later.", RETRY_AFTER)
         else:
             refusal = self._refusal(scope, caller)
@@ -115,6 +119,11 @@ class RequestMiddleware:
         else:
             await discard_body(receive, self._limits)
             await refusal(scope, receive, answer)
+
+    def _pace_of(self, path: str, caller: Caller) -> Pace:
+        if path.startswith(_FILES):
+            return self._files_pace
+        return self._probes_pace if path.endswith(_PROBES) else self._paces[caller]
 
     def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
         objection = browsers_objection(scope) if self._tokens.is_open else None

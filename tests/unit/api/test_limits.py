@@ -137,6 +137,16 @@ async def test_a_flood_of_strangers_does_not_keep_the_operator_out():
     await strangers
 
 
+async def test_a_flood_for_the_large_files_of_the_docs_gets_few_of_them_and_keeps_nobody_out():
+    api = FakeApi(limits=Limits(requests_per_second=10, burst=1))
+    flooding = asyncio.create_task(flood(api, "/docs/swagger-ui-bundle.js", None, seconds=10, clients=60))
+    await asyncio.sleep(5)
+    assert (await api.call("POST", "/pause")).status_code == 200
+    await flooding
+    served = [seen for seen in api.seen if seen.route == "/docs/{file}" and seen.status == 200]
+    assert len(served) <= 10 / 20 * 10 + 2
+
+
 async def test_a_flood_of_probes_does_not_keep_the_operator_out():
     api = FakeApi(limits=Limits(requests_per_second=10, burst=1))
     probes = asyncio.create_task(flood(api, "/readyz", None, seconds=10, clients=60))
