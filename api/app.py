@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
@@ -23,7 +23,7 @@ def create_app(
     version: str,
     admin_token: str | None,
     read_token: str | None,
-    metrics: Callable[[str | None], bytes],
+    metrics: Callable[[str | None], Iterable[bytes]],
     audit: Audit,
     observe: Observe,
     limits: Limits | None = None,
@@ -31,8 +31,8 @@ def create_app(
 ) -> FastAPI:
     """The API as an ASGI app without a lifespan; serve it with api.server.
 
-    `metrics` gives Prometheus text, of one pipeline or of all; `audit` is told of every call that changes something,
-    `observe` of every call. All are called in the event loop and must not block.
+    `metrics` gives Prometheus text in pieces, of one pipeline or of all; `audit` is told of every call that changes
+    something, `observe` of every call. All are called in the event loop and must not block.
     """
     tokens = Tokens.of(admin_token, read_token)
     app = FastAPI(title="dynamirror", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.addressing import Asked, consoles_of, no_parameters
 from api.audit import digest, note
@@ -34,7 +36,15 @@ async def get_metrics(request: Request) -> Response:
     """The metrics, as Prometheus text; without a name those of all pipelines and of the process."""
     if (name := request.path_params.get("name")) is not None:
         consoles_of(request).of(name)
-    return Response(request.app.state.metrics(name), headers={"content-type": _METRICS_TYPE})
+    pieces = _with_turns(request.app.state.metrics(name))
+    return StreamingResponse(pieces, headers={"content-type": _METRICS_TYPE})
+
+
+async def _with_turns(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """The flow gets its turns between two of them."""
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0)
 
 
 @router.post("/pause", response_model=Status)

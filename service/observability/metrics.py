@@ -79,21 +79,22 @@ class Metrics:
         self._requests.labels(seen.pipeline, seen.method, seen.route, str(seen.status)).inc()
         self._durations.labels(seen.pipeline, seen.method, seen.route).observe(seen.seconds)
 
-    def render(self, pipeline: str | None = None) -> bytes:
-        """Everything, or what is of one pipeline, in Prometheus's text format 0.0.4. Call it in the event loop."""
-        return generate_latest(self.registry if pipeline is None else _OfOne(self.registry, pipeline))
+    def render(self, pipeline: str | None = None) -> Iterator[bytes]:
+        """Everything, or what is of one pipeline, in Prometheus's text format 0.0.4: a metric at a time.
+
+        To be taken in the event loop, which may turn between two of them: all of many pipelines takes long.
+        """
+        for family in self.registry.collect():
+            if pipeline is not None:
+                family.samples = [each for each in family.samples if each.labels.get("pipeline") == pipeline]
+            if pipeline is None or family.samples:
+                yield generate_latest(_Family(family))
 
 
-class _OfOne(CollectorRegistry):
-    """The series of one pipeline."""
-
-    def __init__(self, all_series: CollectorRegistry, pipeline: str) -> None:
+class _Family(CollectorRegistry):
+    def __init__(self, family: Metric) -> None:
         super().__init__()
-        self._all = all_series
-        self._pipeline = pipeline
+        self._family = family
 
     def collect(self) -> Iterator[Metric]:
-        for family in self._all.collect():
-            family.samples = [each for each in family.samples if each.labels.get("pipeline") == self._pipeline]
-            if family.samples:
-                yield family
+        yield self._family

@@ -45,7 +45,7 @@ class FakeApi:
             version=self.version,
             admin_token=self.admin_token,
             read_token=self.read_token,
-            metrics=lambda name: METRICS if name is None else f"of {name}".encode(),
+            metrics=lambda name: METRICS.splitlines(keepends=True) if name is None else [f"of {name}".encode()],
             audit=self.audited.append,
             observe=self.seen.append,
             limits=self.limits,

@@ -44,9 +44,12 @@ class Pipeline:
     def status(self) -> Status:
         return self.console.status().model_copy(update=self.changed)
 
+    def text(self) -> str:
+        return b"".join(self.metrics.render()).decode()
+
     def samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """Of this pipeline, and without its label."""
-        for family in text_string_to_metric_families(self.metrics.render().decode()):
+        for family in text_string_to_metric_families(self.text()):
             for sample in family.samples:
                 labels = dict(sample.labels)
                 if labels.pop("pipeline", None) == self.name:
@@ -132,7 +135,7 @@ def test_a_cause_that_is_a_text_and_ever_new_causes_make_no_series_of_their_own(
     retries = [value for name, _, value in pipeline.samples() if name == "dynamirror_retries_total"]
     assert len(retries) <= MAX_CAUSES + 1
     assert sum(retries) == 3 * MAX_CAUSES + 1
-    assert b"key1" not in pipeline.metrics.render()
+    assert "key1" not in pipeline.text()
 
 
 def test_the_clocks_offset_is_absent_until_it_is_known(pipeline: Pipeline) -> None:
@@ -271,17 +274,31 @@ def test_each_pipeline_has_series_of_its_own_and_they_end_with_it(pipeline: Pipe
     assert Pipeline("users", pipeline.metrics).value("dynamirror_records_read_total") == 0
 
 
+def test_the_metrics_of_one_pipeline_are_its_series_of_all(pipeline: Pipeline) -> None:
+    Pipeline("users", pipeline.metrics)
+    everything = pipeline.text().splitlines()
+    of_one = b"".join(pipeline.metrics.render("orders")).decode().splitlines()
+    assert [line for line in of_one if not line.startswith("#")] == [
+        line for line in everything if 'pipeline="orders"' in line
+    ]
+
+
+def test_they_are_rendered_a_metric_at_a_time_so_that_the_event_loop_can_turn(pipeline: Pipeline) -> None:
+    assert len(list(pipeline.metrics.render())) > 40
+    assert all(piece.count(b"# TYPE ") == 1 for piece in pipeline.metrics.render())
+
+
 def test_every_series_but_those_of_the_process_has_the_label_of_the_pipeline(pipeline: Pipeline) -> None:
     pipeline.metrics.request_seen(RequestSeen("GET", "/healthz", 200, 0.001))
     pipeline.totals.observe(Retried("stream", "InternalServerError", is_throttle=False))
     assert all(each.labels[0] == "pipeline" for each in all_series())
-    for family in text_string_to_metric_families(pipeline.metrics.render().decode()):
+    for family in text_string_to_metric_families(pipeline.text()):
         for sample in family.samples:
             assert ("pipeline" in sample.labels) != family.name.startswith("process_"), sample
 
 
 def test_every_series_that_is_shown_is_documented_and_every_documented_one_is_shown(pipeline: Pipeline) -> None:
-    rendered = re.findall(r"^# TYPE (\S+) (\S+)$", pipeline.metrics.render().decode(), re.MULTILINE)
+    rendered = re.findall(r"^# TYPE (\S+) (\S+)$", pipeline.text(), re.MULTILINE)
     shown = {name: kind for name, kind in rendered if not name.startswith("process_")}
 
     assert shown == {each.name: each.kind for each in all_series()}
