@@ -39,14 +39,12 @@ def consoles_of(request: Request) -> Consoles:
 async def asked(request: Request) -> Console:
     """The console that the call is about. Raises NotFoundError that says where to look."""
     consoles, name = consoles_of(request), request.path_params.get("name")
-    only = consoles.only()
-    if name is None and only is None:
+    console = consoles.only() if name is None else consoles.of(name)
+    if console is None:
         here = f"/pipelines/NAME{request.scope['path']}"
         raise NotFoundError(
             f"This process runs {len(consoles.names())} pipelines; ask {here}; the names are at /pipelines."
         )
-    console = consoles.of(name) if name is not None else only
-    assert console is not None  # for mypy: it was looked at above
     request.state.pipeline = name or consoles.names()[0]
     return console
 

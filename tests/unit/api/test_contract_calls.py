@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -71,26 +70,6 @@ async def test_get_metrics_is_prometheus_text(api: FakeApi):
     response = await api.call("GET", "/metrics")
     assert response.content == METRICS
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
-
-
-async def test_the_event_loop_turns_while_metrics_are_made(api: FakeApi):
-    turns = 0
-
-    async def turn() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    def many(name: str | None) -> Iterator[bytes]:
-        for _ in range(1000):
-            yield b"x 1\n"
-
-    api.app.state.metrics = many
-    turning = asyncio.create_task(turn())
-    assert len((await api.call("GET", "/metrics")).content) == 4000
-    turning.cancel()
-    assert turns >= 1000
 
 
 async def test_get_root_is_the_dashboard_page(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -162,3 +162,23 @@ async def test_a_request_over_the_rate_is_503_and_says_when_to_try_again(method)
     response = await api.call(method, "/pause")
     assert problem_of(response)["status"] == 503
     assert response.headers["retry-after"] == "1"
+
+
+async def test_the_event_loop_turns_while_metrics_are_made(api: FakeApi):
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def many(name: str | None) -> Iterator[bytes]:
+        for _ in range(1000):
+            yield b"x 1\n"
+
+    api.app.state.metrics = many
+    turning = asyncio.create_task(turn())
+    assert len((await api.call("GET", "/metrics")).content) == 4000
+    turning.cancel()
+    assert turns >= 1000
