@@ -1,25 +1,26 @@
-"""What every test can ask for: the real servers, SDK clients on them, and names that nobody else uses.
+"""What every run of the tests has: servers that start when they are first asked for, and an account of what it covered.
 
-A server lives for the whole run and is shared: a test takes its table names from `unique_name`.
+tests/unit needs no server and runs without what the servers need: so nothing here imports them before a test does.
 """
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import NAMES, PREFIX, Server, running, sdk_client
-from tests.servers.differences import strictest
-from tests.support.coverage_of_run import ANYWAY, CoverageOfRun, needs_of
+from tests.support.coverage_of_run import ANYWAY, CoverageOfRun
+
+if TYPE_CHECKING:
+    from tests.servers import Server
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     parser.addoption(ANYWAY, action="store_true", help="run also the tests that a server's differences leave out")
+    if not pluginmanager.hasplugin("timeout"):
+        parser.addini("timeout", "of pytest-timeout, without which tests/unit runs as well")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,7 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def server_named() -> Iterator[Callable[[str], Server]]:
-    """The running server of a name, started when it is first asked for."""
+    """The running server of a name, started when it is first asked for. A server lives for the whole run."""
+    from tests.servers import running
+
     servers: dict[str, Server] = {}
     with ExitStack() as stack:
 
@@ -39,52 +42,3 @@ def server_named() -> Iterator[Callable[[str], Server]]:
             return servers[name]
 
         yield started
-
-
-@pytest.fixture(params=NAMES)
-def server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]) -> Server:
-    """Each of the servers of this run: the test runs once on each of them."""
-    return server_named(request.param)
-
-
-@pytest.fixture
-def strict_server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]) -> Server:
-    """The one server of this run that is nearest to AWS, and has what the test needs."""
-    return server_named(strictest(NAMES, needs_of(request.node)))
-
-
-@pytest.fixture
-def moto(server_named: Callable[[str], Server]) -> Server:
-    """moto alone."""
-    return server_named("moto")
-
-
-@pytest.fixture
-def ministack(server_named: Callable[[str], Server]) -> Server:
-    """ministack alone."""
-    return server_named("ministack")
-
-
-@pytest.fixture
-async def dynamodb(server: Server) -> AsyncIterator[Any]:
-    """An SDK client for the tables of `server`."""
-    async with sdk_client(server.endpoint_url) as client:
-        yield client
-
-
-@pytest.fixture
-async def dynamodb_streams(server: Server) -> AsyncIterator[Any]:
-    """An SDK client for the streams of `server`."""
-    async with sdk_client(server.endpoint_url, "dynamodbstreams") as client:
-        yield client
-
-
-@pytest.fixture
-def unique_name(request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Makes a table name that only this test has, from a word: `unique_name("source")`."""
-    test = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:60]
-
-    def unique(word: str) -> str:
-        return f"{PREFIX}{word}-{test}-{uuid.uuid4().hex[:8]}"
-
-    return unique

@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
-from tests.acceptance.command import Command, ran
-from tests.acceptance.product import Product, free_port
 from tests.servers import Server, create_streamed_table, scan
+from tests.support.installed.command import Command, ran
+from tests.support.installed.product import Product, free_port
 
 
 def pointed_at(endpoint_url: str, source: str, replica: str) -> dict[str, object]:

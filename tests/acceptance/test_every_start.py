@@ -19,12 +19,12 @@ from service.configuration.environment import PREFIX
 from tests.acceptance.test_readme import blocks
 from tests.deploy.test_manifests import environments
 from tests.deploy.test_templates import resources
-from tests.integration.lambda_mode.test_handler import event_of
 from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client
 from tests.servers.functions import contents, until
 from tests.support.deployed_pipelines import INVOKE, output_of
 from tests.support.installed.command import Command
 from tests.support.installed.product import Product
+from tests.support.lambda_mode.invocation import event_of
 
 pytestmark = pytest.mark.timeout(600)  # the lease of a killed process runs out a few times
 

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from tests.servers import Server
+from tests.servers.fixtures import *  # noqa: F403
 from tests.support.chaos.night import Night
 
 

@@ -26,6 +26,7 @@ from tests.fakes.images import STRING_KEY, Item
 from tests.fakes.replica import FakeReplica
 from tests.fakes.source import FakeSource
 from tests.servers import NAMES, PREFIX, REGION, create_streamed_table, environment, sdk_client
+from tests.servers.fixtures import *  # noqa: F403
 
 SEQUENCE = "dynamirror_sequence"
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
-from tests.property.test_one_writer import check_one_writer
+from tests.support.histories.one_writer import check_one_writer
 from tests.support.histories.player import Stage
 from tests.support.histories.random_histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
 

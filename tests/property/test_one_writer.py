@@ -8,18 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import run_virtual
+from tests.support.histories.one_writer import check_one_writer
 from tests.support.histories.player import Stage
 from tests.support.histories.random_histories import CRASHES, RIVALS, Setting, histories, settings_of, slow
 
 # Up to a minute apart: what the guard's margin allows for where no answer has told the time (guard_window).
 skews = st.tuples(*[st.floats(-25, 25)] * 3)
-
-
-def check_one_writer(stage: Stage) -> None:
-    """No write of a generation ends after the first write of a later one has begun."""
-    for generation, _, end in stage.writes:
-        later = [start for other, start, _ in stage.writes if other > generation]
-        assert not later or end <= min(later), f"the generation {generation} wrote until {end}, another from {later[0]}"
 
 
 @slow(1)

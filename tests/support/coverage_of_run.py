@@ -12,12 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.servers.differences import lacking, strictest
-from tests.servers.endpoint import ENDPOINT
-from tests.servers.start import ALL, HAS_DYNOXIDE, NAMES
-
 TESTS = Path(__file__).parents[1]
-KNOWN = {*ALL, *NAMES}
+WITHOUT_SERVERS = "tests/unit"
+"""The folder that runs without what the servers need: for its tests nothing of them is imported."""
 PARAMETERS = ("server", "stage", "store_for", "name", "on")
 """The parameters that may be a server's name."""
 ANYWAY = "--anyway"
@@ -33,16 +30,25 @@ def needs_of(item: pytest.Item) -> list[str]:
 
 def servers_of(item: pytest.Item) -> Iterator[str]:
     """The servers that the test names: by its parameters, and by its fixtures."""
+    if folder_of(item.nodeid) == WITHOUT_SERVERS:
+        return
+    from tests.servers.differences import strictest
+    from tests.servers.start import ALL, NAMES
+
+    known = {*ALL, *NAMES}
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    yield from (parameters[each] for each in PARAMETERS if parameters.get(each) in KNOWN)
+    yield from (parameters[each] for each in PARAMETERS if parameters.get(each) in known)
     fixtures = getattr(item, "fixturenames", ())
-    yield from (name for name in fixtures if name in KNOWN)
+    yield from (name for name in fixtures if name in known)
     if "strict_server" in fixtures:
         yield strictest(NAMES, needs_of(item))
 
 
 def why_not(servers: list[str], needs: list[str]) -> str | None:
     """Why a test on these servers is left out; None: it runs."""
+    from tests.servers.differences import lacking
+    from tests.servers.endpoint import ENDPOINT
+
     if ENDPOINT is not None and servers != [ENDPOINT.name]:
         others = " and ".join(name for name in servers if name != ENDPOINT.name)
         return f"tests of {others} itself" if others else "tests that no endpoint is asked in"
@@ -68,7 +74,8 @@ class CoverageOfRun:
         for item in items:
             servers, needs = sorted(set(servers_of(item))), needs_of(item)
             item.user_properties.append(("servers", servers))
-            if reason := why_not(servers, [] if config.getoption(ANYWAY) else needs):
+            is_alone = folder_of(item.nodeid) == WITHOUT_SERVERS
+            if not is_alone and (reason := why_not(servers, [] if config.getoption(ANYWAY) else needs)):
                 self._left_out[reason].add(item.nodeid)
                 left_out.append(item)
         if left_out:
@@ -109,6 +116,12 @@ def told(run: Counter[str], there: Iterable[str], servers: Counter[str], left_ou
     yield "tests: " + (", ".join(f"{folder} {run[folder]}" for folder in sorted(run)) or "none")
     if missing := [folder for folder in there if folder not in run]:
         yield f"folders without a test in this run: {', '.join(missing)}"
+    if not set(run) - {WITHOUT_SERVERS}:
+        yield "servers: none"
+        return
+    from tests.servers.endpoint import ENDPOINT
+    from tests.servers.start import ALL, HAS_DYNOXIDE, NAMES
+
     if ENDPOINT is not None:
         yield f"endpoint: {ENDPOINT.url or f'AWS in {ENDPOINT.region}'} {servers[ENDPOINT.name]}"
     else:

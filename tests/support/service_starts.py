@@ -19,9 +19,9 @@ from service.cli.standalone import pending_migrations, take_look, take_migration
 from service.configuration.settings import Settings, load_settings
 from service.observability.log_setup import configure_log
 from service.operations.documents.jobs import JobState
-from tests.integration.lambda_mode.test_handler import event_of, invoke
 from tests.servers import sdk_client
 from tests.servers.functions import contents
+from tests.support.lambda_mode.invocation import event_of, invoke
 
 SECONDS = 60.0
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import asynccontextmanager
 
 import pytest
 
 from service import lambda_handler
-from tests.servers import create_streamed_table, delete_table, environment, read_stream, sdk_client, set_stream
+from tests.servers import create_streamed_table, delete_table, environment, sdk_client, set_stream
 from tests.servers.functions import contents
 from tests.servers.recorder import recording
+from tests.support.lambda_mode.invocation import Context, event_of, invoke
 from tests.unit.lambda_mode.test_events import FAILED
 
 METADATA = ("timestamp", "dynamirror_sequence")
-
-
-class Context:
-    def __init__(self, seconds=20.0):
-        self._seconds = seconds
-
-    def get_remaining_time_in_millis(self):
-        return int(self._seconds * 1000)
 
 
 @pytest.fixture
@@ -46,24 +38,6 @@ async def clients(server):
         sdk_client(server.endpoint_url, "dynamodbstreams") as streams,
     ):
         yield dynamodb, streams
-
-
-async def invoke(event, seconds=20.0):
-    """In a thread, as the runtime has no event loop of its own."""
-    return await asyncio.to_thread(lambda_handler.handler, event, Context(seconds))
-
-
-async def event_of(streams, arn, wanted=1):
-    """All that the stream has, once that is as much as wanted, as Lambda would send it in one batch.
-
-    None of the values is one that the SDK decodes.
-    """
-    records = []
-    for record in await read_stream(streams, arn, wanted):
-        created = record["dynamodb"]["ApproximateCreationDateTime"].timestamp()
-        stream = {**record["dynamodb"], "ApproximateCreationDateTime": created}
-        records.append({**record, "dynamodb": stream, "eventSource": "aws:dynamodb", "eventSourceARN": arn})
-    return {"Records": records}
 
 
 async def test_everything_that_the_stream_has_comes_out_equal_however_often(server, pipeline):

@@ -15,9 +15,9 @@ from service.replication.writing.guard import MAX_LOOKS_AGAIN
 from tests.fakes.event_source import engine_on
 from tests.fakes.service import until
 from tests.fakes.world import World
-from tests.property.test_beside_lambda import Admin
-from tests.property.test_lambda import settings_of
 from tests.support.invariants import check_equal, check_never_back
+from tests.support.lambda_mode.operator import Admin
+from tests.support.lambda_mode.world import settings_of
 from tests.unit.lambda_mode.test_engine import records
 
 ITEM = {"key": {"S": "k0"}, "value": {"N": "1"}}
