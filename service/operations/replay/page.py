@@ -1,30 +1,25 @@
-"""Brings what a page of history tells, where the replica does not show it (I3).
+"""Refreshes the keys of a page of history from the source, where the replica does not show what the page tells (I3).
 
-Both tables are looked at in batches first, so that a replay of what is right already costs reads and no write. What is
-left goes through the lanes, each change at its key's turn.
+Both tables are read in batches first, so that a replay of what is right already costs reads and no write. The rest is
+refreshed at its key's turn in the lanes, as an operator refreshes one item.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.errors import ChangeError, TransientChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.ports import Adapters
+from service.replication.doubts import chunks
 from service.replication.replicator import Replicator
-from service.replication.writing.desired_state import DesiredState
+from service.replication.writing.desired_state import REMOVE
 from service.replication.writing.guard import Outcome, same_or_none
 
 GET_AT_ONCE = 100
 """Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
-BYTES_AT_ONCE = 4 * 1024 * 1024
-"""Of the images in history whose items are looked at together, in both tables: what bounds the memory."""
-
-GetMany = Callable[[Sequence[ItemKey]], Awaitable[dict[ItemKey, Image]]]
-Group = list[Change]
-"""Changes of one key, oldest first."""
 
 
 @dataclass(slots=True)
@@ -59,72 +54,53 @@ class PageReplay:
         Raises LeaseLostError, HaltError.
         """
         counts = Counts(read=len(changes))
-        for groups in _batches(changes):
+        newest = {change.key: change for change in changes}
+        for keys in chunks(list(newest), GET_AT_ONCE):
             await self._flow.gate.until_open()
-            await self._replay_batch(groups, counts)
+            await self._replay_keys(keys, newest, counts)
         return counts
 
-    async def _replay_batch(self, groups: list[Group], counts: Counts) -> None:
-        wanted = await self._wanted(groups, counts)
-        if not wanted:
-            return
-        held = await self._look(self._replica.get_many, wanted, "replica")
-        guard = self._flow.guard
-        unlike = [(change, intent) for change, intent in wanted if guard.judge(intent, held.get(change.key)) is None]
+    async def _replay_keys(self, keys: Sequence[ItemKey], newest: Mapping[ItemKey, Change], counts: Counts) -> None:
+        # The replica first: what it shows is no newer than what the source is found to hold.
+        held = await self._flow.requests.read(lambda: self._replica.get_many(keys), "replica")
+        await self._flow.guard.shape.prepare(newest[key].image for key in keys)
+        unlike = [key for key in keys if not self._shows(newest[key], held.get(key))]
         if not unlike:
             return
-        # What the source does not hold any more has a later record, which brings, or has brought, what counts.
-        held = await self._look(self._source.get_many, unlike, "source")
-        to_mend = [(change, intent) for change, intent in unlike if same_or_none(held.get(change.key), intent.raw)]
-        if self._dry_run:
-            counts.applied += len(to_mend)
-            return
+        source = await self._flow.requests.read(lambda: self._source.get_many(unlike))
+        present = [newest[key] for key in unlike if _is_present(newest[key], source.get(key))]
+        await self._flow.guard.shape.prepare(source.get(change.key) for change in present)
         async with asyncio.TaskGroup() as tasks:
-            for change, intent in to_mend:
-                tasks.create_task(self._mend(change, intent, counts), name="replayed change")
+            for change in present:
+                refresh = self._refresh(change, source.get(change.key), held.get(change.key), counts)
+                tasks.create_task(refresh, name="replayed change")
 
-    async def _wanted(self, groups: list[Group], counts: Counts) -> list[tuple[Change, DesiredState]]:
-        """What each key's newest change wants that is not left out; one that can't be told becomes a dead letter."""
-        looked_up: dict[ItemKey, Image] = {}
-        keys = [group[-1].key for group in groups if group[-1].effect is Effect.LOOK_UP]
-        if keys:
-            looked_up = await self._flow.requests.read(lambda: self._source.get_many(keys))
-        newest = [group[-1] for group in groups]
-        await self._flow.guard.shape.prepare(change.image or looked_up.get(change.key) for change in newest)
-        wanted = []
-        for group in groups:
-            for change in reversed(group):
-                try:
-                    intent = self._flow.sink.intents.of(change, looked_up.get(change.key))
-                except ChangeError as error:
-                    await self._park(change, error, counts)
-                    continue
-                if intent is not None:
-                    wanted.append((change, intent))
-                    break
-        return wanted
-
-    async def _look(
-        self, get_many: GetMany, wanted: Sequence[tuple[Change, DesiredState]], table: str
-    ) -> dict[ItemKey, Image]:
-        keys = [change.key for change, _ in wanted]
-        return await self._flow.requests.read(lambda: get_many(keys), table)
-
-    async def _mend(self, change: Change, intent: DesiredState, counts: Counts) -> None:
+    def _shows(self, change: Change, seen: Image | None) -> bool:
+        """The replica shows what the change tells: the source need not be read."""
         try:
-            outcome = await self._flow.lanes.run(change.key, lambda: self._at_turn(change, intent))
+            may_differ = change.effect is Effect.LOOK_UP or self._would_refresh(change, change.image, seen)
+        except ChangeError:
+            return False  # it counts only if the source holds it still
+        return not may_differ
+
+    def _would_refresh(self, change: Change, source: Image | None, seen: Image | None) -> bool:
+        return self._flow.guard.would_refresh(source, seen, deletes=_deletes(change))
+
+    async def _refresh(self, change: Change, source: Image | None, seen: Image | None, counts: Counts) -> None:
+        key = change.key
+        try:
+            if not self._would_refresh(change, source, seen):
+                return
+            if self._dry_run:
+                counts.applied += 1
+                return
+            guard = self._flow.guard
+            outcome = await self._flow.lanes.run(key, lambda: guard.refresh_beside(key, deletes=_deletes(change)))
         except ChangeError as error:
             await self._park(change, error, counts)
             return
         assert isinstance(outcome, Outcome)
         counts.applied += outcome.took_effect
-
-    async def _at_turn(self, change: Change, intent: DesiredState) -> Outcome:
-        # What is written is the source's present state. The live reading may be behind it, so its changes that were
-        # made up to the look at the source have to be guarded, or they would take the item back. Changes made later
-        # are newer than what is written here. A replay that writes nothing leaves the live stream's batches alone.
-        async with self._flow.guard.ahead_of_stream():
-            return await self._flow.guard.mend(change, intent)
 
     async def _park(self, change: Change, error: ChangeError, counts: Counts) -> None:
         """Under the same id as before, if it is a dead letter already."""
@@ -135,18 +111,11 @@ class PageReplay:
         await self._flow.dead_letters.park(change, error, attempts)
 
 
-def _batches(changes: Sequence[Change]) -> Iterator[list[Group]]:
-    """Grouped by key, as many keys at a time as are looked at together."""
-    by_key: dict[ItemKey, Group] = {}
-    for change in changes:
-        by_key.setdefault(change.key, []).append(change)
-    batch: list[Group] = []
-    size = 0
-    for group in by_key.values():
-        batch.append(group)
-        size += group[-1].size
-        if len(batch) == GET_AT_ONCE or size >= BYTES_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _is_present(change: Change, source: Image | None) -> bool:
+    """What the source holds is what the change tells; otherwise a later record brings, or has brought, what counts."""
+    return change.effect is Effect.LOOK_UP or same_or_none(source, change.image)
+
+
+def _deletes(change: Change) -> bool | None:
+    """A REMOVE record that is not TTL's takes the item out of an archive, too."""
+    return True if change.event_name == REMOVE and not change.is_ttl_delete else None

@@ -1,7 +1,8 @@
 """Reads a part of the stream's history again, beside the live reading, whose place it does not move.
 
-Readers of its own, parents before children; a shard's pages one after the other. What the pages tell is brought where
-the replica does not show it. Each shard's place is saved about once a second: a crash here costs the pages since then.
+Readers of its own, parents before children; a shard's pages one after the other. The keys of a page are refreshed
+where the replica does not show what the page tells. Each shard's place is saved about once a second: a crash here
+costs the pages since then.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from service.ports import Clock, ReplicaTable, Table
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
 from service.replication.requests.retrying import Requests
-from service.replication.writing.desired_state import INSERT, DesiredState
+from service.replication.writing.desired_state import INSERT
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.item_writes import ItemWrites
 from service.replication.writing.prefetch import Looked, Refusals
@@ -180,33 +180,10 @@ class Guard:
         except ChangeError:
             return Outcome.STALE  # that state's own record becomes a dead letter
 
-    def judge(self, intent: DesiredState, seen: Image | None) -> Outcome | None:
-        """What a replayed change comes to where the replica holds this; None when it may have to be mended. Pure."""
-        return Outcome.UNCHANGED if self._is_right(intent.projected, seen) else None
-
     def is_ahead(self, change: Change, seen: Image) -> bool:
         """The replica's item carries a higher number. It counts only within the stream that gave it."""
         number = self._number(seen)
         return number is not None and number > change.sequence
-
-    async def mend(self, change: Change, intent: DesiredState) -> Outcome:
-        """Bring a replayed state if the replica shows an older or damaged one. Raises ChangeError.
-
-        Both tables are looked at before anything is written, so that a replay of what is right already costs no write.
-        Only what the source still holds is written: whatever the replica showed before it was damaged, readers see no
-        earlier state. It is written without a number, since its content may be that of a later change; the caller
-        has seen to it that changes that are still on their way are guarded (GuardWindow.hold).
-        """
-        while True:
-            seen = await self._look(change.key)
-            settled = self.judge(intent, seen)
-            if settled is not None:
-                return settled
-            if not await self._source_holds(change.key, intent.raw):
-                return Outcome.STALE
-            self.brought.note(change.key)
-            if await self.writes.replace(change.key, intent.projected, seen):
-                return Outcome.DELETED if intent.projected is None else Outcome.WRITTEN
 
     @asynccontextmanager
     async def ahead_of_stream(self) -> AsyncIterator[None]:
@@ -251,7 +228,7 @@ class Guard:
             if source is None and not deletes:
                 return Outcome.STALE
             await self._shape.prepare([source])
-            projected = None if source is None else self._shape.project(source)
+            projected = self._wanted(source)
             if self._is_right(projected, seen):
                 break
             if await self.writes.replace(key, projected, seen):
@@ -259,6 +236,15 @@ class Guard:
                 if looks_left <= 0 or not (self._window.is_shared and deletes):
                     break
         return outcome or Outcome.UNCHANGED
+
+    def would_refresh(self, source: Image | None, seen: Image | None, *, deletes: bool | None = None) -> bool:
+        """Whether a refresh finds something to do where both tables hold this. Raises ChangeError."""
+        if source is None and self._is_archive and not deletes:
+            return False
+        return not self._is_right(self._wanted(source), seen)
+
+    def _wanted(self, source: Image | None) -> Image | None:
+        return None if source is None else self._shape.project(source)
 
     async def _look(self, key: ItemKey) -> Image | None:
         return await self._requests.read(lambda: self._replica.get(key), "replica")

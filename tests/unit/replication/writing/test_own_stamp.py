@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from service.replication.guard_window import GuardWindow
-from service.replication.writing.desired_state import DesiredState
 from service.replication.writing.guard import Guard, Outcome
 from service.replication.writing.write_path import WritePath
 from tests.fakes.clock import EPOCH
@@ -28,17 +27,12 @@ async def put(bench: Bench, guard: Guard) -> Outcome:
     return await guard.put(change, change.image, change.image)
 
 
-async def mend(bench: Bench, guard: Guard) -> Outcome:
-    change = bench.newest()
-    return await guard.mend(change, DesiredState(change.image, change.image))
-
-
 async def refresh(bench: Bench, guard: Guard) -> Outcome:
     return await guard.refresh(key("a"))
 
 
-@pytest.mark.parametrize("way", [put, mend, refresh])
-async def test_a_guarded_write_a_replay_and_a_refresh_see_the_difference(way):
+@pytest.mark.parametrize("way", [put, refresh])
+async def test_a_guarded_write_and_a_refresh_see_the_difference(way):
     bench, path = await unlike()
     assert await way(bench, path.guard) is Outcome.WRITTEN
     assert bench.world.replica.item({"key": {"S": "a"}})["timestamp"] == OWN["timestamp"]
