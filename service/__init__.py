@@ -40,5 +40,6 @@ from where), then `operations.pipeline` (one process's life) and the jobs beside
 `adapters` and `app` put everything together; `cli`, `api`, `lambda_mode` and `demo` are the ways in. Lag is
 `replication.progress.lag` (I8). Imports point down: pyproject.toml has the order of the rooms.
 
-docs/glossary.md explains the words. A number such as (E66) is a statement of docs/edge-cases.md.
+replication/writing/README.md argues, case by case, why nothing is taken back (I3). docs/glossary.md explains the words.
+A number such as (E66) is a statement of docs/edge-cases.md.
 """
