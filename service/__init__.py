@@ -32,7 +32,7 @@ A record's way, file by file, and who keeps which promise:
 A snapshot: `operations.snapshot.snapshots` (started once, resumed, cancelled, by `operations.jobs.runner`), then
 `operations.snapshot.run` (scans the source in segments), then `replication.writing.scan_copier` (writes through the
 lanes). A replay: `operations.replay.replays`, then `range` (what is read), `run` and `reader` (reads it again), `page`
-(refreshes its keys from the source, where the replica differs).
+(refreshes its keys from the source, where the replica differs). `replication.job_flow` is what jobs ask of the flow.
 
 Read it in this order: `model` and `pipeline_state` (the values), `errors` (a class is a reaction), `ports` (the
 outside), then `replication` as drawn above with `replicator` (who owns the tasks), `lease`, `lease_term` (whose turn,

@@ -12,7 +12,7 @@ from service.dynamodb_json.keys import KeyReader
 from service.errors import ChangeError, HaltError, LeaseLostError
 from service.model import ItemKey, TableDescription
 from service.operations.console import ConflictError, InvalidError
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.guard import Outcome
 
 # Developer Guide, "Constraints in Amazon DynamoDB": a partition key has at most 2048 bytes, a sort key 1024; a Number
@@ -51,7 +51,7 @@ def _complaint(kind: str, value: str, most_bytes: int) -> str | None:
     return f"has {size} bytes, at most {most_bytes} are possible" if size > most_bytes else None
 
 
-async def replicate_item(flow: Replicator, key: ItemKey) -> Literal["written", "deleted", "unchanged"]:
+async def replicate_item(flow: JobFlow, key: ItemKey) -> Literal["written", "deleted", "unchanged"]:
     """Raises ConflictError when the item can't be written."""
 
     async def refresh() -> Outcome | HaltError:

@@ -21,7 +21,7 @@ from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import moment
 from service.pipeline_state import DeadLetter
 from service.ports import Adapters
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 
 Answer = TypeVar("Answer")
 LETTERS_AT_ONCE = 32
@@ -49,7 +49,7 @@ class Letters:
         letter = await self._whole(letter_id)
         return {**_entry(letter), "record": _shown(letter.record)}
 
-    async def discard(self, flow: Replicator | None, letter_id: str) -> None:
+    async def discard(self, flow: JobFlow | None, letter_id: str) -> None:
         """Give the change up for good. Raises NotFoundError, ConflictError, UnavailableNowError."""
         if letter_id in self._under_way:
             raise ConflictError(f"the dead letter {letter_id} is being redriven: look again when that is done")
@@ -57,7 +57,7 @@ class Letters:
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
         await self._pipeline.letter_count.refresh()
 
-    async def redrive(self, flow: Replicator, ids: Sequence[str] | None) -> Redriving:
+    async def redrive(self, flow: JobFlow, ids: Sequence[str] | None) -> Redriving:
         """Write these letters, or all, again; the job runs still, if it takes longer than a moment. May be repeated.
 
         Raises NotFoundError for an id that is none, before anything is done; ConflictError, also while another
@@ -109,7 +109,7 @@ class Letters:
                 elif letter is not None:
                     run.counts[FAILED] += 1
 
-    async def _read(self, flow: Replicator, letter_id: str) -> DeadLetter | HaltError | None:
+    async def _read(self, flow: JobFlow, letter_id: str) -> DeadLetter | HaltError | None:
         """None if it is gone meanwhile; the error of one that can't be read."""
         try:
             return await flow.requests.read(lambda: self._control.get_dead_letter(letter_id), "control")
@@ -133,7 +133,7 @@ class Letters:
         )
         await self._pipeline.letter_count.refresh()
 
-    async def _keep(self, flow: Replicator, letter: DeadLetter, error: ChangeError) -> None:
+    async def _keep(self, flow: JobFlow, letter: DeadLetter, error: ChangeError) -> None:
         attempts = flow.requests.max_attempts if isinstance(error, TransientChangeError) else 1
         told = _escaped(str(error))
         refused = replace(letter, attempts=letter.attempts + attempts, error=told, failed_at=self._clock.now())

@@ -7,14 +7,14 @@ from service.errors import ChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.operations.pipeline.pipeline import Outside
 from service.pipeline_state import SNAPSHOT, DeadLetter
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.guard import Outcome, same_or_none
 
 
 class Redrive:
     """Letters of one flow. A filter, a projection and the transform are applied as they are configured now."""
 
-    def __init__(self, flow: Replicator, outside: Outside) -> None:
+    def __init__(self, flow: JobFlow, outside: Outside) -> None:
         self._flow = flow
         self._source = outside.adapters.source
         self._replica = outside.adapters.replica

@@ -18,7 +18,7 @@ from service.operations.documents.jobs import JobState, Redriving
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.ports import Adapters
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 
 REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
 ANSWERED_WITHIN_SECONDS = 10.0
@@ -28,7 +28,7 @@ ANSWERED_WITHIN_SECONDS = 10.0
 class RedriveRun:
     """`place` holds `ids`, the letters that are left, in order; None: those after `cursor`, failed by `began_at`."""
 
-    def __init__(self, job: Redriving, flow: Replicator, place: dict[str, Any], work: Work) -> None:
+    def __init__(self, job: Redriving, flow: JobFlow, place: dict[str, Any], work: Work) -> None:
         self.job = job
         self.flow = flow
         self.place = place
@@ -67,7 +67,7 @@ class Redrives(JobRunner[Redriving]):
         super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
         self._work = work
 
-    async def start(self, flow: Replicator, ids: Sequence[str] | None) -> Redriving:
+    async def start(self, flow: JobFlow, ids: Sequence[str] | None) -> Redriving:
         """The job as it ended; as it runs, if it takes longer than a moment. Whoever asked may go: the work goes on.
 
         Raises ConflictError while another redrive runs, and when this one fails or is cancelled; UnavailableNowError.
@@ -89,7 +89,7 @@ class Redrives(JobRunner[Redriving]):
             raise ConflictError(f"not all was redriven: {ended.error or f'the redrive {ended.id} was cancelled'}")
         return ended
 
-    def _make_run(self, flow: Replicator, job: Redriving, place: dict[str, Any]) -> RedriveRun:
+    def _make_run(self, flow: JobFlow, job: Redriving, place: dict[str, Any]) -> RedriveRun:
         return RedriveRun(job, flow, place, self._work)
 
     def _told(self, job: Redriving) -> str:

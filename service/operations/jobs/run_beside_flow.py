@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from service.errors import DynamirrorError, HaltError, LeaseLostError
 from service.operations.console import ConflictError
-from service.replication.replicator import Replicator, first_of
+from service.replication.job_flow import JobFlow
+from service.replication.replicator import first_of
 
 Answer = TypeVar("Answer")
 
 
-async def beside(flow: Replicator, work: Callable[[], Awaitable[Answer]], name: str) -> Answer:
+async def beside(flow: JobFlow, work: Callable[[], Awaitable[Answer]], name: str) -> Answer:
     """What the work returns or raises. Raises ConflictError when the flow ends before the work is done."""
     done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 

@@ -23,7 +23,8 @@ from service.operations.pipeline.ownership import is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
 from service.ports import Adapters
-from service.replication.replicator import Replicator, first_of
+from service.replication.job_flow import JobFlow
+from service.replication.replicator import first_of
 
 SAVE_EVERY_SECONDS = 1.0
 INTERRUPTED = "interrupted, since the pipeline has failed; it goes on when that is mended, or is cancelled: {}"
@@ -53,26 +54,26 @@ class JobRunner(ABC, Generic[AJob]):
         pipeline.on_flow_ended.append(self._let_go)
 
     @abstractmethod
-    def _make_run(self, flow: Replicator, job: AJob, place: dict[str, Any]) -> Run[AJob]: ...
+    def _make_run(self, flow: JobFlow, job: AJob, place: dict[str, Any]) -> Run[AJob]: ...
 
     @abstractmethod
     def _told(self, job: AJob) -> str:
         """How far it is, for a person."""
 
     async def _taken_up(
-        self, flow: Replicator, lease: Lease, unfinished: Unfinished[AJob] | None
+        self, flow: JobFlow, lease: Lease, unfinished: Unfinished[AJob] | None
     ) -> Unfinished[AJob] | None:
         """The job to go on with beside a new flow. May be repeated. Raises LeaseLostError, RetryableError."""
         return unfinished
 
-    def _preferred_id(self, flow: Replicator) -> str | None:
+    def _preferred_id(self, flow: JobFlow) -> str | None:
         """Of several jobs that an earlier version left running, the one to go on with; None: the newest."""
         return None
 
-    def _enter(self, flow: Replicator) -> None:
+    def _enter(self, flow: JobFlow) -> None:
         """Before the first step of a run."""
 
-    def _leave(self, flow: Replicator) -> None:
+    def _leave(self, flow: JobFlow) -> None:
         """After the last step of a run, however it ended."""
 
     def _note_end(self, job: AJob) -> None:
@@ -100,7 +101,7 @@ class JobRunner(ABC, Generic[AJob]):
         return job
 
     async def _start(
-        self, flow: Replicator, make: Callable[[], Awaitable[Unfinished[AJob]]]
+        self, flow: JobFlow, make: Callable[[], Awaitable[Unfinished[AJob]]]
     ) -> tuple[AJob, UnderWay[AJob] | None]:
         """Begin what `make` makes. None: this flow is ending already, and the next one takes the job up.
 
@@ -197,12 +198,12 @@ class JobRunner(ABC, Generic[AJob]):
             raise UnavailableNowError(f"{error}; try again") from error
         self._observe(ended)
 
-    def _go_on(self, flow: Replicator) -> None:
+    def _go_on(self, flow: JobFlow) -> None:
         """A new flow: a job that was under way goes on beside it."""
         self.has_looked.clear()
         flow.start_early(self._resume(flow, lease_of(self._pipeline)), f"unfinished {self.kind}")
 
-    def _let_go(self, flow: Replicator) -> None:
+    def _let_go(self, flow: JobFlow) -> None:
         """The flow has ended, and its jobs with it, some perhaps before their first step."""
         self.has_looked.set()
         if self._under_way is not None:
@@ -210,7 +211,7 @@ class JobRunner(ABC, Generic[AJob]):
             self._under_way.over.cancel()
             self._under_way = None
 
-    async def _resume(self, flow: Replicator, lease: Lease) -> None:
+    async def _resume(self, flow: JobFlow, lease: Lease) -> None:
         async def take_up() -> Unfinished[AJob] | None:
             unfinished = await self._log.adopt(lease.generation, self._preferred_id(flow))
             return await self._taken_up(flow, lease, unfinished)
@@ -228,7 +229,7 @@ class JobRunner(ABC, Generic[AJob]):
         await self._log.end(failed, unfinished[1], lease.generation)
         self._observe(failed)
 
-    def _carry_on(self, flow: Replicator, lease: Lease, job: AJob, place: dict[str, Any]) -> UnderWay[AJob] | None:
+    def _carry_on(self, flow: JobFlow, lease: Lease, job: AJob, place: dict[str, Any]) -> UnderWay[AJob] | None:
         under_way = UnderWay(self._make_run(flow, job, place))
         if not flow.start_job(self._carry(flow, lease, under_way), f"{self.kind} {job.id}"):
             return None
@@ -237,7 +238,7 @@ class JobRunner(ABC, Generic[AJob]):
         self._observe(job)
         return under_way
 
-    async def _carry(self, flow: Replicator, lease: Lease, under_way: UnderWay[AJob]) -> None:
+    async def _carry(self, flow: JobFlow, lease: Lease, under_way: UnderWay[AJob]) -> None:
         """See a run to its end, and save what came of it. One that the flow takes along stays as it was saved."""
         try:
             try:
@@ -257,12 +258,12 @@ class JobRunner(ABC, Generic[AJob]):
         if not under_way.over.done():
             under_way.over.set_result(ended)
 
-    def _end_run(self, flow: Replicator, under_way: UnderWay[AJob]) -> None:
+    def _end_run(self, flow: JobFlow, under_way: UnderWay[AJob]) -> None:
         if not under_way.has_left:
             under_way.has_left = True
             self._leave(flow)
 
-    async def _ended(self, flow: Replicator, lease: Lease, under_way: UnderWay[AJob]) -> AJob:
+    async def _ended(self, flow: JobFlow, lease: Lease, under_way: UnderWay[AJob]) -> AJob:
         """The job as it ends, once nothing of it is under way. Raises what ends the flow."""
         run = under_way.run
         try:

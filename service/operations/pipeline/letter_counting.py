@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from service.events import Observer
 from service.ports import Adapters
+from service.replication.job_flow import JobFlow
 from service.replication.letter_adoption import LetterAdoption
 from service.replication.letter_count import LetterCount
-from service.replication.replicator import Replicator
 
 
 async def count_letters(
-    flow: Replicator,
+    flow: JobFlow,
     adapters: Adapters,
     counted: LetterCount,
     observer: Observer,

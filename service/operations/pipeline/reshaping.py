@@ -9,7 +9,7 @@ from typing import Any
 
 from service.configuration.settings import Settings
 from service.events import Observer, WarningEnded
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import TOPIC, shape_fingerprint
 
 SHAPE = "shape_fingerprint"
@@ -20,7 +20,7 @@ def resumed(place: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return place if place.get(SHAPE) == shape_fingerprint(settings) else {**place, SHAPE: None}
 
 
-async def note_reshaped(flow: Replicator, fingerprint: str | None, observer: Observer) -> None:
+async def note_reshaped(flow: JobFlow, fingerprint: str | None, observer: Observer) -> None:
     """The job with that fingerprint is done. Called before its end is saved: a crash between repeats the end."""
     if fingerprint is None:
         return

@@ -14,7 +14,7 @@ from service.errors import ChangeError, TransientChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.ports import Adapters
 from service.replication.doubts import chunks
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.desired_state import REMOVE
 from service.replication.writing.guard import Outcome, same_or_none
 
@@ -41,7 +41,7 @@ class Counts:
 class PageReplay:
     """Every change is settled when a call returns. Pages of one shard come one after the other."""
 
-    def __init__(self, flow: Replicator, adapters: Adapters, *, dry_run: bool) -> None:
+    def __init__(self, flow: JobFlow, adapters: Adapters, *, dry_run: bool) -> None:
         """`dry_run` counts what would be written, and writes nothing, dead letters included."""
         self._flow = flow
         self._source = adapters.source

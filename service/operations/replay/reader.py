@@ -6,8 +6,8 @@ from service.errors import PositionError, ShardGoneError, TrimmedError
 from service.model import Page, Position, Shard
 from service.operations.replay.position import Place, ShardRange
 from service.ports import Clock, Streams
+from service.replication.job_flow import JobFlow
 from service.replication.reading.shard_reader import ShardReader
-from service.replication.replicator import Replicator
 
 SEEK_END_AFTER_PAGES = 50
 """After so many empty pages in a row, the records that were to come may be trimmed."""
@@ -24,7 +24,7 @@ class StretchReader:
         stretch: ShardRange,
         place: Place,
         *,
-        flow: Replicator,
+        flow: JobFlow,
         streams: Streams,
         clock: Clock,
         poll_seconds: float,

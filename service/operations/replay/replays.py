@@ -17,6 +17,7 @@ from service.operations.replay.range import ReplayRange
 from service.operations.replay.run import ReplayRun
 from service.pipeline_state import Lease
 from service.ports import Adapters
+from service.replication.job_flow import JobFlow
 from service.replication.replicator import Replicator
 
 BESIDE_LAMBDA = "Lambda reads this pipeline's stream now, and beside it nothing can be replayed"
@@ -89,7 +90,7 @@ class Replays(JobRunner[Replay]):
         return found.from_horizon(), None
 
     async def _taken_up(
-        self, flow: Replicator, lease: Lease, unfinished: Unfinished[Replay] | None
+        self, flow: JobFlow, lease: Lease, unfinished: Unfinished[Replay] | None
     ) -> Unfinished[Replay] | None:
         if unfinished is None:
             return None
@@ -106,8 +107,9 @@ class Replays(JobRunner[Replay]):
         await self._end_unfinished(unfinished, lease, error)
         return None
 
-    def _make_run(self, flow: Replicator, job: Replay, place: dict[str, Any]) -> ReplayRun:
+    def _make_run(self, flow: JobFlow, job: Replay, place: dict[str, Any]) -> ReplayRun:
         assert self._place_of_next is not None
+        assert isinstance(flow, Replicator)  # it reads the stream: beside Lambda, nothing is replayed
         return ReplayRun(
             job=job,
             place=self._place_of_next,

@@ -20,7 +20,7 @@ from service.operations.documents.jobs import Snapshot
 from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.pipeline.reshaping import note_reshaped
 from service.ports import Adapters
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.guard import Outcome
 
 SEGMENTS = 8
@@ -71,7 +71,7 @@ class SnapshotRun:
     """One snapshot's work in one tenure of the lease."""
 
     def __init__(
-        self, *, job: Snapshot, place: Mapping[str, Any], flow: Replicator, adapters: Adapters, observer: Observer
+        self, *, job: Snapshot, place: Mapping[str, Any], flow: JobFlow, adapters: Adapters, observer: Observer
     ) -> None:
         self.job = job
         self._place = Place(place)

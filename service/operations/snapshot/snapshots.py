@@ -17,7 +17,7 @@ from service.operations.pipeline.reshaping import resumed
 from service.operations.snapshot.run import Place, SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
 from service.ports import Adapters
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
 
 OVERTAKEN = "history was lost while it ran: what it had copied may be stale, and a new snapshot copies everything"
@@ -36,7 +36,7 @@ class Snapshots(JobRunner[Snapshot]):
     def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
         super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
         self._control = adapters.control
-        self._held_for: Replicator | None = None
+        self._held_for: JobFlow | None = None
         """The flow whose window is held until it is known whether a snapshot goes on."""
 
     async def start(self, pipeline: Pipeline) -> Snapshot:
@@ -99,7 +99,7 @@ class Snapshots(JobRunner[Snapshot]):
         shape = shape_fingerprint(self._pipeline.settings)
         return job, Place({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
 
-    def _go_on(self, flow: Replicator) -> None:
+    def _go_on(self, flow: JobFlow) -> None:
         """Also with a snapshot that the pipeline needs, and that nobody has begun yet."""
         super()._go_on(flow)
         is_needed = flow.checkpoints.record.needs_snapshot
@@ -108,7 +108,7 @@ class Snapshots(JobRunner[Snapshot]):
             self._held_for = flow
             flow.window.hold()  # from before the first change is applied; the resumed run holds it for itself
 
-    async def _resume(self, flow: Replicator, lease: Lease) -> None:
+    async def _resume(self, flow: JobFlow, lease: Lease) -> None:
         try:
             await super()._resume(flow, lease)
         finally:
@@ -116,11 +116,11 @@ class Snapshots(JobRunner[Snapshot]):
                 self._held_for = None
                 flow.window.release(self._clock.now())
 
-    def _preferred_id(self, flow: Replicator) -> str | None:
+    def _preferred_id(self, flow: JobFlow) -> str | None:
         return flow.checkpoints.record.snapshot_id
 
     async def _taken_up(
-        self, flow: Replicator, lease: Lease, unfinished: Unfinished[Snapshot] | None
+        self, flow: JobFlow, lease: Lease, unfinished: Unfinished[Snapshot] | None
     ) -> Unfinished[Snapshot] | None:
         """One that scanned before the pipeline's saved start is never taken up for it: it ends as failed."""
         record = flow.checkpoints.record
@@ -135,7 +135,7 @@ class Snapshots(JobRunner[Snapshot]):
             return unfinished[0], unfinished[1] | {"removes_extra": True}
         return unfinished
 
-    async def _needed(self, flow: Replicator, lease: Lease, record: PipelineRecord) -> Unfinished[Snapshot] | None:
+    async def _needed(self, flow: JobFlow, lease: Lease, record: PipelineRecord) -> Unfinished[Snapshot] | None:
         """The pipeline's own snapshot, begun now, unless it is done and only that is not saved yet."""
         if record.snapshot_id is not None:
             filed = await self._log.filed(record.snapshot_id)
@@ -152,7 +152,7 @@ class Snapshots(JobRunner[Snapshot]):
         await self._log.begin(job, place, lease.generation)
         return job, place
 
-    def _make_run(self, flow: Replicator, job: Snapshot, place: dict[str, Any]) -> SnapshotRun:
+    def _make_run(self, flow: JobFlow, job: Snapshot, place: dict[str, Any]) -> SnapshotRun:
         return SnapshotRun(
             job=job,
             place=resumed(place, self._pipeline.settings),
@@ -161,11 +161,11 @@ class Snapshots(JobRunner[Snapshot]):
             observer=self._observer,
         )
 
-    def _enter(self, flow: Replicator) -> None:
+    def _enter(self, flow: JobFlow) -> None:
         flow.window.hold()
         self._pipeline.show_snapshotting(True)
 
-    def _leave(self, flow: Replicator) -> None:
+    def _leave(self, flow: JobFlow) -> None:
         flow.window.release(self._clock.now())
         self._pipeline.gaps = flow.checkpoints.record.gaps
 
@@ -173,11 +173,11 @@ class Snapshots(JobRunner[Snapshot]):
         """Not before: whoever waits for the state `running` finds it done, and the next one may begin."""
         self._pipeline.show_snapshotting(False)
 
-    def _let_go(self, flow: Replicator) -> None:
+    def _let_go(self, flow: JobFlow) -> None:
         super()._let_go(flow)
         self._pipeline.show_snapshotting(False)
 
-    def _show_over(self, flow: Replicator) -> None:
+    def _show_over(self, flow: JobFlow) -> None:
         self._pipeline.gaps = flow.checkpoints.record.gaps
         self._pipeline.show_snapshotting(False)
 

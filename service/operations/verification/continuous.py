@@ -19,7 +19,7 @@ from service.operations.verification.comparison import Comparison
 from service.operations.verification.observer import FlowLooks
 from service.operations.verification.run import VerificationRun
 from service.ports import Adapters
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 
 KIND = "endless-verification"
 CURRENT, LAST = "current", "last"
@@ -62,10 +62,10 @@ class EndlessVerification:
         self._log = JobDocuments(KIND, Verification, adapters.control, adapters.clock)
         pipeline.on_flow_started.append(self._begin)
 
-    def _begin(self, flow: Replicator) -> None:
+    def _begin(self, flow: JobFlow) -> None:
         flow.start_early(self._verify_without_end(flow), "endless verification")
 
-    async def _verify_without_end(self, flow: Replicator) -> None:
+    async def _verify_without_end(self, flow: JobFlow) -> None:
         last = await self._stored(flow, LAST)
         if last is not None:
             show_last(self._report, last[0])
@@ -92,7 +92,7 @@ class EndlessVerification:
         )
         return job, {"segments": 1}
 
-    async def _pass(self, flow: Replicator, job: Verification, place: dict[str, Any]) -> None:
+    async def _pass(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> None:
         adapters = self._pipeline.outside.adapters
         await until_whole(self._pipeline, adapters)
         compares = comparison(self._pipeline, flow)
@@ -119,7 +119,7 @@ class EndlessVerification:
     async def _put(self, name: str, job: Verification, place: dict[str, Any]) -> None:
         await self._control.put_job(KIND, name, {"document": job.model_dump(mode="json"), "place": place})
 
-    async def _stored(self, flow: Replicator, name: str) -> tuple[Verification, dict[str, Any]] | None:
+    async def _stored(self, flow: JobFlow, name: str) -> tuple[Verification, dict[str, Any]] | None:
         """What was saved under that name; None if there is none, or it is a pass that has ended."""
         stored = await flow.requests.read(lambda: self._control.get_job(KIND, name), "control")
         if stored is None:
@@ -130,6 +130,6 @@ class EndlessVerification:
         return job, stored["place"]
 
 
-def comparison(pipeline: Pipeline, flow: Replicator) -> Comparison:
+def comparison(pipeline: Pipeline, flow: JobFlow) -> Comparison:
     """As the pipeline's settings want its replica."""
     return Comparison(flow.guard.shape, keeps_extra=pipeline.settings.skip_ttl_deletes)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from service.errors import ChangeError
 from service.model import Change, Effect, ItemKey
 from service.operations.verification.comparison import Comparison
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 
 Answer = TypeVar("Answer")
 
@@ -56,7 +56,7 @@ class FlowLooks:
 
     early_look_seconds = float("inf")
 
-    def __init__(self, flow: Replicator, comparison: Comparison) -> None:
+    def __init__(self, flow: JobFlow, comparison: Comparison) -> None:
         self._flow = flow
         self._comparison = comparison
         self._brought: dict[ItemKey, ObservedChanges] = {}

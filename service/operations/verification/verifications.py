@@ -24,7 +24,7 @@ from service.operations.verification.observer import FlowLooks
 from service.operations.verification.run import VerificationRun
 from service.pipeline_state import Lease
 from service.ports import Adapters
-from service.replication.replicator import Replicator
+from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
 
 KIND = "verification"
@@ -50,7 +50,7 @@ class Verifications(JobRunner[Verification]):
         if pipeline.settings.verify_items_per_second:
             EndlessVerification(pipeline=pipeline, adapters=adapters, observer=observer, report=report)
 
-    async def start(self, flow: Replicator, *, repair: bool = False, sample: float | None = None) -> Verification:
+    async def start(self, flow: JobFlow, *, repair: bool = False, sample: float | None = None) -> Verification:
         """Raises ConflictError while one runs, InvalidError, UnavailableNowError."""
         if sample is not None and not 0 < sample <= 1:
             raise InvalidError("`sample` is a fraction of the keys: above 0, at most 1")
@@ -71,7 +71,7 @@ class Verifications(JobRunner[Verification]):
         job, _ = await self._start(flow, make)
         return job
 
-    async def _resume(self, flow: Replicator, lease: Lease) -> None:
+    async def _resume(self, flow: JobFlow, lease: Lease) -> None:
         await super()._resume(flow, lease)
         newest = await flow.requests.read(
             lambda: self._control.list_jobs(self.kind, LOOKED_AT_AFTER_RESTART), "control"
@@ -79,7 +79,7 @@ class Verifications(JobRunner[Verification]):
         for entry in newest:
             show_last(self._report, Verification.model_validate(entry["document"]))
 
-    def _make_run(self, flow: Replicator, job: Verification, place: dict[str, Any]) -> VerificationBesideFlow:
+    def _make_run(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> VerificationBesideFlow:
         return VerificationBesideFlow(
             self._pipeline, flow, job, resumed(place, self._pipeline.settings), self._observer
         )
@@ -97,7 +97,7 @@ class VerificationBesideFlow:
     """One verification's work in one tenure of the lease."""
 
     def __init__(
-        self, pipeline: Pipeline, flow: Replicator, job: Verification, place: dict[str, Any], observer: Observer
+        self, pipeline: Pipeline, flow: JobFlow, job: Verification, place: dict[str, Any], observer: Observer
     ) -> None:
         self.job = job
         self._pipeline = pipeline
