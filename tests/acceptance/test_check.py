@@ -6,11 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession, web
 
 from tests.servers import Server, create_streamed_table, scan
 from tests.support.installed.command import Command, ran
 from tests.support.installed.product import Product, free_port
+
+
+@pytest.fixture
+def server(strict_server: Server) -> Server:
+    """One: what is tested here are the command's words; what a server answers has its tests on each."""
+    return strict_server
 
 
 def pointed_at(endpoint_url: str, source: str, replica: str) -> dict[str, object]:

@@ -14,6 +14,12 @@ from tests.servers import Server, create_streamed_table, environment, set_stream
 from tests.support.installed.product import COMMAND, Product, free_port
 
 
+@pytest.fixture
+def server(strict_server: Server) -> Server:
+    """One: what is tested here are the command's words, and AWS's errors have their tests on each server."""
+    return strict_server
+
+
 async def ended_run(without_credentials: bool = False, **settings: object) -> tuple[int, str]:
     """The exit code and the standard error of `dynamirror run` that should not start."""
     given = {f"DYNAMIRROR_{name.upper()}": str(value) for name, value in settings.items()}

@@ -54,7 +54,7 @@ def test_the_default_of_a_setting_is_told(row: dict[str, str]) -> None:
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_no_document_names_a_setting_that_does_not_exist(document: Document) -> None:
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]", document.text))
-    of_tests = {f"{PREFIX}TEST_{what}" for what in ("ITEMS", "SHARDS", "EACH_SETTING")}
+    of_tests = {f"{PREFIX}TEST_{what}" for what in ("ITEMS", "SHARDS", "THOROUGHLY")}
     assert named <= SETTINGS.keys() | of_tests
 
 

@@ -17,7 +17,7 @@ AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
 
 # What decides about a change must decide alike twice; everywhere else each run looks somewhere new.
 IS_GATE = bool(os.environ.get("CI"))
-settings.register_profile("ci", max_examples=30, phases=AS_FOUND, derandomize=IS_GATE, **SLOW)
+settings.register_profile("ci", max_examples=15, phases=AS_FOUND, derandomize=IS_GATE, **SLOW)
 settings.register_profile("more", max_examples=200, phases=AS_FOUND, **SLOW)
 settings.register_profile("shrink", max_examples=60, **SLOW)
 settings.register_profile("long", max_examples=3000, phases=AS_FOUND, **SLOW)

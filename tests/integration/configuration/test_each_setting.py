@@ -7,7 +7,6 @@ as it should. test_every_start.py sets all of them at once.
 from __future__ import annotations
 
 import enum
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.servers import REGION, Server, create_streamed_table, environment, pr
 from tests.servers.functions import until
 from tests.support.installed.product import free_port
 from tests.support.service_starts import SECONDS, Process, client_of_role
+from tests.support.thoroughness import played
 
 ANOTHER_REGION = "eu-central-1"
 ANOTHER_SERVER = "another server"
@@ -89,8 +89,8 @@ def values_of(name: str) -> tuple[str, ...]:
 
 
 CASES = [(name, value) for name in Settings.model_fields for value in values_of(name)]
-PLAYED = CASES if os.environ.get("DYNAMIRROR_TEST_EACH_SETTING") else CASES[::8]
-"""Each takes some seconds: a change's run plays every eighth, `make chaos` all."""
+PLAYED = played(CASES, every=8)
+"""Each takes some seconds."""
 
 
 def test_every_setting_has_a_value_here_that_is_not_its_default() -> None:

@@ -17,6 +17,7 @@ from service import lambda_handler
 from service.configuration.settings import Settings
 from tests.servers import REGION, Server, create_streamed_table, environment, profiles_file, sdk_client
 from tests.support.service_starts import Side, Stage
+from tests.support.thoroughness import played
 
 PLACES = {
     "source_table", "replica_table", "control_table", "pipeline", "source_region", "replica_region",
@@ -99,7 +100,7 @@ async def stage(
 # A connection that is cancelled while it is made may leave its socket (asyncio.staggered); a process ends with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)  # many starts, one after the other
-@pytest.mark.parametrize(("on", "first"), CASES)
+@pytest.mark.parametrize(("on", "first"), played(CASES, every=3))
 async def test_whatever_comes_first_creates_what_is_missing_and_the_others_find_it(stage: Stage, first: str) -> None:
     every = ["replicate", "pause", "cold_start", "admin_only", "snapshot", "verify", "migrate"]
     for step in (first, *(every if first == "replicate" else [first, "migrate"])):

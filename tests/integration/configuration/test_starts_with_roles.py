@@ -11,6 +11,7 @@ import pytest
 from service import lambda_handler
 from tests.servers import Server, create_streamed_table, environment
 from tests.support.service_starts import Side, Stage, client_of_role
+from tests.support.thoroughness import played
 
 ROLES = {"source": "arn:aws:iam::111111111111:role/reader", "replica": "arn:aws:iam::222222222222:role/writer"}
 SETTINGS = {"create_replica": "true", "lease_seconds": "3", "admin_port": "0"}
@@ -50,7 +51,7 @@ async def stage(
 # A connection that is cancelled while it is made may leave its socket (asyncio.staggered); a process ends with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)  # many starts, one after the other
-@pytest.mark.parametrize(("on", "first"), CASES)
+@pytest.mark.parametrize(("on", "first"), played(CASES, every=3))
 async def test_with_roles_whatever_comes_first_works_and_comes_again(stage: Stage, first: str) -> None:
     every = ["replicate", "pause", "cold_start", "admin_only", "snapshot", "verify", "migrate"]
     for step in (first, *(every if first == "replicate" else [first, "migrate"])):
