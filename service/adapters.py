@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from service.aws.clients import Connections
-from service.aws.connection_pool import open_connections, open_pool
+from service.aws.connection_pool import ConnectionPool, open_connections, open_pool
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.http.server_time import ServerTime, ServerTimes
@@ -27,8 +27,8 @@ from service.configuration.settings import Settings
 from service.errors import HaltError, RefusedError, RetryableError
 from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription
-from service.observability.log_records import LoggedStreams, record_log
-from service.operations.pipeline.pipeline import Outside
+from service.observability.log_records import LoggedStreams, RecordLog, record_log
+from service.operations.pipeline.outside import Outside
 from service.operations.status.status_report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams
 from service.preflight import check_sequence_attribute, check_stream, check_tables
@@ -74,10 +74,13 @@ def request_timeout(settings: Settings) -> float:
 class World:
     """Both tables, the stream and the control table, as the settings name them."""
 
-    def __init__(self, settings: Settings, connections: Connections, clock: SystemClock) -> None:
+    def __init__(
+        self, settings: Settings, connections: Connections, clock: SystemClock, record_log: RecordLog | None
+    ) -> None:
         self._settings = settings
         self._connections = connections
         self._clock = clock
+        self._record_log = record_log
 
     @property
     def clock(self) -> SystemClock:
@@ -110,8 +113,8 @@ class World:
         streams: Streams = DynamoStreams(
             connections.streams.client, connections.streams.wire, source.stream_arn, source.keys, source.view_type
         )
-        if (write := record_log(settings)) is not None:
-            streams = LoggedStreams(streams, write)
+        if self._record_log is not None:
+            streams = LoggedStreams(streams, self._record_log)
         return Adapters(
             streams=streams,
             source=DynamoTable(
@@ -141,11 +144,33 @@ class World:
         return await migrate(self.schema_store(), clock=self._clock, owner=owner)
 
 
+class Worlds:
+    """Opens the worlds of pipelines that share their connections."""
+
+    def __init__(self, pool: ConnectionPool, *, names_records: bool) -> None:
+        self._pool = pool
+        self._names_records = names_records
+
+    @asynccontextmanager
+    async def open(self, settings: Settings) -> AsyncIterator[World]:
+        """The connections that the settings name, until the block ends."""
+        async with self._pool.connections(settings, request_timeout(settings)) as connections:
+            log = record_log(settings, pipeline=settings.pipeline_name if self._names_records else None)
+            yield World(settings, connections, SystemClock(connections.times), log)
+
+
+@asynccontextmanager
+async def open_worlds(*, names_records: bool = False) -> AsyncIterator[Worlds]:
+    """Until the block ends. `names_records`: records in the log are told with their pipeline."""
+    async with open_pool() as pool:
+        yield Worlds(pool, names_records=names_records)
+
+
 @asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[World]:
-    """The connections that the settings name, until the block ends."""
-    async with open_connections(settings, request_timeout(settings)) as connections:
-        yield World(settings, connections, SystemClock(connections.times))
+    """One pipeline's alone."""
+    async with open_worlds() as worlds, worlds.open(settings) as world:
+        yield world
 
 
 @asynccontextmanager

@@ -61,10 +61,11 @@ def run(
     configure_log(settings)
     # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
     from service.app import serve
+    from service.fleet.plans import EnvironmentPlan
 
     signals = Signals(settings.shutdown_timeout_seconds, code_if_cut=0)
     work = serve(
-        settings,
+        EnvironmentPlan(settings),
         signals=signals,
         is_admin_only=is_admin_only,
         announce=lambda running: logger().info("admin api listens", url=running.url),

@@ -18,6 +18,7 @@ from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emula
 from service.demo.scene import Scene, look
 from service.demo.screen import Screen
 from service.demo.writer import Writer
+from service.fleet.plans import EnvironmentPlan
 from service.observability.log_setup import configure_log
 
 HONOURED = ("ADMIN_PORT", "LOG_FORMAT", "LOG_LEVEL", "LOG_RECORDS")
@@ -88,7 +89,9 @@ class _Show:
     async def run(self, seconds: float | None) -> None:
         """Returns when the service has stopped in order. Raises what the service raises, in a group."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(self._settings, announce=self._announced.set_result), name="service")
+            tasks.create_task(
+                serve(EnvironmentPlan(self._settings), announce=self._announced.set_result), name="service"
+            )
             running = await self._announced
             emulator_url = str(self._settings.source_endpoint_url)
             with Screen(self._console, self._notes, running.url, emulator_url) as screen:

@@ -23,7 +23,7 @@ from service.errors import HaltError
 from service.events import Observer, Warned
 from service.model import Change, SequenceNumber, ShardId, Unreadable
 from service.observability.log_records import RecordLog
-from service.operations.pipeline.pipeline import Outside
+from service.operations.pipeline.outside import Outside
 from service.replication.change_queue import ChangeQueue
 from service.replication.guard_window import GuardWindow
 from service.replication.replicator import first_of

@@ -149,6 +149,7 @@ class SidePipeline(Pipeline):
             observer=self._observer,
             watch=watch,
             metadata=metadata,
+            allowance=self.allowance,
         )
         record = PipelineRecord(outside.source.stream_arn or "")
         if is_healing:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from structlog.typing import FilteringBoundLogger
+
 from service.events import (
     ChangesSettled,
     CheckpointSaved,
@@ -67,9 +69,11 @@ class _Streak:
 
 
 class LogObserver:
-    """Implements telemetry.Observer. `audit` takes the admin API's calls. Made after `configure_log`."""
+    """Implements events.Observer. `audit` takes the admin API's calls. Made after `configure_log`."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, *, pipeline: str | None = None) -> None:
+        """`pipeline` is named in each line, where the process has several."""
+        self._log = logger() if pipeline is None else logger().bind(pipeline=pipeline)
         self._shows_counts = logger().is_enabled_for(logging.DEBUG)
         self._monotonic = monotonic
         self._streaks: dict[tuple[str, str], _Streak] = {}
@@ -80,9 +84,9 @@ class LogObserver:
             self._retried(event)
         elif isinstance(event, PageRead | ChangesSettled | CheckpointSaved):
             if self._shows_counts:  # asked for once: these come all the time
-                _log_counts(event)
+                _log_counts(self._log, event)
         elif not isinstance(event, StampKept | WarningEnded):  # a warning was the news, or a job's end is
-            _log_news(event)
+            _log_news(self._log, event)
         if self._streaks and self._monotonic() >= self._look_at:
             self._sum_up()
 
@@ -107,7 +111,7 @@ class LogObserver:
         now = self._monotonic()
         self._streaks[event.target, event.cause] = _Streak(now)
         self._look_at = min(self._look_at, now + SUMMARY_SECONDS)
-        logger().warning("retrying", target=event.target, cause=event.cause, is_throttle=event.is_throttle)
+        self._log.warning("retrying", target=event.target, cause=event.cause, is_throttle=event.is_throttle)
 
     def _sum_up(self) -> None:
         """One line for each cause that went on; one that did not is forgotten, and news again when it returns."""
@@ -119,18 +123,18 @@ class LogObserver:
                 del self._streaks[target, cause]
                 continue
             seconds = round(now - streak.reported_at, 1)
-            logger().warning("still retrying", target=target, cause=cause, retries=streak.count, seconds=seconds)
+            self._log.warning("still retrying", target=target, cause=cause, retries=streak.count, seconds=seconds)
             streak.reported_at, streak.count = now, 0
         ends = [streak.reported_at + SUMMARY_SECONDS for streak in self._streaks.values()]
         self._look_at = min(ends, default=float("inf"))
 
 
-def _log_counts(event: PageRead | ChangesSettled | CheckpointSaved) -> None:
+def _log_counts(log: FilteringBoundLogger, event: PageRead | ChangesSettled | CheckpointSaved) -> None:
     if isinstance(event, PageRead):
         if event.records:
-            logger().debug("page read", shard_id=event.shard_id, records=event.records, bytes=event.size)
+            log.debug("page read", shard_id=event.shard_id, records=event.records, bytes=event.size)
     elif isinstance(event, ChangesSettled):
-        logger().debug(
+        log.debug(
             "changes settled",
             records=event.records,
             items_written=event.items_written,
@@ -141,10 +145,11 @@ def _log_counts(event: PageRead | ChangesSettled | CheckpointSaved) -> None:
             dead_lettered=event.dead_lettered,
         )
     else:
-        logger().debug("checkpoint saved", shards=event.shards)
+        log.debug("checkpoint saved", shards=event.shards)
 
 
 def _log_news(
+    log: FilteringBoundLogger,
     event: DeadLettered
     | ShardStarted
     | ShardEnded
@@ -158,10 +163,9 @@ def _log_news(
     | JobChanged
     | Warned,
 ) -> None:
-    log = logger()
     match event:
         case DeadLettered():
-            _log_dead_letter(event)
+            _log_dead_letter(log, event)
         case ShardStarted():
             log.info("shard started", shard_id=event.shard_id, position=event.position)
         case ShardEnded():
@@ -187,8 +191,7 @@ def _log_news(
             log.warning(event.text, topic=event.topic)
 
 
-def _log_dead_letter(event: DeadLettered) -> None:
-    log = logger()
+def _log_dead_letter(log: FilteringBoundLogger, event: DeadLettered) -> None:
     shows_key = log.is_enabled_for(logging.DEBUG) and event.key is not None
     log.warning(
         "dead letter",

@@ -19,12 +19,12 @@ from service.ports import Streams
 RecordLog = Callable[[Iterable[Change | Unreadable]], None]
 
 
-def record_log(settings: Settings) -> RecordLog | None:
-    """Writes records as JSON, at every level; None where that is not asked for."""
+def record_log(settings: Settings, pipeline: str | None = None) -> RecordLog | None:
+    """Writes records as JSON, at every level; None where that is not asked for. `pipeline` is named in each line."""
     if not settings.log_records:
         return None
     is_json = log_format_of(settings, sys.stderr) is LogFormat.JSON
-    lines = unfiltered_logger()
+    lines = unfiltered_logger() if pipeline is None else unfiltered_logger().bind(pipeline=pipeline)
 
     def write(records: Iterable[Change | Unreadable]) -> None:
         for record in records:

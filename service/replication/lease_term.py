@@ -17,6 +17,7 @@ from service.events import Observer, Warned
 from service.model import Position, ShardId, StartAt, StreamDescription, StreamStatus, TableDescription
 from service.pipeline_state import LeaseRecord, PipelineRecord
 from service.ports import Adapters
+from service.replication.allowance import Allowance
 from service.replication.change_queue import ChangeQueue
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
@@ -62,6 +63,7 @@ class LeaseTerm:
         lease: LeaseHolder,
         former: LeaseRecord | None,
         observer: Observer,
+        allowance: Allowance | None = None,
     ) -> None:
         self._settings = settings
         self._adapters = adapters
@@ -69,6 +71,7 @@ class LeaseTerm:
         self._lease = lease
         self._former = former
         self._observer = observer
+        self._allowance = allowance or Allowance.of_one(settings, adapters.clock)
         self._metadata = metadata_of(settings, source, observer)
 
     async def begin(self, *, heal: bool = False, snapshot_id: str | None = None) -> Beginning:
@@ -228,7 +231,7 @@ class LeaseTerm:
         """Wire the flow's parts."""
         settings, adapters, observer, clock = self._settings, self._adapters, self._observer, self._adapters.clock
         assert self._lease.lease is not None
-        queue = ChangeQueue(settings.queue_max_records, settings.queue_max_bytes)
+        queue = ChangeQueue(settings.queue_max_records, self._allowance.queue_max_bytes)
         progress = Progress(queue.release)
         known = beginning.record.replica_id
         watch = ReplicaWatch(adapters.replica, adapters.control, known, clock, self._metadata.note)
@@ -246,6 +249,7 @@ class LeaseTerm:
             observer=observer,
             watch=watch,
             metadata=self._metadata,
+            allowance=self._allowance,
         )
         self._remember_doubts(writing.doubts, beginning.record)
         readers = Readers(

@@ -15,8 +15,8 @@ from api.hardening import Limits
 from api.middleware import RequestSeen
 from api.routes.dashboard import PAGE
 from service.operations.console import Consoles
-from service.operations.one_console import OneConsole
 from tests.fakes.console import FakeConsole
+from tests.fakes.one_console import OneConsole
 
 NAME = "master-table--replica-table"
 ADMIN = "the-admin-token"

@@ -6,7 +6,8 @@ from typing import Any
 
 from service.events import Observers
 from service.operations.documents.jobs import Snapshot, Verification
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.pipeline.outside import Outside
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.standalone import repair_standalone, snapshot_standalone
 from service.operations.verification.look import look
 from tests.fakes.service import settings_of

@@ -21,7 +21,7 @@ from service.errors import DynamirrorError
 from service.events import Observers
 from service.lambda_mode.engine import Engine
 from service.model import Change, SequenceNumber, TableDescription, Unreadable
-from service.operations.pipeline.pipeline import Outside
+from service.operations.pipeline.outside import Outside
 from tests.fakes.faults import Moment
 from tests.fakes.shards import FakeShard, Record
 from tests.fakes.world import Process, World

@@ -16,7 +16,8 @@ from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.control_looks import ControlLooks
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Replay, Verification
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.pipeline.outside import Outside
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.status.counters import Families, Totals

@@ -42,15 +42,26 @@ class World:
         max_latency: float | None = None,
         clock: Any = None,
         sequence_attribute: str = "dynamirror_sequence",
+        tables: tuple[str, str] = ("master-table", "replica-table"),
     ) -> None:
+        """`tables` names the source and the replica."""
         self.seed = seed
         self.clock = clock or FakeClock()  # a ManualClock, where real threads need a real loop
         self.plan = plan or FaultPlan(seed)
         jitter = Jitter() if max_latency is None else Jitter(seed, max_seconds=max_latency)
         self.source = FakeSource(
-            self.clock, keys, view_type=view_type, seed=seed, shards=shards, timing=timing, jitter=jitter
+            self.clock,
+            keys,
+            name=tables[0],
+            view_type=view_type,
+            seed=seed,
+            shards=shards,
+            timing=timing,
+            jitter=jitter,
         )
-        self.replica = FakeReplica(self.clock, keys, sequence_attribute=sequence_attribute, seed=seed, jitter=jitter)
+        self.replica = FakeReplica(
+            self.clock, keys, name=tables[1], sequence_attribute=sequence_attribute, seed=seed, jitter=jitter
+        )
         self.control = FakeControlTable()
         self.schema = FakeSchemaStore.migrated()
         self.dates_answers = False

@@ -17,6 +17,7 @@ from service.app import Running, serve
 from service.cli.admin_client import AdminClient
 from service.cli.standalone import pending_migrations, take_look, take_migrations, take_repair, take_snapshot
 from service.configuration.settings import Settings, load_settings
+from service.fleet.plans import EnvironmentPlan
 from service.observability.log_setup import configure_log
 from service.operations.documents.jobs import JobState
 from tests.servers import sdk_client
@@ -33,7 +34,7 @@ class Process:
         configure_log(settings)
         self._settings = settings
         self._announced: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
-        work = serve(settings, announce=self._announced.set_result, is_admin_only=is_admin_only)
+        work = serve(EnvironmentPlan(settings), announce=self._announced.set_result, is_admin_only=is_admin_only)
         self._task = asyncio.create_task(work, name="service")
 
     async def answers(self) -> None:

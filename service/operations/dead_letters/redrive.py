@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.dynamodb_json.records import RecordReader
 from service.errors import ChangeError
 from service.model import Change, Effect, Image, ItemKey
-from service.operations.pipeline.pipeline import Outside
+from service.operations.pipeline.outside import Outside
 from service.pipeline_state import SNAPSHOT, DeadLetter
 from service.replication.job_flow import JobFlow
 from service.replication.writing.guard import Outcome, same_or_none

@@ -34,6 +34,9 @@ class Ending:
     def is_asked(self) -> bool:
         return self._asked.is_set()
 
+    async def until_asked(self) -> None:
+        await self._asked.wait()
+
     @property
     def is_hurried(self) -> bool:
         return self._hurried.is_set()

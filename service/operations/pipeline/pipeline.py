@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from service.configuration.settings import Settings
@@ -16,15 +15,15 @@ from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
 from service.events import GapFound, Halted, Observer, Paused, Retried, Warned
 from service.migrations import migrate
-from service.model import TableDescription
 from service.operations.documents.status import PipelineState
 from service.operations.job_store import new_job_id
 from service.operations.pipeline.carried_doubts import CarriedDoubts
 from service.operations.pipeline.ending import Ending
 from service.operations.pipeline.gaps import Healing, record_gap
 from service.operations.pipeline.letter_counting import count_letters
+from service.operations.pipeline.outside import Outside
 from service.pipeline_state import Gap, LeaseRecord
-from service.ports import Adapters
+from service.replication.allowance import Allowance
 from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.lease_term import LeaseTerm
@@ -34,15 +33,6 @@ from service.replication.requests.backoff import Backoff
 
 Answer = TypeVar("Answer")
 START_ANEW_AFTER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The adapters, and the tables as they were described when these were made."""
-
-    adapters: Adapters
-    source: TableDescription
-    replica: TableDescription
 
 
 class Pipeline:
@@ -56,10 +46,12 @@ class Pipeline:
         look_again: Callable[[], Awaitable[Outside]],
         owner: str,
         observer: Observer,
+        allowance: Allowance | None = None,
     ) -> None:
         """`look_again` describes the tables anew, and finds a stream that was re-created."""
         self.settings = settings
         self.outside = outside
+        self.allowance = allowance or Allowance.of_one(settings, outside.adapters.clock)
         self._look_again = look_again
         self._observer = observer
         self._clock = outside.adapters.clock
@@ -158,6 +150,7 @@ class Pipeline:
             lease=self.holder,
             former=former,
             observer=self._observer,
+            allowance=self.allowance,
         )
         snapshot_id = self.healing.snapshot_id or new_job_id(self._clock)
         beginning = await tenure.begin(heal=self.healing.is_wanted, snapshot_id=snapshot_id)

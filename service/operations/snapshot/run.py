@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from service.errors import ChangeError
@@ -71,13 +72,22 @@ class SnapshotRun:
     """One snapshot's work in one tenure of the lease."""
 
     def __init__(
-        self, *, job: Snapshot, place: Mapping[str, Any], flow: JobFlow, adapters: Adapters, observer: Observer
+        self,
+        *,
+        job: Snapshot,
+        place: Mapping[str, Any],
+        flow: JobFlow,
+        adapters: Adapters,
+        observer: Observer,
+        turn: AbstractAsyncContextManager[None],
     ) -> None:
+        """It scans while it has its `turn` among the jobs of all pipelines."""
         self.job = job
         self._place = Place(place)
         self._flow = flow
         self._adapters = adapters
         self._observer = observer
+        self._turn = turn
         self._pressure = ScanThrottle(flow.gate.until_open)
         self._scanned = job.items_scanned
         self._written = job.items_written
@@ -94,9 +104,10 @@ class SnapshotRun:
         The pipeline stops asking for a snapshot before the job has ended: a crash between repeats the job's end.
         """
         await self._flow.window.save()
-        await self._scan_all("source")
-        if self._place.removes_extra:
-            await self._scan_all("replica")
+        async with self._turn:
+            await self._scan_all("source")
+            if self._place.removes_extra:
+                await self._scan_all("replica")
         await note_reshaped(self._flow, self._place.shape_fingerprint, self._observer)
         self._flow.checkpoints.snapshot_done()
         await self._flow.requests.read(self._flow.checkpoints.save_once, "control")

@@ -159,6 +159,7 @@ class Snapshots(JobRunner[Snapshot]):
             flow=flow,
             adapters=self._pipeline.outside.adapters,
             observer=self._observer,
+            turn=self._pipeline.allowance.scans,
         )
 
     def _enter(self, flow: JobFlow) -> None:

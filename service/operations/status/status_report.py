@@ -135,7 +135,7 @@ class Report:
             records=flow.queue.records if flow else 0,
             bytes=flow.queue.bytes if flow else 0,
             max_records=self._settings.queue_max_records,
-            max_bytes=self._settings.queue_max_bytes,
+            max_bytes=self._pipeline.allowance.queue_max_bytes,
         )
 
     def _shards(self, flow: Replicator | None, views: dict[ShardId, ShardView], now: float) -> list[ShardStatus]:

@@ -116,7 +116,8 @@ class VerificationBesideFlow:
         """Raises LeaseLostError, HaltError."""
         with self._looks:
             await until_whole(self._pipeline, self._adapters)
-            await self._run.run()
+            async with self._pipeline.allowance.scans:
+                await self._run.run()
         _, place = self.saved()
         await note_reshaped(self._flow, place["shape_fingerprint"], self._observer)
 

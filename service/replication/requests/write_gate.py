@@ -1,7 +1,7 @@
 """The gate that every request to the replica passes: the one owner of pause, trust in the lease, and pressure.
 
 Pressure waits, nothing is dropped: throttling lowers the number of requests under way, and their pace, and raises
-both again slowly; `max_per_second` caps item writes, and a pause holds new requests back until it ends.
+both again slowly; `ceiling` caps item writes, and a pause holds new requests back until it ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from service.ports import Clock
 from service.replication.requests.adaptive_rate import AdaptiveRateLimiter
+from service.replication.requests.write_rate import WriteRateShare
 
 LOWER_AT_MOST_EVERY_SECONDS = 0.1
 """The requests that are under way when throttling begins fail together; they count as one sign."""
@@ -20,14 +21,18 @@ LOWERING = 0.7
 
 class WriteLimiter:
     def __init__(
-        self, clock: Clock, *, writers: int, max_per_second: float = 0, check_trust: Callable[[], None] = lambda: None
+        self,
+        clock: Clock,
+        *,
+        writers: int,
+        ceiling: WriteRateShare | None = None,
+        check_trust: Callable[[], None] = lambda: None,
     ) -> None:
         """`check_trust` raises LeaseLostError when the lease may be another's; asked right before each request."""
         self._clock = clock
         self._writers = writers
         self._limit = float(writers)
-        self._max_per_second = max_per_second
-        self._free_at = 0.0
+        self._ceiling = ceiling
         self._lowered_at = float("-inf")
         self._check_trust = check_trust
         self._pace = AdaptiveRateLimiter(clock)
@@ -56,8 +61,8 @@ class WriteLimiter:
 
     async def enter(self, items: int) -> None:
         """Before one request that writes so many items; `leave` after it, whatever came of it."""
-        if self._max_per_second:
-            await self._wait_for_rate(items)
+        if self._ceiling is not None:
+            await self._ceiling.wait(items)
         if self._pace.per_second is not None:
             await self._pace.wait(items)
         while self.is_paused or self.in_flight >= self.limit:
@@ -85,13 +90,6 @@ class WriteLimiter:
             if not waiter.done():
                 waiter.set_result(None)
                 room -= 1
-
-    async def _wait_for_rate(self, items: int) -> None:
-        now = self._clock.monotonic()
-        start = max(now, self._free_at)
-        self._free_at = start + items / self._max_per_second
-        if start > now:
-            await self._clock.sleep(start - now)
 
     async def pause(self) -> bool:
         """Returns when no request is under way any more, and new ones wait. May be repeated.

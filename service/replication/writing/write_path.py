@@ -11,6 +11,7 @@ from service.dynamodb_json.record_text import record_of
 from service.events import Observer
 from service.model import TableDescription
 from service.ports import Adapters
+from service.replication.allowance import Allowance
 from service.replication.dead_letters import DeadLetters
 from service.replication.doubts import Doubts
 from service.replication.guard_window import GuardWindow
@@ -52,6 +53,7 @@ def build_write_path(
     observer: Observer,
     watch: ReplicaWatch | None = None,
     metadata: Metadata | None = None,
+    allowance: Allowance | None = None,
 ) -> WritePath:
     """`settle` is told of changes that are settled; `check_trust` raises LeaseLostError when nothing may be written.
 
@@ -59,9 +61,8 @@ def build_write_path(
     """
     clock, replica = adapters.clock, adapters.replica
     metadata = metadata or metadata_of(settings, source, observer)
-    gate = WriteLimiter(
-        clock, writers=settings.writers, max_per_second=settings.max_writes_per_second, check_trust=check_trust
-    )
+    allowance = allowance or Allowance.of_one(settings, clock)
+    gate = WriteLimiter(clock, writers=settings.writers, ceiling=allowance.writes, check_trust=check_trust)
     doubts = Doubts(clock, lease_seconds=settings.lease_seconds)
     requests = Requests(
         clock=clock,

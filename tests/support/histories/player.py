@@ -22,7 +22,8 @@ from service.events import Observer, Observers
 from service.model import ItemKey
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.pipeline.outside import Outside
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.status.counters import Families, Totals
 from service.operations.status.status_report import Report

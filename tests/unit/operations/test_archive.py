@@ -10,7 +10,8 @@ from service.events import JobChanged, Observers, Warned
 from service.model import ViewType
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.pipeline.outside import Outside
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.snapshot.snapshots import Snapshots
 from service.ports import Adapters
 from service.replication.guard_window import GuardWindow

@@ -13,7 +13,8 @@ from service.lambda_mode.writer_without_stream import SidePipeline
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.pipeline.outside import Outside
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.command import Command
 from tests.fakes.faults import Moment

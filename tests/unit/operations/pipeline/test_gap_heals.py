@@ -9,7 +9,8 @@ import pytest
 
 from service.events import Observers
 from service.operations.documents.status import PipelineState
-from service.operations.pipeline.pipeline import Outside, Pipeline
+from service.operations.pipeline.outside import Outside
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.snapshot.snapshots import Snapshots
 from service.ports import Adapters
 from tests.fakes.service import settings_of, until

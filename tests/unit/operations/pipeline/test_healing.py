@@ -10,7 +10,7 @@ import pytest
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.gaps import MAX_HEALS
-from service.operations.pipeline.pipeline import Outside
+from service.operations.pipeline.outside import Outside
 from service.ports import Adapters
 from tests.fakes.service import Service, until
 from tests.fakes.world import World

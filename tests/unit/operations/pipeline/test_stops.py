@@ -14,8 +14,8 @@ import pytest
 from service.events import Observers, Warned
 from service.lambda_mode.writer_without_stream import SidePipeline
 from service.model import ItemKey
+from service.operations.pipeline.outside import Outside
 from service.operations.pipeline.pause import Pause
-from service.operations.pipeline.pipeline import Outside
 from tests.fakes.command import Command
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import Process, World

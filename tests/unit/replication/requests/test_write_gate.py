@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import LeaseLostError
 from service.replication.requests.write_gate import WriteLimiter
+from service.replication.requests.write_rate import WriteRate
 from tests.fakes.clock import FakeClock, settle
 
 
@@ -47,7 +48,7 @@ async def test_a_pause_returns_when_nothing_is_under_way_and_holds_what_comes_e7
 
 async def test_items_are_written_no_faster_than_the_ceiling():
     clock = FakeClock()
-    door = WriteLimiter(clock, writers=100, max_per_second=10)
+    door = WriteLimiter(clock, writers=100, ceiling=WriteRate(clock, 10).share())
     start = clock.monotonic()
     for _ in range(5):
         await door.enter(4)
@@ -57,7 +58,7 @@ async def test_items_are_written_no_faster_than_the_ceiling():
 
 async def test_idle_time_does_not_let_a_burst_through_later():
     clock = FakeClock()
-    door = WriteLimiter(clock, writers=100, max_per_second=10)
+    door = WriteLimiter(clock, writers=100, ceiling=WriteRate(clock, 10).share())
     await door.enter(1)
     await clock.sleep(100)
     start = clock.monotonic()

@@ -1,4 +1,4 @@
-"""The consoles of a process that runs one pipeline, by its environment's settings."""
+"""The consoles of a process that runs one pipeline."""
 
 from __future__ import annotations
 

@@ -1,0 +1,30 @@
+"""What the pipelines of one process share, divided: memory of the queues, writes per second, scans at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.configuration.settings import ProcessSettings
+from service.ports import Clock
+from service.replication.allowance import SCANS_AT_ONCE, Allowance
+from service.replication.requests.write_rate import WriteRate
+
+LEAST_QUEUE_BYTES = 1024 * 1024
+"""A page of a stream has up to 1 MB (API reference, GetRecords): with less, no page would fit."""
+
+
+class Budgets:
+    def __init__(self, process: ProcessSettings, clock: Clock) -> None:
+        self._queue_max_bytes = process.queue_max_bytes
+        per_second = process.max_writes_per_second
+        self._writes = WriteRate(clock, per_second) if per_second else None
+        self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
+
+    def queue_bytes_of_each(self, pipelines: int) -> int:
+        """An even share, whatever each of them does with it; together they may exceed the bound by the least."""
+        return max(self._queue_max_bytes // max(pipelines, 1), min(self._queue_max_bytes, LEAST_QUEUE_BYTES))
+
+    def allowance(self, pipelines: int) -> Allowance:
+        """Of one of so many."""
+        writes = self._writes.share() if self._writes else None
+        return Allowance(self.queue_bytes_of_each(pipelines), writes, self._scans)

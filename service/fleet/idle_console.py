@@ -1,0 +1,89 @@
+"""The console of a pipeline whose start is under way, or was refused: it tells that, and nothing can be asked of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.configuration.settings import Settings
+from service.dynamodb_json.table_names import table_name, table_region
+from service.operations.console import ConflictError
+from service.operations.documents.status import (
+    LagStatus,
+    PipelineState,
+    QueueStatus,
+    ReplicaStatus,
+    Role,
+    SourceStatus,
+    Status,
+)
+from service.operations.status.counters import Totals
+from service.operations.status.status_report import moment
+from service.ports import Clock
+
+
+class IdleConsole:
+    """Implements console.Console. What can't be known without the tables is null."""
+
+    def __init__(self, settings: Settings, version: str, clock: Clock, totals: Totals) -> None:
+        self._settings = settings
+        self._version = version
+        self._clock = clock
+        self._totals = totals
+        self._started_at = clock.now()
+        self.reason: str | None = None
+        """Why the start was refused; None while it is under way."""
+        self.is_stopping = False
+
+    def status(self) -> Status:
+        settings = self._settings
+        return Status(
+            pipeline=settings.pipeline_name,
+            state=self._state,
+            reason=self.reason,
+            role=Role.STANDBY,
+            source=SourceStatus(
+                table=table_name(settings.source_table),
+                region=settings.source_region or table_region(settings.source_table),
+                stream_arn=None,
+                stream_view_type=None,
+            ),
+            replica=ReplicaStatus(
+                table=table_name(settings.replica_table),
+                region=settings.replica_region or table_region(settings.replica_table),
+            ),
+            lag=LagStatus(
+                seconds=None, unapplied_records=None, keys_in_doubt=None, oldest_unapplied_at=None, caught_up=False
+            ),
+            queue=QueueStatus(
+                records=0, bytes=0, max_records=settings.queue_max_records, max_bytes=settings.queue_max_bytes
+            ),
+            shards=[],
+            totals=self._totals.totals(),
+            rates=self._totals.rates(),
+            dead_letters=None,
+            last_verification=None,
+            gaps=[],
+            warnings=[],
+            version=self._version,
+            started_at=moment(self._started_at),
+            now=moment(self._clock.now()),
+        )
+
+    @property
+    def _state(self) -> PipelineState:
+        if self.is_stopping:
+            return PipelineState.STOPPING
+        return PipelineState.STARTING if self.reason is None else PipelineState.FAILED
+
+    def not_ready_reason(self) -> str:
+        return self.reason or self._state.value
+
+    async def _refuse(self, *_: Any, **__: Any) -> Any:
+        if self.reason is not None:
+            raise ConflictError(f"the pipeline could not start, and is started again by itself: {self.reason}")
+        raise ConflictError(f"the pipeline is {self._state}: ask again when it runs")
+
+    pause = resume = replay = replays = find_replay = cancel_replay = replicate = _refuse
+    snapshot = snapshots = find_snapshot = cancel_snapshot = _refuse
+    verify = verifications = find_verification = cancel_verification = _refuse
+    dead_letters = find_dead_letter = redrive = redrives = find_redrive = cancel_redrive = discard = _refuse

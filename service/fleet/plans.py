@@ -1,0 +1,37 @@
+"""Where the process's plan comes from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from service.configuration.fleet_plan import FleetPlan
+from service.configuration.settings import Settings
+from service.operations.console import ConflictError
+
+
+class Plans(Protocol):
+    is_alone: bool
+    """One pipeline, which the process was started for."""
+
+    async def first(self) -> FleetPlan:
+        """Raises ConfigurationError."""
+
+    async def again(self) -> FleetPlan:
+        """As it is now. Raises ConfigurationError that lists every problem; ConflictError where it can't change."""
+
+
+class EnvironmentPlan:
+    """One pipeline, by the environment's settings. Implements Plans."""
+
+    is_alone = True
+
+    def __init__(self, settings: Settings) -> None:
+        self._plan = FleetPlan.of(settings)
+
+    async def first(self) -> FleetPlan:
+        return self._plan
+
+    async def again(self) -> FleetPlan:
+        raise ConflictError(
+            "There is no file to read again: this process was started without --config. Restart it to change settings."
+        )
