@@ -15,12 +15,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.cli import admin_commands, check_command, job_commands
+from service.cli import admin_commands, check_command, job_commands, run_command
 from service.configuration.settings import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
-from service.observability.log_setup import configure_log, logger
-from service.signals import Signals, StoppedError, run_until_signal
+from service.observability.log_setup import configure_log
+from service.signals import Signals, run_until_signal
 
 FAILED = 1
 CONFIGURATION = 2
@@ -48,30 +48,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-@app.command()
-def run(
-    is_admin_only: Annotated[
-        bool, typer.Option("--admin-only", help="Serve the admin API for a pipeline that Lambda replicates.")
-    ] = False,
-) -> None:
-    """Replicate, and serve the admin API, until it is stopped by SIGTERM or Ctrl-C."""
-    settings = load_settings()
-    configure_log(settings)
-    # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
-    from service.app import serve
-    from service.fleet.plans import EnvironmentPlan
-
-    signals = Signals(settings.shutdown_timeout_seconds, code_if_cut=0)
-    work = serve(
-        EnvironmentPlan(settings),
-        signals=signals,
-        is_admin_only=is_admin_only,
-        announce=lambda running: logger().info("admin api listens", url=running.url),
-    )
-    with contextlib.suppress(StoppedError):  # before it had begun
-        run_until_signal(work, "before the service ran", signals)
 
 
 @app.command()
@@ -108,6 +84,7 @@ def migrate(
 
 
 check_command.register(app)
+run_command.register(app)
 job_commands.register(app)
 admin_commands.register(app)
 

@@ -29,20 +29,21 @@ class FilePlans:
     is_alone = False
 
     def __init__(
-        self, path: Path, open_tables: OpenTables, clock: Clock, environment: Mapping[str, str] | None = None
+        self,
+        path: Path,
+        file: FleetFile,
+        open_tables: OpenTables,
+        clock: Clock,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Reads the file; no table is asked for yet. Raises ConfigurationError."""
+        """`file` is what was read at `path`; no table is asked for yet. `environment`: as `load_fleet` takes it."""
         self._path = path
+        self._file = file
         self._open_tables = open_tables
         self._clock = clock
         self._environment = environment
-        self._file = load_fleet(path, environment)
         self._found: list[DiscoveredTable] = []
         self._turn = asyncio.Lock()
-
-    @property
-    def process(self) -> ProcessSettings:
-        return self._file.process
 
     @property
     def discovers(self) -> bool:

@@ -18,18 +18,18 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from service.configuration.settings import LogFormat, Settings
+from service.configuration.settings import LogFormat, ProcessSettings
 from service.errors import DynamirrorError
 
 OWN_LOGGERS = ("service", "api")
 """Only these follow DYNAMIRROR_LOG_LEVEL. The SDK's loggers show requests and so items below WARNING."""
 
 
-def log_format_of(settings: Settings, stream: TextIO) -> LogFormat:
+def log_format_of(settings: ProcessSettings, stream: TextIO) -> LogFormat:
     return settings.log_format or (LogFormat.TEXT if stream.isatty() else LogFormat.JSON)
 
 
-def configure_log(settings: Settings) -> None:
+def configure_log(settings: ProcessSettings) -> None:
     """Set up this process's log, the standard library's included. May be repeated: the last one counts."""
     level = logging.getLevelNamesMapping()[settings.log_level]
     is_json = log_format_of(settings, sys.stderr) is LogFormat.JSON

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import re
 import subprocess
 import sys
@@ -14,42 +13,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from service.cli.commands import main, tell
+from service.cli.commands import tell
 from service.cli.progress_bar import JobBar
 from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, HaltError
+from tests.unit.cli.conftest import Shell
 
 COMMANDS = ("run", "demo", "migrate", "snapshot", "verify", "status", "pause", "resume", "replay", "dead-letters")
-
-
-class Shell:
-    """Runs commands in this process, in an empty folder, without any setting."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-        self.out = ""
-        self.err = ""
-
-    def set(self, **given: str) -> None:
-        for name, value in given.items():
-            self._monkeypatch.setenv(f"DYNAMIRROR_{name}", value)
-
-    def run(self, *arguments: str) -> int:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        self.out, self.err = self._capsys.readouterr()
-        return int(ended.value.code or 0)
-
-
-@pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    for name in os.environ:
-        if name.startswith(("DYNAMIRROR_", "AWS_")):
-            monkeypatch.delenv(name)
-    return Shell(capsys, monkeypatch)
 
 
 def test_the_version_is_told(shell: Shell) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.configuration.fleet_file import load_fleet
 from service.configuration.fleet_plan import FleetPlan, LeftOut
 from service.errors import ConfigurationError, HaltError, RefusedError
 from service.fleet.file_plans import FilePlans
@@ -31,7 +32,8 @@ class Stage:
         self.write(text)
 
         async def played() -> Any:
-            return await story(FilePlans(self._path, self.tables.open, FakeClock(), {}))
+            file = load_fleet(self._path, {})
+            return await story(FilePlans(self._path, file, self.tables.open, FakeClock(), {}))
 
         return run_virtual(played)
 
