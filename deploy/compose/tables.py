@@ -1,4 +1,4 @@
-"""`tables.py create` makes the source table with its stream on the emulator; `tables.py write` makes changes in it.
+"""`tables.py create` makes the source tables with their streams on the emulator; `tables.py write` makes changes there.
 
 Either may be run again. `EMULATOR_URL` is where the emulator answers; the container's network calls it `emulator`.
 """
@@ -10,7 +10,7 @@ import time
 
 import boto3
 
-TABLE = "master-table"
+TABLES = ["master-table", "shop-customers", "shop-orders"]
 KEYS = [f"key{number}" for number in range(1, 21)]
 REST_SECONDS = 0.2
 
@@ -18,27 +18,32 @@ dynamodb = boto3.client("dynamodb", endpoint_url=os.environ.get("EMULATOR_URL", 
 
 
 def create() -> None:
+    for table in TABLES:
+        create_one(table)
+
+
+def create_one(table: str) -> None:
     try:
         dynamodb.create_table(
-            TableName=TABLE,
+            TableName=table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
     except dynamodb.exceptions.ResourceInUseException:
-        print(f"{TABLE} is there already")
+        print(f"{table} is there already")
 
 
 def write() -> None:
     number = 0
     while True:
         number += 1
-        key = {"key": {"S": random.choice(KEYS)}}
+        table, key = random.choice(TABLES), {"key": {"S": random.choice(KEYS)}}
         if number % 4:
-            dynamodb.put_item(TableName=TABLE, Item={**key, "value": {"N": str(number)}})
+            dynamodb.put_item(TableName=table, Item={**key, "value": {"N": str(number)}})
         else:
-            dynamodb.delete_item(TableName=TABLE, Key=key)
+            dynamodb.delete_item(TableName=table, Key=key)
         time.sleep(REST_SECONDS)
 
 

@@ -54,7 +54,7 @@ def of_the_template() -> dict[str, str]:
     return settings_of({name: value for name, value in variables.items() if isinstance(value, str)})
 
 
-DEPLOYED = {name: settings_of(variables) for name, variables, _ in environments()}
+DEPLOYED = {name: settings_of(variables) for name, variables in environments()}
 
 
 def test_the_documents_set_what_is_tested_here() -> None:

@@ -96,6 +96,13 @@ class Pipeline:
         """The Lambda function, as a process of its own; without an event, with everything that the stream has."""
         return await output_of([sys.executable, "-c", INVOKE], self.variables(), event or await self.event())
 
+    async def of_file(self, file: Path) -> set[str]:
+        """The actions that a dry run of a file asks the source's server for."""
+        tables = {"DYNAMIRROR_SOURCE_TABLE", "DYNAMIRROR_REPLICA_TABLE"}
+        variables = {name: value for name, value in self.variables().items() if name not in tables}
+        await output_of([COMMAND, "run", "--config", str(file), "--dry-run"], variables, None)
+        return {f"dynamodb:{operation}" for operation, _ in self._at_source.asked}
+
     async def command(self, *arguments: str) -> str:
         return await output_of([COMMAND, *arguments], self.variables(), None)
 

@@ -118,6 +118,15 @@ async def test_creating_the_replica_needs_one_action_more(pipeline_of):
     assert more == allowed("optional-create-replica")
 
 
+async def test_discovering_tables_needs_what_its_policy_allows(ministack, pipeline_of, tmp_path):
+    pipeline = await pipeline_of()
+    text = f'[discover]\nsource_tables = ["{pipeline.source}"]\nsource_tags = {{replicate = "yes"}}\n'
+    (tmp_path / "fleet.toml").write_text(text + 'replica_table = "{source_table}-copy"\n')
+    asked = await pipeline.of_file(tmp_path / "fleet.toml")
+    statements = json.loads((POLICIES / "optional-discover-source.json").read_text())["Statement"]
+    assert asked == {action for statement in statements for action in statement["Action"]}
+
+
 async def test_a_stream_without_images_needs_no_more(pipeline_of):
     pipeline = await pipeline_of("KEYS_ONLY")
     await pipeline.command("migrate")
