@@ -29,6 +29,12 @@ pytestmark = pytest.mark.timeout(SECONDS)
 
 DEPLOY = ROOT / "deploy"
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+COPIES = {
+    "master-table": "replica-table",
+    "shop-customers": "shop-customers-replica",
+    "shop-orders": "shop-orders-replica",
+}
+"""What its file of pipelines makes of the tables that its script makes: one by its name, two by their pattern."""
 METADATA = {"timestamp", "dynamirror_sequence"}
 
 
@@ -53,12 +59,13 @@ class Stack:
         if service == "emulator":
             port = self.places["emulator:5000"].rpartition(":")[2]
             command = [port if part == "5000" else part for part in command]
-        return FirstProcess(self._box, self._image, *command, **self._environment(service), **more)
+        return FirstProcess(
+            self._box, self._image, *command, mounts=mounts_of(service), **self._environment(service), **more
+        )
 
     def beside(self, service: str) -> Contained:
-        mounts = {DEPLOY / here: there for here, there, _ in map(split_volume, SERVICES[service]["volumes"])}
         environment = self._environment(service) | {"EMULATOR_URL": self.url("emulator")}
-        return Contained(self._box, *self._command(service), mounts=mounts, **environment)
+        return Contained(self._box, *self._command(service), mounts=mounts_of(service), **environment)
 
     def _command(self, service: str) -> list[str]:
         image = settings_of(self._image)
@@ -68,6 +75,10 @@ class Stack:
     def _environment(self, service: str) -> dict[str, str]:
         given = SERVICES[service].get("environment", {})
         return {name: self.at_home(without_choice(value)) for name, value in given.items()}
+
+
+def mounts_of(service: str) -> dict[Path, str]:
+    return {DEPLOY / here: there for here, there, _ in map(split_volume, SERVICES[service].get("volumes", ()))}
 
 
 def split_volume(volume: str) -> tuple[str, str, str]:
@@ -146,18 +157,25 @@ async def test_its_services_work_together_and_dynamirror_ends_settled(
             url = stack.url("dynamirror")
             async with stack.beside("writer") as writer:
                 client.headers.update(reader)
-                await asked_until(client, f"{url}/status", lambda status: status["totals"]["records_applied"] > 5)
-                (found,) = (await asked_until(
-                    series, "query", lambda answer: answer["data"]["result"], query="dynamirror_records_applied_total"
+                names = [item["name"] for item in (await asked_until(
+                    client, f"{url}/pipelines", lambda found: len(found["items"]) == len(COPIES)
+                ))["items"]]  # fmt: skip
+                for name in names:
+                    status = f"{url}/pipelines/{name}/status"
+                    await asked_until(client, status, lambda status: status["totals"]["records_applied"] > 5)
+                applied = (await asked_until(
+                    series, "query", lambda answer: len(answer["data"]["result"]) == len(COPIES),
+                    query="dynamirror_records_applied_total",
                 ))["data"]["result"]  # fmt: skip
-                assert found["metric"]["job"] == "dynamirror"
+                assert {found["metric"]["job"] for found in applied} == {"dynamirror"}
+                assert sorted(found["metric"]["pipeline"] for found in applied) == sorted(names)
                 groups = (await series.get("rules")).json()["data"]["groups"]
                 assert "DynamirrorGap" in {rule["name"] for group in groups for rule in group["rules"]}
                 writer.send(signal.SIGTERM)
                 await writer.ended()
-            assert (await client.get(f"{url}/status", headers=bearer("wrong"))).status_code == 401
-            assert (await client.post(f"{url}/pause")).status_code == 403
-            assert (await client.post(f"{url}/resume", headers=dict(admin))).status_code == 200
+            assert (await client.get(f"{url}/pipelines", headers=bearer("wrong"))).status_code == 401
+            assert (await client.post(f"{url}/pipelines/master/pause")).status_code == 403
+            assert (await client.post(f"{url}/pipelines/master/resume", headers=dict(admin))).status_code == 200
             kind, *check = settings_of(image_name)["Healthcheck"]["Test"]
             asking = {"DYNAMIRROR_ADMIN_HOST": environment["DYNAMIRROR_ADMIN_HOST"], "DYNAMIRROR_ADMIN_PORT": port}
             async with Contained(box, *check, **asking) as health:
@@ -165,6 +183,7 @@ async def test_its_services_work_together_and_dynamirror_ends_settled(
             product.send(signal.SIGTERM)
             ended = await product.ended()
             assert (ended.code, ended.out) == (0, "")
-        source = await items_of(stack.url("emulator"), "master-table")
-        assert source == await items_of(stack.url("emulator"), "replica-table")
-        assert source
+        for source, replica in COPIES.items():
+            items = await items_of(stack.url("emulator"), source)
+            assert items == await items_of(stack.url("emulator"), replica)
+            assert items

@@ -17,6 +17,7 @@ set -e
 mount --bind "$0" "$0"
 mount --rbind /dev "$0/dev"
 mount -t proc proc "$0/proc"
+$MOUNTS
 mount -o remount,bind,ro "$0"
 exec env -i "${@:2}" chroot --userspec="$1" "$0" /usr/bin/env -C "$WORKDIR" $COMMAND
 """
@@ -60,10 +61,17 @@ def _children(process_id: int) -> Iterator[int]:
 class FirstProcess(Contained):
     """The program is process 1, and nothing on its disk can be written, but for /dev."""
 
-    def __init__(self, box: str, image: str, *arguments: str, **environment: str):
+    def __init__(
+        self, box: str, image: str, *arguments: str, mounts: Mapping[Path, str] | None = None, **environment: str
+    ):
         settings = settings_of(image)
         root = buildah("mount", box)
         variables = [*settings["Env"], *(f"{name}={value}" for name, value in environment.items())]
+        shown = [
+            f'install -D /dev/null "$0{there}"\nmount --bind "{here}" "$0{there}"'
+            for here, there in (mounts or {}).items()
+        ]
         script = _AS_RUNTIMES_DO.replace("$COMMAND", shlex.join(arguments)).replace("$WORKDIR", settings["WorkingDir"])
+        script = script.replace("$MOUNTS", "\n".join(shown))
         spaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
         Command.__init__(self, "-c", script, root, settings["User"], *variables, program=(*spaces, "bash"))
