@@ -16,6 +16,7 @@ from service.configuration.fleet_plan import DiscoveredTable, FleetPlan, LeftOut
 from service.configuration.settings import ProcessSettings, Settings
 from service.errors import ConfigurationError, HaltError
 from service.fleet.discovery import TableList, discover
+from service.fleet.plans import Apply
 from service.observability.log_setup import logger
 from service.ports import Clock
 
@@ -45,11 +46,6 @@ class FilePlans:
         self._found: list[DiscoveredTable] = []
         self._turn = asyncio.Lock()
 
-    @property
-    def discovers(self) -> bool:
-        """There are tables to look for, every LOOK_AGAIN_SECONDS."""
-        return self._file.discover is not None
-
     async def first(self) -> FleetPlan:
         """The pipelines that the file names: they need not wait for the first look."""
         return plan(self._file)
@@ -63,6 +59,12 @@ class FilePlans:
         """The same file with the tables that there are now; with those that were known where they can't be listed."""
         async with self._turn:
             return await self._again(self._file)
+
+    async def keep_looking(self, apply: Apply) -> None:
+        while True:
+            if self._file.discover is not None:
+                await apply(await self.look())
+            await self._clock.sleep(LOOK_AGAIN_SECONDS)
 
     async def again(self) -> FleetPlan:
         """The file as it is now. Raises ConfigurationError that lists every problem; then nothing has changed."""

@@ -55,8 +55,10 @@ class Fleet:
                 for name in self._runners:
                     self._start(name)
                 freezing = self._tasks.create_task(self._freeze_memory(), name="memory")
+                looking = self._tasks.create_task(self._plans.keep_looking(self.apply), name="discovery")
                 await self._until_over()
                 freezing.cancel()
+                looking.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
 

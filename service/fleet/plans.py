@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings
 from service.operations.console import ConflictError
+
+Apply = Callable[[FleetPlan], Awaitable[object]]
 
 
 class Plans(Protocol):
@@ -18,6 +21,9 @@ class Plans(Protocol):
 
     async def again(self) -> FleetPlan:
         """As it is now. Raises ConfigurationError that lists every problem; ConflictError where it can't change."""
+
+    async def keep_looking(self, apply: Apply) -> None:
+        """Apply what there is to discover, now and from time to time; ends where there never is anything."""
 
 
 class EnvironmentPlan:
@@ -35,3 +41,6 @@ class EnvironmentPlan:
         raise ConflictError(
             "There is no file to read again: this process was started without --config. Restart it to change settings."
         )
+
+    async def keep_looking(self, apply: Apply) -> None:
+        return

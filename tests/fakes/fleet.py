@@ -15,6 +15,7 @@ from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings, load_settings
 from service.events import Observers
 from service.fleet.fleet import Fleet
+from service.fleet.plans import Apply
 from service.fleet.surroundings import Surroundings
 from service.observability.metrics import Metrics
 from service.operations.documents.status import Status
@@ -53,6 +54,9 @@ class Plans:
             raise self.error
         process = next(iter(self.entries.values())) if self.entries else entries_of("nothing")["nothing"]
         return FleetPlan(process, dict(self.entries))
+
+    async def keep_looking(self, apply: Apply) -> None:
+        """It says all at once."""
 
 
 class Outlook:

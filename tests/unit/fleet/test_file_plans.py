@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from service.configuration.fleet_file import load_fleet
 from service.configuration.fleet_plan import FleetPlan, LeftOut
 from service.errors import ConfigurationError, HaltError, RefusedError
-from service.fleet.file_plans import FilePlans
+from service.fleet.file_plans import LOOK_AGAIN_SECONDS, FilePlans
 from tests.fakes.clock import FakeClock, run_virtual
 from tests.fakes.table_list import FakeTableList
 
@@ -55,7 +56,6 @@ def test_the_pipelines_of_the_file_do_not_wait_for_the_first_look(stage: Stage) 
 
 def test_a_look_adds_the_tables_that_there_are(stage: Stage) -> None:
     async def story(plans: FilePlans) -> None:
-        assert plans.discovers
         assert list((await plans.look()).entries) == ["orders", DISCOVERED]
         stage.tables.tables |= {"prod-b": {}}
         stage.tables.gone = {"prod-a"}
@@ -75,13 +75,35 @@ def test_the_tables_are_looked_for_where_the_defaults_say(stage: Stage) -> None:
 
 def test_without_discover_no_table_is_looked_for(stage: Stage) -> None:
     async def story(plans: FilePlans) -> None:
-        assert not plans.discovers
         await plans.look()
         await plans.again()
 
     stage.play(ORDERS, story)
 
     assert stage.tables.opened_for == []
+
+
+def test_looks_are_made_at_once_and_every_five_minutes(stage: Stage) -> None:
+    async def story(plans: FilePlans) -> None:
+        applied: list[list[str]] = []
+
+        async def apply(plan: FleetPlan) -> None:
+            applied.append(list(plan.entries))
+
+        looking = asyncio.create_task(plans.keep_looking(apply))
+        await asyncio.sleep(60)
+        assert applied == [["orders", DISCOVERED]]
+        stage.tables.gone = {"prod-a"}
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        assert applied[1:] == [["orders"]]
+        stage.write(ORDERS)
+        await plans.again()
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        assert len(applied) == 2
+        looking.cancel()
+        await asyncio.wait([looking])
+
+    stage.play(ORDERS + DISCOVER, story)
 
 
 def test_a_look_that_fails_keeps_what_was_known_and_tells_why(stage: Stage) -> None:
@@ -111,7 +133,6 @@ def test_the_file_is_read_again_when_asked(stage: Stage) -> None:
         assert list((await plans.look()).entries) == ["others", DISCOVERED]
         stage.write(ORDERS)
         assert list((await plans.again()).entries) == ["orders"]
-        assert not plans.discovers
 
     stage.play(ORDERS, story)
 
