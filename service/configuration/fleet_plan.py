@@ -5,12 +5,14 @@ A discovered table that can't have one is left out with the reason. It never mak
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 from service.configuration.fleet_file import FleetFile
 from service.configuration.settings import ProcessSettings, Settings
+from service.configuration.sides import TableIdentity
 from service.errors import ConfigurationError
 
 
@@ -54,8 +56,9 @@ def plan(file: FleetFile, discovered: Collection[DiscoveredTable] = ()) -> Fleet
         except ConfigurationError as error:
             left_out.append(LeftOut(table.name, str(error).replace("\n", "; ")))
     without_stream = {table.name for table in discovered if not table.has_stream}
+    taken = _Taken(file.pipelines, found)
     for name, settings in found.items():
-        if reason := _reason(settings, file.pipelines, found):
+        if reason := taken.reason(settings):
             left_out.append(LeftOut(name, reason))
         elif name in without_stream:
             left_out.append(LeftOut(name, "it has no stream; enable one to have it replicated"))
@@ -64,22 +67,42 @@ def plan(file: FleetFile, discovered: Collection[DiscoveredTable] = ()) -> Fleet
     return FleetPlan(file.process, entries, tuple(sorted(left_out, key=lambda each: each.table)))
 
 
-def _reason(settings: Settings, named: Mapping[str, Settings], found: Mapping[str, Settings]) -> str | None:
-    """Why the discovered table has no pipeline. In doubt it has none: what is written to can't be taken back."""
-    source, replica = settings.side("source").identity, settings.side("replica").identity
-    for name, other in named.items():
-        if source.may_be(other.side("source").identity):
+class _Tables:
+    """Tables, each with what is told of it."""
+
+    def __init__(self, tables: Iterable[tuple[TableIdentity, str]]) -> None:
+        self._by_name: dict[str, list[tuple[TableIdentity, str]]] = defaultdict(list)
+        for identity, told in tables:
+            self._by_name[identity.name].append((identity, told))
+
+    def like(self, table: TableIdentity) -> str | None:
+        """What is told of one that may be this one."""
+        return next((told for each, told in self._by_name.get(table.name, ()) if table.may_be(each)), None)
+
+
+class _Taken:
+    """Why a discovered table has no pipeline. In doubt it has none: what is written to can't be taken back."""
+
+    def __init__(self, named: Mapping[str, Settings], found: Mapping[str, Settings]) -> None:
+        self._names = named.keys()
+        self._sources = _Tables((each.side("source").identity, name) for name, each in named.items())
+        self._replicas = _Tables((each.side("replica").identity, name) for name, each in named.items())
+        self._copies = _Tables((each.side("replica").identity, name) for name, each in found.items())
+        self._controls = _Tables(
+            (replace(each.side("replica").identity, name=each.control_table), "")
+            for each in (*named.values(), *list(found.values())[:1])
+        )
+
+    def reason(self, settings: Settings) -> str | None:
+        source, replica = settings.side("source").identity, settings.side("replica").identity
+        if (name := self._sources.like(source)) is not None:
             return f"the pipeline {name} replicates it"
-        if source.may_be(other.side("replica").identity):
+        if (name := self._replicas.like(source)) is not None:
             return f"it is the replica of the pipeline {name}"
-        if replica.may_be(other.side("replica").identity):
+        if (name := self._replicas.like(replica)) is not None:
             return f"its replica would be {replica.name}, which is the one of the pipeline {name}"
-        if name == settings.pipeline_name:
-            return f"another pipeline is named {name}"
-    for table, other in found.items():
-        if source.may_be(other.side("replica").identity):
-            return f"it is the replica of the table {table}"
-    for other in (settings, *named.values()):
-        if source.may_be(replace(other.side("replica").identity, name=other.control_table)):
-            return "it is the control table"
-    return None
+        if settings.pipeline_name in self._names:
+            return f"another pipeline is named {settings.pipeline_name}"
+        if (name := self._copies.like(source)) is not None:
+            return f"it is the replica of the table {name}"
+        return "it is the control table" if self._controls.like(source) is not None else None

@@ -44,7 +44,7 @@ def _lines(text: str) -> dict[Keys, int]:
     """The first line of each table and key; of some that stand within a line, or in an array's, none."""
     found: dict[Keys, int] = {}
     table: Keys = ()
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if line.lstrip().startswith("["):
             keys = table = _keys(line) or table
         elif keys := _keys(line.partition("=")[0] + "= 0") if "=" in line else ():

@@ -63,5 +63,11 @@ def test_the_place_of_a_key_is_its_line_or_the_one_of_what_it_belongs_to(
     assert text.place(*keys) == place
 
 
+def test_a_file_of_windows_has_the_same_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf# a comment\r\n[tables.inner]\r\nc = 1\r\n")
+
+    assert TomlText(tmp_path / "a.toml").place("tables", "inner", "c").endswith("a.toml, line 3, tables.inner.c")
+
+
 def test_the_values_are_tomls(text: TomlText) -> None:
     assert text.values["tables"]["inner"]["list"] == ["x=y", "z"]
