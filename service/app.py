@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 
@@ -81,9 +81,12 @@ async def serve(
             observe=metrics.request_seen,
         )
         server = await AdminServer(app, host=process.admin_host, port=process.admin_port).listen()
-        with signals.answered_with(fleet.stop) if signals else nullcontext():
-            announce(Running(server.url, fleet))
-            await _run_both(fleet, server)
+        if signals is not None:
+            stack.enter_context(signals.answered_with(fleet.stop))
+            if not plans.is_alone:
+                stack.enter_context(signals.reload_with(fleet.reload_soon))
+        announce(Running(server.url, fleet))
+        await _run_both(fleet, server)
 
 
 async def _run_both(fleet: Fleet, server: AdminServer) -> None:

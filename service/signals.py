@@ -54,6 +54,18 @@ class Signals:
             self._stop = before
 
     @contextmanager
+    def reload_with(self, reload: Callable[[], object]) -> Iterator[None]:
+        """Until the block ends, each SIGHUP calls `reload`, in the event loop."""
+        loop = asyncio.get_running_loop()
+        before = signal.getsignal(signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, before)
+
+    @contextmanager
     def caught(self, task: asyncio.Task[Any]) -> Iterator[None]:
         """Until the block ends. `task` is what `asyncio.run` waits for."""
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,7 @@ def _run_one(*, is_dry: bool, is_admin_only: bool) -> None:
 
 def _run_file(path: Path, file: FleetFile, *, is_dry: bool) -> None:
     configure_log(file.process)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the pipelines run: the file was read just now
     from service.adapters import SystemClock, open_table_list
     from service.fleet.file_plans import FilePlans
 

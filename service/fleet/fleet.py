@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings
@@ -16,6 +16,7 @@ from service.fleet.budgets import Budgets
 from service.fleet.plans import Plans
 from service.fleet.runner import PipelineRunner
 from service.fleet.surroundings import Surroundings
+from service.observability.log_setup import logger
 from service.observability.metrics import Metrics
 from service.operations.console import Console, InvalidError, NotFoundError
 from service.operations.documents.fleet import LeftOut, Reloaded
@@ -35,6 +36,7 @@ class Fleet:
         self._runners: dict[str, PipelineRunner] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._lives: dict[str, asyncio.Task[None]] = {}
+        self._besides: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         self._ending = Ending(plan.process.shutdown_timeout_seconds)
 
@@ -54,13 +56,19 @@ class Fleet:
             async with asyncio.TaskGroup() as self._tasks:
                 for name in self._runners:
                     self._start(name)
-                freezing = self._tasks.create_task(self._freeze_memory(), name="memory")
-                looking = self._tasks.create_task(self._plans.keep_looking(self.apply), name="discovery")
+                self._beside(self._freeze_memory(), "memory")
+                self._beside(self._plans.keep_looking(self.apply), "discovery")
                 await self._until_over()
-                freezing.cancel()
-                looking.cancel()
+                for task in self._besides:
+                    task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
+
+    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
+        """For as long as the pipelines run."""
+        assert self._tasks is not None
+        self._besides.add(task := self._tasks.create_task(work, name=name))
+        task.add_done_callback(self._besides.discard)
 
     async def _until_over(self) -> None:
         await self._ending.until_asked()
@@ -151,6 +159,18 @@ class Fleet:
 
     def left_out(self) -> list[LeftOut]:
         return [LeftOut(table=each.table, reason=each.reason) for each in self._plan.left_out]
+
+    def reload_soon(self) -> None:
+        """As `reload`; the log tells what came of it."""
+        self._beside(self._reload_and_tell(), "reload")
+
+    async def _reload_and_tell(self) -> None:
+        try:
+            reloaded = await self.reload()
+        except InvalidError as error:
+            logger().error("the file has errors: nothing was changed", problems=error.problems)
+        else:
+            logger().info("the file was read again", **reloaded.model_dump())
 
     async def reload(self) -> Reloaded:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -76,9 +78,9 @@ class User:
 
 
 @pytest.fixture
-async def user(server_named: Any, tmp_path: Path) -> AsyncIterator[User]:
+async def user(on: str, server_named: Any, tmp_path: Path) -> AsyncIterator[User]:
     async with AsyncExitStack() as stack:
-        user = User(tmp_path, server_named("moto"), stack)
+        user = User(tmp_path, server_named(on), stack)
         await user.open()
         yield user
 
@@ -93,6 +95,7 @@ def test_what_the_page_discovers_is_a_file_that_can_be_read(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("on", ["moto", "ministack"])
 async def test_five_tables_one_more_by_a_reload_and_one_that_fails(user: User) -> None:
     for name in (*TABLES, "more"):
         await user.table(name)
@@ -102,9 +105,10 @@ async def test_five_tables_one_more_by_a_reload_and_one_that_fails(user: User) -
 
     shown = await shell.run(user.here(DRY_RUN))
     assert "pipelines that would run: 5" in shown
-    assert not (await user.replica.list_tables())["TableNames"]
+    assert "orders-replica" not in (await user.replica.list_tables())["TableNames"]
 
-    service.type(user.here(RUN))
+    service.type(f"(echo process $BASHPID; exec {user.here(RUN)})")
+    process = int((await service.says(r"^process (\d+)$"))[1])
     await user.until_caught_up(*TABLES)
     assert await scan(user.replica, "sessions-archive")
     assert "running" in await shell.run(user.here(STATUS))
@@ -126,5 +130,10 @@ async def test_five_tables_one_more_by_a_reload_and_one_that_fails(user: User) -
     user.file.write_text(FIVE + "writers = 0\n")
     assert (await user.api.post("/reload")).status_code == 422
     assert set(await user.pipelines()) == {*TABLES, "more", "silent"}
+
+    user.file.write_text(FIVE)
+    os.kill(process, signal.SIGHUP)
+    await service.says("the file was read again.*more.*silent")
+    assert set(await user.pipelines()) == set(TABLES)
     service.press_control_c()
     await service.finished()
