@@ -52,6 +52,8 @@ def text_of(name: str, tables: tuple[str, str, str]) -> str:
 
 # A connection that is cancelled while it is made may leave its socket (asyncio.staggered); a process ends with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.needs("open shards have no end")
+@pytest.mark.needs("requests may pass through another host")
 async def test_each_pipelines_tables_are_asked_with_its_own_credentials_alone(
     recorded: tuple[Server, Recorder], unique_name: Callable[[str], str], tmp_path: Path
 ) -> None:
