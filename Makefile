@@ -35,7 +35,7 @@ test-endpoint: $(TEST)  ## the contract and integration tests on your own Dynamo
 chaos: $(TEST)  ## a long night: all settings, more of each property, then faults and kills; CHAOS="--kills 20" or CHAOS="--seed 7": these only
 	$(BIN)/python -m tests.servers fetch
 	[ -n "$(CHAOS)" ] || HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 tests/property
-	[ -n "$(CHAOS)" ] || DYNAMIRROR_TEST_THOROUGHLY=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 \
+	[ -n "$(CHAOS)" ] || TEST_THOROUGHLY=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 \
 		$$(grep -rl --include='test_*.py' support.thoroughness tests)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 

@@ -29,9 +29,8 @@ from service.migrations import Migration, migrate, prepare
 from service.model import TableDescription
 from service.observability.log_records import LoggedStreams, RecordLog, record_log
 from service.operations.pipeline.outside import Outside
-from service.operations.status.status_report import WARN_OF_CLOCK_SECONDS
 from service.ports import Adapters, Clock, Streams
-from service.preflight import check_sequence_attribute, check_stream, check_tables
+from service.preflight import WARN_OF_CLOCK_SECONDS, check_sequence_attribute, check_stream, check_tables
 from service.replication.lease import MARGIN
 from service.replication.requests.backoff import Backoff
 from service.side_thread import SideThread

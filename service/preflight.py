@@ -5,6 +5,9 @@ from __future__ import annotations
 from service.errors import ConfigurationError, HaltError
 from service.model import TableDescription
 
+WARN_OF_CLOCK_SECONDS = 30.0
+"""A signature's time may be five minutes off (IAM User Guide, "Create a signed AWS API request"): well before that."""
+
 
 def check_tables(source: TableDescription, replica: TableDescription, *, is_one_endpoint: bool) -> None:
     """Raises ConfigurationError or HaltError. `is_one_endpoint`: both tables are reached at the same address."""

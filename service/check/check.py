@@ -19,13 +19,12 @@ from service.events import Event, Warned
 from service.migrations import load_migrations, plan
 from service.model import ShardId, StreamStatus, TableDescription, ViewType
 from service.ports import Clock
-from service.preflight import check_sequence_attribute, check_stream, check_tables
+from service.preflight import WARN_OF_CLOCK_SECONDS, check_sequence_attribute, check_stream, check_tables
 from service.replication.writing.metadata import Metadata
 
 Answer = TypeVar("Answer")
 TRIES = 3
 WAIT_SECONDS = 0.3
-WARN_OF_CLOCK_SECONDS = 30.0
 
 
 async def check(settings: Settings, inspection: Inspection, clock: Clock) -> Findings:

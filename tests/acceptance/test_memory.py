@@ -1,6 +1,6 @@
 """I4 with the installed command: memory does not grow with what waits in the stream.
 
-DYNAMIRROR_TEST_RECORDS=300000 lets more wait.
+TEST_RECORDS=300000 lets more wait.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client
 from tests.support.installed.product import Product
 from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 
-RECORDS = int(os.environ.get("DYNAMIRROR_TEST_RECORDS", "200000"))
+RECORDS = int(os.environ.get("TEST_RECORDS", "200000"))
 LIMIT_BYTES = 300 * 1024 * 1024
 PAD = b'"pad":{"S":"' + b"x" * 950 + b'"}'
 

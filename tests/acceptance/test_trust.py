@@ -1,6 +1,6 @@
 """Copy, prove, repair, replay: with the installed command beside a live writer.
 
-The number of items is small here; DYNAMIRROR_TEST_ITEMS=100000 makes it the real thing.
+The number of items is small here; TEST_ITEMS=100000 makes it the real thing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.installed.replica_history import check_equal, check_never_bac
 from tests.support.installed.steady_writer import SteadyWriter
 from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 
-ITEMS = int(os.environ.get("DYNAMIRROR_TEST_ITEMS", "4000"))
+ITEMS = int(os.environ.get("TEST_ITEMS", "4000"))
 DAMAGED = ITEMS // 100
 """So many items are damaged in four ways, a quarter each."""
 WRITES = 400

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-IS_THOROUGH = bool(os.environ.get("DYNAMIRROR_TEST_THOROUGHLY"))
+IS_THOROUGH = bool(os.environ.get("TEST_THOROUGHLY"))
 _T = TypeVar("_T")
 
 

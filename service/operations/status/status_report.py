@@ -31,14 +31,13 @@ from service.operations.status.readiness import Vital, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.pipeline_state import Gap
 from service.ports import Clock
+from service.preflight import WARN_OF_CLOCK_SECONDS
 from service.replication.progress.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
 
 RETENTION_HOURS = 24
 """DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
 WARN_AFTER_HOURS = 18
-WARN_OF_CLOCK_SECONDS = 30.0
-"""A signature's time may be five minutes off (IAM User Guide, "Create a signed AWS API request"): well before that."""
 
 
 @dataclass(frozen=True, slots=True)

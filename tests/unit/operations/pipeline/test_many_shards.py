@@ -1,6 +1,6 @@
 """A whole running flow over many listed shards, a tenth of them open, as a busy table of a day has them.
 
-DYNAMIRROR_TEST_SHARDS=20000 makes it the real thing, of a minute and 280 MiB.
+TEST_SHARDS=20000 makes it the real thing, of a minute and 280 MiB.
 
 It begins at the trim horizon, catches up, saves its progress, and restarts from it. The progress lies in the items that
 the control table would have, with DynamoDB's prices.
@@ -21,7 +21,7 @@ from tests.fakes.world import World
 from tests.support.invariants import check_all
 from tests.unit.operations.verification.test_verifications import item
 
-LISTED = int(os.environ.get("DYNAMIRROR_TEST_SHARDS", "3000"))
+LISTED = int(os.environ.get("TEST_SHARDS", "3000"))
 OPEN = LISTED // 10
 BUSY = 10
 SECONDS = 20
