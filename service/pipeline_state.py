@@ -100,6 +100,12 @@ class LeaseRecord:
     """Since when it is paused; 0.0 when it is not, or nobody told."""
     behind_since: float = 0.0
     """From when on changes at the source may be unapplied, as an owner last knew; 0.0 when none ever did."""
+    wanted_by: str = ""
+    """A standby that asks the owner to hand the pipeline over."""
+    asks: int = 0
+    """Counts how often one has asked: what was asked once is answered once."""
+    reserved_for: str = ""
+    """Released for this process; others leave it alone for a lease time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,13 @@ class LeaseStore(Protocol):
         `behind_since`: from when on its owner knows changes to be unapplied; None leaves what is known.
         """
 
-    async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
-        """Let the next owner in at once. Raises LeaseLostError if it is another's already."""
+    async def release_lease(
+        self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None, reserved_for: str = ""
+    ) -> None:
+        """Let the next owner in at once, or only `reserved_for`. Raises LeaseLostError if it is another's already."""
+
+    async def ask_for_lease(self, asker: str, seen: LeaseRecord) -> None:
+        """Its owner sees it in its next renewal. Raises LeaseLostError if it has another owner than `seen`."""
 
     async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
         """Durable, by anyone; the owner sees it in its next renewal. Returns since when it is paused; 0.0: unknown.
@@ -243,10 +248,7 @@ class SchemaStore(Protocol):
         """The table's keys; None when there is no table. Waits while it is being created or deleted."""
 
     async def apply_step(self, kind: str, arguments: Mapping[str, Any]) -> None:
-        """Do one step of a migration and wait until it is in effect; again is nothing.
-
-        Raises HaltError for a kind that it does not know and for what can't be mended by waiting.
-        """
+        """Do one step, until it is in effect; again is nothing. Raises HaltError where waiting mends nothing."""
 
     async def applied(self) -> list[AppliedMigration]:
         """What was recorded, by number."""

@@ -19,6 +19,8 @@ MARGIN = 0.25
 RENEWALS_PER_LEASE = 5
 LOOKS_PER_LEASE = 10
 """How often a standby looks at the lease of the active process."""
+LOOK_WHEN_ASKED_SECONDS = 0.2
+"""Between two looks at a lease that was asked for: nobody has the pipeline from its release to the next look."""
 
 
 class LeaseHolder:
@@ -49,6 +51,9 @@ class LeaseHolder:
         self.failing_since: float | None = None
         """Wall clock: since when the control table has not answered."""
         self.failure: str | None = None
+        self.is_wanted = False
+        """Ask the owner, at the next look, to hand the pipeline over to this process."""
+        self._asked: LeaseRecord | None = None
 
     async def stand_by(self) -> LeaseRecord | None:
         """Wait until the lease is ours; returns the former owner's, None if there never was one.
@@ -71,6 +76,7 @@ class LeaseHolder:
                     await self._acquire(seen)
                     return seen if seen is not None and seen.generation else None
                 self.on_waiting()
+                await self._ask(seen)
             except LeaseLostError:
                 watched = None  # another standby was quicker
             except RetryableError as error:
@@ -80,12 +86,24 @@ class LeaseHolder:
             await self._clock.sleep(self._look_again_seconds(watched, watched_since))
 
     def _is_free(self, seen: LeaseRecord | None, watched_seconds: float) -> bool:
-        if seen is None or seen.is_released or not seen.generation:
+        if seen is None or not seen.generation:
+            return True
+        if seen.is_released and seen.reserved_for in ("", self.owner):
             return True
         return watched_seconds >= seen.lease_seconds
 
+    async def _ask(self, seen: LeaseRecord | None) -> None:
+        """Once for each time that the lease is wanted. Raises LeaseLostError when its owner has changed."""
+        if not self.is_wanted:
+            self._asked = None
+        elif self._asked is None and seen is not None and not seen.is_released:
+            await self._store.ask_for_lease(self.owner, seen)
+            self._asked = seen
+
     def _look_again_seconds(self, watched: LeaseRecord | None, watched_since: float) -> float:
         seconds = self._lease_seconds / LOOKS_PER_LEASE
+        if self._asked is not None:
+            seconds = min(seconds, LOOK_WHEN_ASKED_SECONDS)
         if watched is None:
             return seconds
         left = watched_since + watched.lease_seconds - self._clock.monotonic()
@@ -96,6 +114,7 @@ class LeaseHolder:
         record = await self._store.acquire_lease(self.owner, seen, self._lease_seconds, self._clock.now())
         self.record, self.asked_at = record, started
         self.behind_since = lambda: None  # what a former flow of this process knew is old
+        self.is_wanted, self._asked = False, None
         self.lease = Lease(record.owner, record.generation)
         self._trust_from(started)
         self._observer.observe(LeaseAcquired(record.owner, record.generation))
@@ -149,10 +168,10 @@ class LeaseHolder:
             self._observer.observe(LeaseLost(reason))
             raise LeaseLostError(reason)
 
-    async def release(self, *, is_clean: bool) -> None:
+    async def release(self, *, is_clean: bool, reserved_for: str = "") -> None:
         """Let a standby in at once. `is_clean`: every applied change is behind its checkpoint."""
         assert self.lease is not None
-        await self._store.release_lease(self.lease, is_clean, self._clock.now(), self.behind_since())
+        await self._store.release_lease(self.lease, is_clean, self._clock.now(), self.behind_since(), reserved_for)
         self._forget()
         self._observer.observe(LeaseReleased(is_clean))
 

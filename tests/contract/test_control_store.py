@@ -176,6 +176,33 @@ async def test_a_released_lease_is_not_renewed(store):
         await store.renew_lease(lease_of(), NOW + 1)
 
 
+async def test_an_owner_sees_who_wants_its_lease_and_whoever_is_next_does_not(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    assert (seen.wanted_by, seen.asks) == ("", 0)
+    await store.ask_for_lease("second", seen)
+    renewed = await store.renew_lease(lease_of(), NOW + 1)
+    assert (renewed.wanted_by, renewed.asks) == ("second", 1)
+    await store.ask_for_lease("third", seen)
+    assert (await store.read_lease()).wanted_by == "third"
+
+    await store.release_lease(lease_of(), is_clean=True, now=NOW + 2, reserved_for="third")
+
+    released = await store.read_lease()
+    assert (released.is_released, released.reserved_for) == (True, "third")
+    taken = await store.acquire_lease("third", released, 10, NOW + 3)
+    assert (taken.wanted_by, taken.reserved_for, taken.asks) == ("", "", 2)
+
+
+async def test_a_lease_that_has_another_owner_or_none_is_not_asked_for(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    await store.release_lease(lease_of(), is_clean=True, now=NOW)
+    with pytest.raises(LeaseLostError):
+        await store.ask_for_lease("third", seen)
+    await store.acquire_lease("second", await store.read_lease(), 10, NOW)
+    with pytest.raises(LeaseLostError):
+        await store.ask_for_lease("third", seen)
+
+
 async def test_releasing_twice_is_releasing_once(store):
     await store.acquire_lease("first", None, 10, NOW)
     await store.release_lease(lease_of(), is_clean=True, now=NOW)

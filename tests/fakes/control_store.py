@@ -109,7 +109,10 @@ class FakeControlStore:
             generation = 1 if seen is None else seen.generation + 1
             renewals = 1 if held is None else held.renewals + 1
             known = held.behind_since if held else 0.0
-            self.items.lease = LeaseRecord(owner, generation, now, lease_seconds, renewals, behind_since=known)
+            asks = held.asks if held else 0
+            self.items.lease = LeaseRecord(
+                owner, generation, now, lease_seconds, renewals, behind_since=known, asks=asks
+            )
             return self._wrote("acquire_lease", self._with_pause(self.items.lease))
 
     async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:
@@ -122,13 +125,23 @@ class FakeControlStore:
             self.items.lease = replace(held, renewed_at=now, renewals=held.renewals + 1, behind_since=known)
             return self._wrote("renew_lease", self._with_pause(self.items.lease))
 
-    async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
+    async def release_lease(
+        self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None, reserved_for: str = ""
+    ) -> None:
         async with self._call("release_lease"):
             _finite(now)
             held = self._mine(lease)
             known = held.behind_since if behind_since is None else behind_since
-            self.items.lease = replace(held, renewed_at=now, is_released=True, is_clean=is_clean, behind_since=known)
+            released = replace(held, renewed_at=now, is_released=True, is_clean=is_clean, behind_since=known)
+            self.items.lease = replace(released, reserved_for=reserved_for)
             self._wrote("release_lease", self.items.lease)
+
+    async def ask_for_lease(self, asker: str, seen: LeaseRecord) -> None:
+        async with self._call("ask_for_lease"):
+            held = self._mine(Lease(seen.owner, seen.generation))
+            if held.is_released:
+                raise LeaseLostError("the lease was released")
+            self.items.lease = self._wrote("ask_for_lease", replace(held, wanted_by=asker, asks=held.asks + 1))
 
     async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
         async with self._call("set_paused"):

@@ -52,6 +52,7 @@ class LeaseItems:
         change = (
             "SET #owner = :mine, #generation = :next, #renewed_at = :now, #lease_seconds = :lease_seconds, "
             "#is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no) "
+            "REMOVE #wanted_by, #reserved_for "
             "ADD #renewals :one"  # never set back: a new owner must not look like a former one that stands still
         )
         try:
@@ -70,12 +71,26 @@ class LeaseItems:
         except ItemDiffersError as failed:
             raise self._lost(failed) from failed
 
-    async def release_lease(self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None) -> None:
+    async def release_lease(
+        self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None, reserved_for: str = ""
+    ) -> None:
         known, knowledge = _known(behind_since)
         values = {":now": number(now), ":yes": flag(True), ":is_clean": flag(is_clean), **_mine(lease), **knowledge}
         change = f"SET #is_released = :yes, #is_clean = :is_clean, #renewed_at = :now{known}"
+        if reserved_for:
+            change += ", #reserved_for = :reserved_for"
+            values[":reserved_for"] = text(reserved_for)
         try:
             await self._table.update(LEASE, change, values, only_if=_MINE)
+        except ItemDiffersError as failed:
+            raise self._lost(failed) from failed
+
+    async def ask_for_lease(self, asker: str, seen: LeaseRecord) -> None:
+        mine = _mine(Lease(seen.owner, seen.generation))
+        values = {":asker": text(asker), ":no": flag(False), ":one": number(1), **mine}
+        change = "SET #wanted_by = :asker ADD #asks :one"
+        try:
+            await self._table.update(LEASE, change, values, only_if=f"{_MINE} AND #is_released = :no")
         except ItemDiffersError as failed:
             raise self._lost(failed) from failed
 
@@ -107,6 +122,9 @@ class LeaseItems:
                 is_paused=is_paused,
                 paused_since=float_of(found, "paused_since", 0.0) if is_paused else 0.0,
                 behind_since=float_of(found, "behind_since", 0.0),
+                wanted_by=optional_text_of(found, "wanted_by") or "",
+                asks=integer_of(found, "asks", 0),
+                reserved_for=optional_text_of(found, "reserved_for") or "",
             )
 
     def _lost(self, failed: ItemDiffersError) -> LeaseLostError:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.errors import AmbiguousError, LeaseLostError, UnavailableError
-from service.replication.lease import LOOKS_PER_LEASE, LeaseHolder
+from service.replication.lease import LOOK_WHEN_ASKED_SECONDS, LOOKS_PER_LEASE, LeaseHolder
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.control_store import FakeControlStore, FakeControlTable
 from tests.support.workbench import Log
@@ -198,4 +198,67 @@ async def test_a_standby_that_gets_no_answer_asks_no_oftener_than_one_that_does(
     before = len(store.calls)
     await asyncio.sleep(LEASE * 3)
     assert len(store.calls) - before <= 3 * LOOKS_PER_LEASE + 1
+    standing.cancel()
+
+
+async def test_a_lease_that_is_wanted_is_asked_for_once_and_taken_as_soon_as_it_is_released_for_the_asker():
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()
+    seen: list[tuple[str, int]] = []
+    first.on_renewed = lambda record: seen.append((record.wanted_by, record.asks))
+    keeping = asyncio.create_task(first.keep())
+    second, store = rivals.holder("b")
+    third, _ = rivals.holder("c")
+    standing = [asyncio.create_task(holder.stand_by()) for holder in (second, third)]
+    await asyncio.sleep(LEASE / 2)
+    second.is_wanted = True
+    await asyncio.sleep(LEASE)
+    keeping.cancel()
+    assert store.calls.count("ask_for_lease") == 1
+    assert seen[-1] == ("b", 1)
+    await first.release(is_clean=True, reserved_for="b")
+    before = rivals.clock.monotonic()
+    await standing[0]
+    assert rivals.clock.monotonic() - before <= LOOK_WHEN_ASKED_SECONDS
+    assert second.lease is not None
+    assert third.lease is None
+    assert not second.is_wanted
+    standing[1].cancel()
+
+
+async def test_a_lease_that_is_reserved_for_a_dead_process_is_taken_after_its_time():
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()
+    await first.release(is_clean=True, reserved_for="dead")
+    second, _ = rivals.holder("b")
+    before = rivals.clock.monotonic()
+    await second.stand_by()
+    assert LEASE <= rivals.clock.monotonic() - before <= LEASE * 1.2
+
+
+async def test_who_hands_over_does_not_take_it_back_at_once():
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()
+    await first.release(is_clean=True, reserved_for="b")
+    standing = asyncio.create_task(first.stand_by())
+    await asyncio.sleep(LEASE / 2)
+    assert first.lease is None
+    standing.cancel()
+
+
+async def test_what_is_not_wanted_any_more_can_be_wanted_again():
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()
+    keeping = asyncio.create_task(first.keep())
+    second, store = rivals.holder("b")
+    standing = asyncio.create_task(second.stand_by())
+    for is_wanted in (True, False, True):
+        second.is_wanted = is_wanted
+        await asyncio.sleep(LEASE / 2)
+    assert store.calls.count("ask_for_lease") == 2
+    keeping.cancel()
     standing.cancel()
