@@ -15,6 +15,7 @@ from service.errors import ConfigurationError
 from service.fleet.budgets import Budgets
 from service.fleet.plans import Plans
 from service.fleet.runner import PipelineRunner
+from service.fleet.shares import Shares
 from service.fleet.surroundings import Surroundings
 from service.observability.log_setup import logger
 from service.observability.metrics import Metrics
@@ -58,6 +59,9 @@ class Fleet:
                     self._start(name)
                 self._beside(self._freeze_memory(), "memory")
                 self._beside(self._plans.keep_looking(self.apply), "discovery")
+                if not self._around.is_alone:
+                    shares = Shares(self._around.owner, self._runners, self._around.clock)
+                    self._beside(shares.keep_even(), "even shares")
                 await self._until_over()
                 for task in self._besides:
                     task.cancel()

@@ -20,6 +20,7 @@ from service.fleet.surroundings import Surroundings
 from service.observability.gauges import Seen
 from service.observability.metrics import Metrics
 from service.operations.console import Console
+from service.operations.pipeline.pipeline import Pipeline
 from service.replication.allowance import Allowance
 from service.replication.requests.backoff import Backoff
 
@@ -51,6 +52,11 @@ class PipelineRunner:
     def console(self) -> Console:
         """From the first moment on; another one whenever it starts or ends."""
         return self._opened.console if self._opened is not None else self._idle
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """None while it can't start."""
+        return self._opened.pipeline if self._opened is not None else None
 
     def _seen(self) -> Seen:
         is_ready = self.console.not_ready_reason() is None

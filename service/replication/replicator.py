@@ -173,6 +173,11 @@ class Replicator:
         if self._applying is not None:
             self._applying.cancel()
 
+    @property
+    def has_jobs(self) -> bool:
+        """Of those that were started beside it, one is more than a look at what is stored."""
+        return any(not task.get_name().startswith(("look", "dead letters")) for task in self._job_tasks)
+
     def start_job(self, job: Coroutine[Any, Any, None], name: str) -> bool:
         """Run something beside the flow, cancelled when it drains; False (and nothing runs) if it is ending already.
 

@@ -74,6 +74,8 @@ class Pipeline:
         self.paused_since: float | None = None
         self._pause_decided_at = float("-inf")
         self.is_snapshotting = False
+        self.successor = ""
+        """The process that it is being handed over to."""
         carried = CarriedDoubts()
         self.on_flow_started: list[Callable[[Replicator], None]] = [carried.give_to]
         self.on_flow_ended: list[Callable[[Replicator], None]] = [carried.take_from]
@@ -125,7 +127,7 @@ class Pipeline:
 
     async def _lead(self, former: LeaseRecord | None) -> None:
         """Replicate until stopped. Raises LeaseLostError, SchemaError, HaltError, GapError."""
-        self.state, self.reason = PipelineState.STARTING, None
+        self.state, self.reason, self.successor = PipelineState.STARTING, None, ""
         schema = self.outside.adapters.schema
         await self._with_lease_kept(self._retrying(lambda: migrate(schema, clock=self._clock, owner=self.holder.owner)))
         replicator = await self._with_lease_kept(self._begin(former))
@@ -237,7 +239,7 @@ class Pipeline:
             return
         try:
             async with self.ending.in_time("the lease is not released and runs out by itself"):
-                await self.holder.release(is_clean=is_clean)
+                await self.holder.release(is_clean=is_clean, reserved_for=self.successor)
         except (RetryableError, LeaseLostError, TimeoutError):
             self.holder.lose()  # it runs out by itself
 
@@ -246,6 +248,12 @@ class Pipeline:
         self.ending.ask()
         if self.ending.is_hurried and self.replicator is not None:
             self.replicator.give_up()
+
+    def hand_over(self, to: str) -> None:
+        """Drain, save, release for that process, and stand by; a second call leaves what is not settled to it."""
+        if self.replicator is not None:
+            (self.replicator.give_up if self.successor else self.replicator.drain)()
+            self.successor = to
 
     def mend(self, snapshot_id: str | None = None) -> None:
         """Start anew with a snapshot, from the state `failed`; `snapshot_id`: the job that was stored for it."""

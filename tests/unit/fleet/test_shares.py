@@ -1,0 +1,85 @@
+"""service.fleet.shares: of two processes with the same pipelines each gets an even share, and no pipeline waits."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.fakes.fleet import FleetProcess, Worlds, entries_of
+from tests.support.invariants import check_all, check_equal
+from tests.unit.operations.verification.test_verifications import item
+
+NAMES = ("orders", "users", "stock", "audit", "carts", "rates")
+PAIR = NAMES[:2]
+
+
+def owned(worlds: Worlds, owner: str) -> list[str]:
+    leases = {name: worlds.control.of(name).lease for name in NAMES}
+    return [name for name, lease in leases.items() if lease and lease.owner == owner and not lease.is_released]
+
+
+async def until_shared(worlds: Worlds, *shares: tuple[str, int]) -> None:
+    async with asyncio.timeout(300):
+        while any(len(owned(worlds, owner)) != count for owner, count in shares):  # noqa: ASYNC110  nobody tells it
+            await asyncio.sleep(0.1)
+
+
+async def until_all_are_led(worlds: Worlds, *processes: FleetProcess) -> None:
+    async with asyncio.timeout(300):
+        for name in NAMES:
+            while not any(process.status(name).lag.caught_up for process in processes):  # noqa: ASYNC110  nobody tells it
+                await asyncio.sleep(0.1)
+
+
+async def test_a_second_process_gets_an_even_share_by_orderly_hand_overs():
+    worlds = Worlds()
+    async with worlds.process(entries_of(*NAMES), "first") as first:
+        await first.until_caught_up()
+        for name in NAMES:
+            worlds.world(name).source.put(item(1))
+        async with worlds.process(entries_of(*NAMES), "second") as second:
+            await until_shared(worlds, ("first", 3), ("second", 3))
+            leases = {name: worlds.control.of(name).lease for name in NAMES}
+            assert {leases[name].generation for name in owned(worlds, "first")} == {1}
+            assert {leases[name].generation for name in owned(worlds, "second")} == {2}
+            for name in NAMES:
+                worlds.world(name).source.put(item(2))
+            await asyncio.sleep(30)
+
+            await until_all_are_led(worlds, first, second)
+            assert {name: worlds.control.of(name).lease.generation for name in NAMES} == {
+                name: lease.generation for name, lease in leases.items()
+            }, "what is even is left alone"
+            for name in NAMES:
+                check_equal(worlds.world(name))
+                check_all(worlds.world(name))
+
+
+async def test_who_was_killed_and_is_started_again_gets_its_share_back():
+    worlds = Worlds()
+    first = await worlds.process(entries_of(*NAMES), "first").start()
+    async with worlds.process(entries_of(*NAMES), "second"):
+        await until_shared(worlds, ("first", 3), ("second", 3))
+        await first.die()
+        await until_shared(worlds, ("second", 6))
+        async with worlds.process(entries_of(*NAMES), "third"):
+            await until_shared(worlds, ("second", 3), ("third", 3))
+
+
+async def test_a_paused_pipeline_keeps_its_process():
+    worlds = Worlds()
+    async with worlds.process(entries_of(*PAIR), "first") as first:
+        await first.until_caught_up()
+        await first.fleet.of("orders").pause()
+        await first.fleet.of("users").pause()
+        async with worlds.process(entries_of(*PAIR), "second"):
+            await asyncio.sleep(120)
+            assert owned_by_first(worlds) == ["orders", "users"]
+            await first.fleet.of("users").resume()
+            async with asyncio.timeout(300):
+                while worlds.control.of("users").lease.owner != "second":  # noqa: ASYNC110  nobody tells it
+                    await asyncio.sleep(0.1)
+            assert owned_by_first(worlds) == ["orders"]
+
+
+def owned_by_first(worlds: Worlds) -> list[str]:
+    return [name for name in PAIR if worlds.control.of(name).lease.owner == "first"]
