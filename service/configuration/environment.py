@@ -17,6 +17,7 @@ from service.errors import ConfigurationError
 
 PREFIX = "DYNAMIRROR_"
 ENV_FILE = ".env"
+ENVIRONMENT = "the environment"
 EMPTY_MEANS_OFF = frozenset({f"{PREFIX}STAMP_ATTRIBUTE", f"{PREFIX}SEQUENCE_ATTRIBUTE"})
 """Of all others a blank value counts as none, so that `${NAME:-}` in a file of a platform sets nothing."""
 
@@ -29,12 +30,18 @@ def given_settings(environment: Mapping[str, str] | None = None) -> dict[str, st
 
     With `environment`, only what is in there. Raises ConfigurationError that lists every problem, one a line.
     """
+    return {name: value for name, (value, _) in settings_with_origins(environment).items()}
+
+
+def settings_with_origins(environment: Mapping[str, str] | None = None) -> dict[str, tuple[str, str]]:
+    """The same, each with where it comes from: `.env` or `the environment`."""
     problems: list[str] = []
-    given: dict[str, str] = {}
+    given: dict[str, tuple[str, str]] = {}
+    places = [(ENVIRONMENT, os.environ if environment is None else environment)]
     if environment is None:
-        given = _set(_of_file(problems).items(), ENV_FILE, problems)
-        environment = os.environ
-    given |= _set(environment.items(), "the environment", problems)
+        places.insert(0, (ENV_FILE, _of_file(problems)))
+    for place, pairs in places:
+        given |= {name: (value, place) for name, value in _set(pairs.items(), place, problems).items()}
     if problems:
         raise ConfigurationError("\n".join(problems))
     return given

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from service.configuration.environment import PREFIX, closest, given_settings, unknown_names
+from service.configuration.environment import PREFIX, closest, settings_with_origins, unknown_names
 from service.configuration.fleet_conflicts import conflicts
 from service.configuration.settings import KNOWN_NAMES, SAMPLE_TABLES, Problem, ProcessSettings, Settings, checked
 from service.configuration.toml_text import TomlText
@@ -68,12 +68,17 @@ class FleetFile:
     pipelines: Mapping[str, Settings]
     discover: Discover | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)  # with the tokens of the environment
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where the defaults come from."""
+    discovered_by: str = "[discover]"
 
     def discovered(self, table: str) -> Settings:
         """The pipeline of a table that was discovered. Raises ConfigurationError, as for a replica's name too long."""
         assert self.discover is not None
         tables = {"source_table": table, "replica_table": self.discover.replica_of(table)}
-        settings, problems = checked({**self.defaults, **tables})
+        settings, problems = checked(
+            {**self.defaults, **tables}, {**self.origins, **dict.fromkeys(tables, self.discovered_by)}
+        )
         if problems:
             raise ConfigurationError("\n".join(f"{problem.field}: {problem.in_file}" for problem in problems))
         return settings
@@ -86,8 +91,7 @@ class FleetFile:
 
 def load_fleet(path: Path, environment: Mapping[str, str] | None = None) -> FleetFile:
     """The file and the environment. Raises ConfigurationError that lists every problem, one a line."""
-    given = given_settings(environment)
-    reading = _Reading(TomlText(path), given)
+    reading = _Reading(path, settings_with_origins(environment))
     file = reading.file()
     if reading.problems:
         raise ConfigurationError("\n".join(dict.fromkeys(reading.problems)))
@@ -97,10 +101,12 @@ def load_fleet(path: Path, environment: Mapping[str, str] | None = None) -> Flee
 class _Reading:
     """One reading of a file; `problems` fills on the way."""
 
-    def __init__(self, text: TomlText, given: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, given: Mapping[str, tuple[str, str]]) -> None:
         self.problems = unknown_names(given, KNOWN_NAMES)
-        self._text = text
-        environment = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name in KNOWN_NAMES}
+        self._text = text = TomlText(path)
+        self._file = path.name
+        named = {name.removeprefix(PREFIX).lower(): given[name] for name in given.keys() & KNOWN_NAMES}
+        environment = {name: value for name, (value, _) in named.items()}
         for name in sorted(_OF_ONE_PIPELINE & environment.keys()):
             self.problems.append(f"{PREFIX}{name.upper()}: is for one pipeline; unset it beside a file of pipelines")
             del environment[name]
@@ -108,6 +114,8 @@ class _Reading:
         self._top = self._settings((), top, _AT_TOP)
         self._defaults = self._settings(("defaults",), self._table("defaults"), _OF_DEFAULTS)
         self._values = environment | self._top | self._defaults
+        self._origins = {name: origin for name, (_, origin) in named.items()}
+        self._origins |= dict.fromkeys(self._top, self._file) | dict.fromkeys(self._defaults, self._in("defaults"))
         self._of_all: list[Problem] = []
 
     def file(self) -> FleetFile:
@@ -128,7 +136,12 @@ class _Reading:
         has_discover = "discover" in self._text.values
         if not read and not has_discover:
             self._tell((), "names no pipeline; add a table [pipelines.NAME], or [discover]")
-        return FleetFile(settings.process, pipelines, self._discover() if has_discover else None, self._values)
+        discover = self._discover() if has_discover else None
+        return FleetFile(settings.process, pipelines, discover, self._values, self._origins, self._in("discover"))
+
+    def _in(self, table: str) -> str:
+        """As an origin of values."""
+        return f"[{table}] of {self._file}"
 
     def _pipeline(self, name: str, given: Any) -> Settings | None:
         """Its settings, as far as they are good; None where nothing can be said about its tables."""
@@ -137,7 +150,10 @@ class _Reading:
             self._tell(table, "expected a table, such as [pipelines.orders]")
             return None
         own = self._settings(table, given, _OF_PIPELINES)
-        settings, problems = checked({**self._inherited(own), **own, "pipeline": name or "?"})
+        inherited = self._inherited(own)
+        origins = {each: origin for each, origin in self._origins.items() if each in inherited}
+        origins |= dict.fromkeys((*own, "pipeline"), self._in(f"pipelines.{name}"))
+        settings, problems = checked({**inherited, **own, "pipeline": name or "?"}, origins)
         for problem in problems:
             if problem.field in own:
                 self._tell((*table, problem.field), problem.in_file)

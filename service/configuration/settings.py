@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from service.configuration.environment import PREFIX, given_settings, unknown_names
+from service.configuration.environment import PREFIX, given_settings, settings_with_origins, unknown_names
 from service.configuration.hosts import is_loopback
+from service.configuration.origins import Origins
 from service.configuration.sides import Access, Side, SideName
 from service.configuration.transform import load_transform
 from service.configuration.values import (
@@ -127,6 +128,7 @@ class ProcessSettings(BaseSettings):
 class Settings(ProcessSettings):
     """One pipeline's settings. Build it with `load_settings`, which reports every problem for a person."""
 
+    _origins: Origins = PrivateAttr(default_factory=Origins)
     source_table: TableName
     replica_table: TableName
     pipeline: OptionalText = None
@@ -197,6 +199,10 @@ class Settings(ProcessSettings):
         return ProcessSettings(**{name: getattr(self, name) for name in ProcessSettings.model_fields})
 
     @property
+    def origins(self) -> Origins:
+        return self._origins
+
+    @property
     def pipeline_name(self) -> str:
         """The pipeline's name in the control table."""
         return self.pipeline or f"{table_name(self.source_table)}--{table_name(self.replica_table)}"
@@ -232,10 +238,11 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
 
     With `environment` given, only that is read, and no `.env`.
     """
-    given = given_settings(environment)
+    given = settings_with_origins(environment)
     problems = unknown_names(given, KNOWN_NAMES)
-    values = {name.removeprefix(PREFIX).lower(): text for name, text in given.items() if name in KNOWN_NAMES}
-    settings, wrong = checked(values | overrides)
+    named = {name.removeprefix(PREFIX).lower(): given[name] for name in given.keys() & KNOWN_NAMES}
+    values = {name: text for name, (text, _) in named.items()}
+    settings, wrong = checked(values | overrides, {name: origin for name, (_, origin) in named.items()})
     problems += [problem.in_environment for problem in wrong]
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -246,15 +253,17 @@ SAMPLE_TABLES = {"source_table": "a-source", "replica_table": "a-replica"}
 """For a look at settings without tables of their own."""
 
 
-def checked(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
-    """The settings, and all that is wrong with the values.
+def checked(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> tuple[Settings, list[Problem]]:
+    """The settings, and all that is wrong with the values. `origins`: where these come from.
 
     Where something is, the settings hold defaults for what is bad, and serve only to look on.
     """
     problems: list[Problem] = []
     while True:  # what does not fit together among good values: pydantic looks at that only when each is good
         try:
-            return Settings(**values), list(dict.fromkeys(problems))
+            settings = Settings(**values)
+            settings._origins = Origins(origins or {})
+            return settings, list(dict.fromkeys(problems))
         except ValidationError as error:
             problems += _problems_of(error)
         bad = {problem.field for problem in problems}
