@@ -8,7 +8,8 @@ from typing import Any, Literal
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
-from service.operations.documents.status import PipelineState, Role, Status
+from service.operations.documents.settings import EffectiveSettings
+from service.operations.documents.status import History, PipelineState, Role, Status
 from service.operations.live_console import LiveConsole
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
@@ -42,6 +43,12 @@ class AdminOnlyConsole:
                 "warnings": [*known.warnings, *mapping.warnings()],
             }
         )
+
+    def history(self) -> History:
+        return self._console.history()
+
+    def settings(self) -> EffectiveSettings:
+        return self._console.settings()
 
     def _state(self) -> PipelineState:
         state = self._pipeline.state

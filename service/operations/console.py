@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 from service.errors import DynamirrorError
 from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
-from service.operations.documents.status import Status
+from service.operations.documents.settings import EffectiveSettings
+from service.operations.documents.status import History, Status
 
 
 class OperationError(DynamirrorError):
@@ -51,6 +52,10 @@ class Console(Protocol):
     """Every call may raise OperationError's kinds."""
 
     def status(self) -> Status: ...
+
+    def history(self) -> History: ...
+
+    def settings(self) -> EffectiveSettings: ...
 
     def not_ready_reason(self) -> str | None:
         """None while the pipeline makes progress or stands by; otherwise why it does not, for a person."""

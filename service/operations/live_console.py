@@ -12,7 +12,8 @@ from service.errors import LeaseLostError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
-from service.operations.documents.status import Status
+from service.operations.documents.settings import EffectiveSettings
+from service.operations.documents.status import History, Status
 from service.operations.jobs.run_beside_flow import beside
 from service.operations.jobs.runner import JobRunner
 from service.operations.pipeline.ownership import flow_of, not_here
@@ -58,6 +59,12 @@ class LiveConsole:
 
     def status(self) -> Status:
         return self._report.status()
+
+    def history(self) -> History:
+        return self._report.history()
+
+    def settings(self) -> EffectiveSettings:
+        return EffectiveSettings.of(self._settings)
 
     def not_ready_reason(self) -> str | None:
         age = self._clock.monotonic() - self._started_at

@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 from service.operations.console import ConflictError, NotFoundError
 from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.settings import EffectiveSettings, Setting
 from service.operations.documents.status import (
+    History,
+    HistoryStep,
     LagStatus,
     PipelineState,
     QueueStatus,
@@ -58,6 +61,26 @@ class FakeConsole:
             "attempts": 1,
             "failed_at": NOW,
         }
+
+    def history(self) -> History:
+        self._ask("history")
+        return History(
+            items=[
+                HistoryStep(
+                    at=NOW,
+                    seconds=5.0,
+                    lag_seconds=None,
+                    records_read_per_second=2.0,
+                    records_applied_per_second=2.0,
+                    latency_mean_seconds=0.2,
+                    latency_max_seconds=0.4,
+                )
+            ]
+        )
+
+    def settings(self) -> EffectiveSettings:
+        self._ask("settings")
+        return EffectiveSettings(items=[Setting(name="writers", value=16, origin="default")])
 
     def status(self) -> Status:
         self._ask("status")

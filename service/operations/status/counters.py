@@ -27,6 +27,7 @@ from service.events import (
     WarningEnded,
 )
 from service.operations.documents.status import RatesStatus, TotalsStatus
+from service.operations.status.history import Recorder
 from service.ports import Clock
 
 RATE_SECONDS = 10.0
@@ -127,9 +128,11 @@ class Totals:
         self._recent: deque[tuple[float, list[int]]] = deque()
         """What was read and applied in each tenth of a second of the last ten, and when that began."""
         self.warnings: dict[str, str] = {}
+        self.recorder = Recorder(clock)
         self._throttled_at: float | None = None
 
     def observe(self, event: Event) -> None:
+        self.recorder.observe(event)
         if isinstance(event, PageRead):
             if event.records:
                 self._counts["records_read"].inc(event.records)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 
 from service.events import ChangesSettled, Event, PageRead
-from service.operations.documents.status import HistoryStep
+from service.operations.documents.status import History, HistoryStep
 from service.ports import Clock
 
 STEP_SECONDS = 5.0
@@ -96,12 +96,11 @@ class _Ring:
                 yield Step(*self._numbers[place : place + self._width])
 
 
-class History:
-    """An observer of one pipeline, and a task that closes a step every few seconds."""
+class Recorder:
+    """An observer of one pipeline; somebody closes a step every few seconds."""
 
-    def __init__(self, clock: Clock, lag_seconds: Callable[[], float | None]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lag_seconds = lag_seconds
         self._rings = [_Ring(made_of, kept) for made_of, kept in STEPS]
         self._growing = Step(at=clock.now())
         self._began = clock.monotonic()
@@ -117,22 +116,16 @@ class History:
                 step.latency_count += len(event.latencies)
                 step.latency_max = max(step.latency_max, *event.latencies)
 
-    async def record_periodically(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self._clock.sleep(STEP_SECONDS)
-            self.record_once()
-
-    def record_once(self) -> None:
-        """Close the step that has grown until now."""
-        step, lag, now = self._growing, self._lag_seconds(), self._clock.monotonic()
+    def record_once(self, lag_seconds: float | None) -> None:
+        """Close the step that has grown until now: every STEP_SECONDS. `lag_seconds` as it is now."""
+        step, now = self._growing, self._clock.monotonic()
         step.seconds = now - self._began
-        step.lag = math.nan if lag is None else lag
+        step.lag = math.nan if lag_seconds is None else lag_seconds
         for ring in self._rings:
             ring.add(step)
         self._growing, self._began = Step(at=self._clock.now()), now
 
-    def items(self) -> list[HistoryStep]:
+    def history(self) -> History:
         """Oldest first; each moment once, in the shortest steps that are left of it."""
         found: list[Step] = []
         end = math.inf
@@ -140,4 +133,4 @@ class History:
             start = longer.up_to_whole(ring.oldest) if longer else 0
             found[:0] = ring.steps(start, end)
             end = start
-        return [step.document() for step in found]
+        return History(items=[step.document() for step in found])

@@ -15,6 +15,7 @@ from service.model import ShardId
 from service.operations.documents.jobs import Verification
 from service.operations.documents.status import (
     GapStatus,
+    History,
     LagStatus,
     PipelineState,
     QueueStatus,
@@ -96,6 +97,9 @@ class Report:
             now=moment(now),
             clock_offset_seconds=None if (offset := self._clock.offset()) is None else round(offset, 3),
         )
+
+    def history(self) -> History:
+        return self._totals.recorder.history()
 
     def reason(self) -> str | None:
         """Why it is in its state, when a person must act."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import pytest
 
 from service.events import ChangesSettled, PageRead
 from service.model import ShardId
-from service.operations.status.history import STEP_SECONDS, STEPS, History
+from service.operations.documents.status import HistoryStep
+from service.operations.status.history import STEP_SECONDS, STEPS, Recorder
 from tests.fakes.clock import FakeClock
 
 SHARD = ShardId("shard")
@@ -19,25 +19,28 @@ class Recorded:
     def __init__(self) -> None:
         self.lag: float | None = 0.0
         self.clock = FakeClock()
-        self.history = History(self.clock, lambda: self.lag)
+        self.recorder = Recorder(self.clock)
+
+    def items(self) -> list[HistoryStep]:
+        return self.recorder.history().items
 
     async def steps(self, count: int, *, records: int = 0) -> None:
         for _ in range(count):
             if records:
-                self.history.observe(PageRead(SHARD, records, 1))
-                self.history.observe(ChangesSettled(records, applied=records, latencies=[0.5] * records))
+                self.recorder.observe(PageRead(SHARD, records, 1))
+                self.recorder.observe(ChangesSettled(records, applied=records, latencies=[0.5] * records))
             await self.clock.sleep(STEP_SECONDS)
-            self.history.record_once()
+            self.recorder.record_once(self.lag)
 
 
 async def test_a_step_says_what_happened_in_it() -> None:
     recorded = Recorded()
     recorded.lag = 2.5
     began = recorded.clock.now()
-    recorded.history.observe(PageRead(SHARD, 20, 1))
-    recorded.history.observe(ChangesSettled(10, applied=8, skipped=1, dead_lettered=1, latencies=[0.2, 0.4]))
+    recorded.recorder.observe(PageRead(SHARD, 20, 1))
+    recorded.recorder.observe(ChangesSettled(10, applied=8, skipped=1, dead_lettered=1, latencies=[0.2, 0.4]))
     await recorded.steps(1)
-    (step,) = recorded.history.items()
+    (step,) = recorded.items()
     assert step.at.timestamp() == began
     assert (step.seconds, step.lag_seconds) == (5.0, 2.5)
     assert (step.records_read_per_second, step.records_applied_per_second) == (4.0, 1.6)
@@ -48,7 +51,7 @@ async def test_what_is_not_known_is_null() -> None:
     recorded = Recorded()
     recorded.lag = None
     await recorded.steps(1)
-    (step,) = recorded.history.items()
+    (step,) = recorded.items()
     assert step.lag_seconds is None
     assert step.latency_mean_seconds is None
     assert step.latency_max_seconds is None
@@ -61,15 +64,15 @@ async def test_a_longer_step_keeps_the_longest_lag_and_skips_what_was_unknown() 
         await recorded.steps(1)
     recorded.lag = 0.0
     await recorded.steps(STEPS[0][1])
-    assert recorded.history.items()[0].seconds == 60.0
-    assert recorded.history.items()[0].lag_seconds == 3.0
+    assert recorded.items()[0].seconds == 60.0
+    assert recorded.items()[0].lag_seconds == 3.0
 
 
 @pytest.mark.parametrize("steps", [1, 11, 12, 119, 120, 121, 133, 1500, 1561, 17_280, 17_400, 40_000])
 async def test_each_moment_of_a_day_is_told_once_without_a_hole(steps: int) -> None:
     recorded = Recorded()
     await recorded.steps(steps, records=3)
-    items = recorded.history.items()
+    items = recorded.items()
     for former, later in zip(items, items[1:], strict=False):
         assert later.at.timestamp() - former.at.timestamp() == pytest.approx(former.seconds)
     told = sum(step.seconds for step in items)
@@ -83,25 +86,17 @@ async def test_each_moment_of_a_day_is_told_once_without_a_hole(steps: int) -> N
 
 async def test_its_size_does_not_grow() -> None:
     recorded = Recorded()
-    held = [sys.getsizeof(ring._numbers) for ring in recorded.history._rings]
+    held = [sys.getsizeof(ring._numbers) for ring in recorded.recorder._rings]
     await recorded.steps(20_000, records=1)
-    assert [sys.getsizeof(ring._numbers) for ring in recorded.history._rings] == held
+    assert [sys.getsizeof(ring._numbers) for ring in recorded.recorder._rings] == held
     assert sum(held) < 32_000
-    assert len(recorded.history.items()) <= sum(kept for _, kept in STEPS)
+    assert len(recorded.items()) <= sum(kept for _, kept in STEPS)
 
 
 async def test_a_step_that_took_longer_counts_with_its_own_length() -> None:
     recorded = Recorded()
-    recorded.history.observe(PageRead(SHARD, 100, 1))
+    recorded.recorder.observe(PageRead(SHARD, 100, 1))
     await recorded.clock.sleep(20)
-    recorded.history.record_once()
-    (step,) = recorded.history.items()
+    recorded.recorder.record_once(0.0)
+    (step,) = recorded.items()
     assert (step.seconds, step.records_read_per_second) == (20.0, 5.0)
-
-
-async def test_it_records_by_itself_until_it_is_cancelled() -> None:
-    recorded = Recorded()
-    task = asyncio.create_task(recorded.history.record_periodically())
-    await recorded.clock.sleep(STEP_SECONDS * 3 + 1)
-    task.cancel()
-    assert len(recorded.history.items()) == 3
