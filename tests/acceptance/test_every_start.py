@@ -185,6 +185,7 @@ async def check_commands(process: Product) -> None:
     settle = [] if has_service else ["--settle-seconds", "0"]
     assert "equal" in await said(process, "verify", *settle, *where)
     assert await said(process, "migrate") == "nothing to do\n"
+    assert "ready to start" in await said(process, "check")
 
 
 @pytest.mark.parametrize("document", played(list(DEPLOYED), every=len(DEPLOYED)))

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from service import lambda_handler
+from service.adapters import open_inspection
 from service.app import Running, serve
+from service.check.check import check
 from service.cli.admin_client import AdminClient
 from service.cli.standalone import pending_migrations, take_look, take_migrations, take_repair, take_snapshot
 from service.configuration.settings import Settings, load_settings
@@ -141,6 +143,14 @@ class Stage:
         assert job.missing + job.different + job.extra == job.repaired
         job = await take_look(self.settings, lambda job: None, sample=None, settle_seconds=0.0)
         assert job.missing + job.different + job.extra == 0
+
+    async def check(self) -> None:
+        """Right before anything is there, and beside whatever is."""
+        before = await self.replica()
+        async with open_inspection(self.settings) as (inspection, clock):
+            findings = await check(self.settings, inspection, clock)
+        assert findings.is_right, findings.document()
+        assert await self.replica() == before
 
     async def migrate(self) -> None:
         await take_migrations(self.settings)

@@ -103,7 +103,7 @@ async def stage(
 @pytest.mark.parametrize(("on", "first"), played(CASES, every=3))
 async def test_whatever_comes_first_creates_what_is_missing_and_the_others_find_it(stage: Stage, first: str) -> None:
     every = ["replicate", "pause", "cold_start", "admin_only", "snapshot", "verify", "migrate"]
-    for step in (first, *(every if first == "replicate" else [first, "migrate"])):
+    for step in ("check", first, *(every if first == "replicate" else [first, "migrate"]), "check"):
         done: Awaitable[None] = getattr(stage, step)()
         await done
         await stage.write()
