@@ -22,6 +22,7 @@ from service.observability.metrics import Metrics
 from service.operations.console import Console, InvalidError, NotFoundError
 from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.pipeline.ending import Ending
+from service.operations.status.history import STEP_SECONDS
 from service.replication.replicator import first_of
 
 
@@ -58,6 +59,7 @@ class Fleet:
                 for name in self._runners:
                     self._start(name)
                 self._beside(self._freeze_memory(), "memory")
+                self._beside(self._record_histories(), "history")
                 self._beside(self._plans.keep_looking(self.apply), "discovery")
                 if not self._around.is_alone:
                     shares = Shares(self._around.owner, self._runners, self._around.clock)
@@ -86,6 +88,13 @@ class Fleet:
             await runner.has_tried.wait()
         gc.collect()
         gc.freeze()
+
+    async def _record_histories(self) -> None:
+        while True:
+            await self._around.clock.sleep(STEP_SECONDS)
+            for runner in list(self._runners.values()):
+                runner.record_history()
+                await asyncio.sleep(0)  # a status of thousands of shards takes its time
 
     async def close(self) -> None:
         for runner in self._runners.values():

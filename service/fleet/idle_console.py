@@ -7,7 +7,9 @@ from typing import Any
 from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_name, table_region
 from service.operations.console import ConflictError
+from service.operations.documents.settings import EffectiveSettings
 from service.operations.documents.status import (
+    History,
     LagStatus,
     PipelineState,
     QueueStatus,
@@ -68,6 +70,12 @@ class IdleConsole:
             started_at=moment(self._started_at),
             now=moment(self._clock.now()),
         )
+
+    def history(self) -> History:
+        return self._totals.recorder.history()
+
+    def settings(self) -> EffectiveSettings:
+        return EffectiveSettings.of(self._settings)
 
     @property
     def _state(self) -> PipelineState:

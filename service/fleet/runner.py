@@ -62,6 +62,10 @@ class PipelineRunner:
         is_ready = self.console.not_ready_reason() is None
         return Seen(self.console.status(), is_ready, self._opened.report.vital() if self._opened is not None else None)
 
+    def record_history(self) -> None:
+        """Close a step of it; the fleet calls it every few seconds."""
+        self._totals.recorder.record_once(self.console.status().lag.seconds)
+
     def limit_queue(self, max_bytes: int) -> None:
         """From now on; a queue that holds more takes nothing until that is settled."""
         self._allowance.queue_max_bytes = max_bytes

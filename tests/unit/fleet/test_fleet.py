@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from service.errors import ConfigurationError, HaltError
@@ -185,3 +187,23 @@ async def test_a_killed_process_leaves_its_leases_and_the_next_one_takes_each_of
     async with worlds.process(entries_of("aaa", "bbb"), "second") as second:
         await second.until_caught_up()
         await check(worlds, "aaa", "bbb")
+
+
+async def test_each_pipeline_keeps_its_history_through_a_refused_start():
+    worlds = Worlds()
+    worlds.refusals["users"] = HaltError("the table users does not exist")
+    async with worlds.process(entries_of("orders", "users")) as process:
+        await process.until_caught_up("orders")
+        put(worlds, "orders")
+        await process.until_caught_up("orders")
+        await asyncio.sleep(30)
+        del worlds.refusals["users"]
+        await process.until_caught_up("users")
+        await asyncio.sleep(10)
+
+        orders, users = (process.fleet.of(name).history().items for name in ("orders", "users"))
+        assert sum(step.records_applied_per_second * step.seconds for step in orders) == pytest.approx(1)
+        assert orders[-1].lag_seconds is not None
+        assert users[0].lag_seconds is None
+        assert users[-1].lag_seconds is not None
+        assert len(orders) == len(users)
