@@ -110,7 +110,12 @@ class World:
         assert source.stream_arn is not None
         sequence = settings.sequence_attribute
         streams: Streams = DynamoStreams(
-            connections.streams.client, connections.streams.wire, source.stream_arn, source.keys, source.view_type
+            connections.streams.client,
+            connections.streams.wire,
+            source.stream_arn,
+            source.keys,
+            source.view_type,
+            connections.describing,
         )
         if self._record_log is not None:
             streams = LoggedStreams(streams, self._record_log)

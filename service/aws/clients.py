@@ -18,6 +18,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
 from service.aws.answers import watch
+from service.aws.call_rate import CallRate
 from service.aws.http.client import DirectEndpoint
 from service.aws.http.server_time import ServerTime, ServerTimes
 from service.aws.http.signing import Signer
@@ -58,6 +59,8 @@ class Connections:
     streams: Connection
     replica: Connection
     times: ServerTimes
+    describing: CallRate
+    """Of DescribeStream, for all that ask there as the same account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from aiobotocore.session import AioSession
 
+from service.aws.call_rate import DESCRIBE_STREAM_PER_SECOND, CallRate
 from service.aws.clients import Connection, Connections, Endpoint, open_connection, sdk_config
 from service.aws.http.server_time import ServerTimes
 from service.aws.http.transport import http_session
@@ -47,6 +48,7 @@ class ConnectionPool:
         self._sessions = Shared(self._open_session)
         self._connections = Shared(self._open_connection)
         self._data_loader: Any = None
+        self._describing: dict[tuple[Access, str | None], CallRate] = {}
 
     @asynccontextmanager
     async def connections(self, settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connections]:
@@ -72,7 +74,9 @@ class ConnectionPool:
                     connection.direct.allow(CONNECTIONS_A_WRITER * settings.writers)
             times = ServerTimes(streams.time, table.time, copy.time)
             stack.callback(times.remove)
-            yield Connections(source=table, streams=streams, replica=copy, times=times)
+            place = (source.access, streams_url)
+            describing = self._describing.setdefault(place, CallRate(DESCRIBE_STREAM_PER_SECOND))
+            yield Connections(source=table, streams=streams, replica=copy, times=times, describing=describing)
 
     @asynccontextmanager
     async def source(self, settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connection]:

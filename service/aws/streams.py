@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from service.aws.call_rate import DESCRIBE_STREAM_PER_SECOND, CallRate
 from service.aws.calls import ask
 from service.aws.error_codes import Call
 from service.aws.http.wire import Wire
@@ -34,12 +35,19 @@ _ITERATOR_TYPES = {StartAt.TRIM_HORIZON: "TRIM_HORIZON", StartAt.LATEST: "LATEST
 class DynamoStreams:
     """One stream. Implements ports.Streams.
 
-    `view_type` counts for records that do not name theirs.
+    `view_type` counts for records that do not name theirs; `rate` is that of DescribeStream.
     """
 
     def __init__(
-        self, client: Any, wire: Wire, stream_arn: str, keys: tuple[KeyAttribute, ...], view_type: ViewType | None
+        self,
+        client: Any,
+        wire: Wire,
+        stream_arn: str,
+        keys: tuple[KeyAttribute, ...],
+        view_type: ViewType | None,
+        rate: CallRate | None = None,
     ) -> None:
+        self._rate = rate or CallRate(DESCRIBE_STREAM_PER_SECOND)
         self._client = client
         self._wire = wire
         self._arn = stream_arn
@@ -50,6 +58,7 @@ class DynamoStreams:
         shards: list[Shard] = []
         request: dict[str, Any] = {"StreamArn": self._arn}
         while True:
+            await self._rate.wait()
             page, last = await ask(self._client, "describe_stream", self._describe, self._description, **request)
             shards += page.shards
             if not last:

@@ -127,8 +127,10 @@ async def check_started(process: Product, pipeline: Pipeline) -> None:
 async def check_admin_only(admin: Product, active: Product) -> None:
     """It answers, says that it is no part of this pipeline, and changes nothing."""
     await admin.start("--admin-only")
-    status = await admin.until(lambda status: status["reason"] and "no event source mapping" in status["reason"])
-    assert (status["role"], status["state"]) == ("standby", "standby")
+    status = await admin.until(
+        lambda status: status["state"] == "standby" and "no event source mapping" in (status["reason"] or "")
+    )
+    assert status["role"] == "standby"
     assert (await admin.get("/readyz")).status_code == 503
     assert (await active.status())["role"] == "active"
     assert await admin.stop() == 0
