@@ -102,6 +102,7 @@ def figures(runner: Runner) -> Iterator[Figure]:
         yield from _lambda(runner)
         yield from _memory(runner)
         yield from _idle(runner)
+        yield from _fleet(runner)
 
 
 def _turns(runner: Runner) -> Iterator[Figure]:
@@ -253,3 +254,14 @@ def _idle(runner: Runner) -> Iterator[Figure]:
     for lines, target in ((4, 0.5), (200, 3.0)):
         share = measuring.idle(Workload(records=0, lines=lines), runner.behind, settle_seconds=12, seconds=8)
         yield Figure(f"idle, {lines} shards", "of a core", share * 100, "%", target, is_ceiling=True)
+
+
+def _fleet(runner: Runner) -> Iterator[Figure]:
+    """Many pipelines of four shards in one process."""
+    for pipelines in (1, 10, 50):
+        case = f"idle, {pipelines} pipelines"
+        share, peak = measuring.idle_fleet(pipelines, 4, runner.behind, settle_seconds=15, seconds=20)
+        runner.tell(f"{case:28} {share * 100:9,.1f} % of a core {peak / MIB:9,.0f} MiB")
+        is_bound = pipelines == 50
+        yield Figure(case, "of a core", share * 100, "%", 15.0 if is_bound else None, is_ceiling=True)
+        yield Figure(case, "peak memory", peak / MIB, "MiB", 300.0 if is_bound else None, is_ceiling=True)

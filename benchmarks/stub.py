@@ -170,7 +170,7 @@ class Stub:
             "describestream": lambda: answer(json.dumps(self._described_stream(asked)).encode()),
             "getsharditerator": lambda: answer(json.dumps(self._iterator(asked)).encode()),
         }
-        if table in (SOURCE, REPLICA):
+        if str(table).startswith((SOURCE, REPLICA)):  # a fleet's have numbers behind
             known |= {
                 "describetable": lambda: answer(json.dumps({"Table": self._described(str(table))}).encode()),
                 "scan": lambda: self._scan(str(table), asked),
@@ -262,14 +262,14 @@ class Stub:
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
             "ItemCount": self.workload.table_items,
         }
-        if table == SOURCE:
+        if table.startswith(SOURCE):
             described["LatestStreamArn"] = STREAM_ARN
             described["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
         return described
 
     def _scan(self, table: str, asked: dict[str, Any]) -> bytes:
         segment, segments = asked.get("Segment", 0), asked.get("TotalSegments", 1)
-        items = self._tables[table]
+        items = self._tables.get(table, [])  # a fleet's tables are empty
         if not items and table == REPLICA:
             return self._scan_live(segment, segments, asked)
         start, end = len(items) * segment // segments, len(items) * (segment + 1) // segments
