@@ -30,7 +30,9 @@ async def get_readiness(request: Request) -> Response:
     consoles, name = consoles_of(request), request.path_params.get("name")
     asked = consoles.names() if name is None else [name]
     reasons = {each: reason for each in asked if (reason := consoles.of(each).not_ready_reason()) is not None}
+    if name is None and (unknown := consoles.not_ready_reason()) is not None:
+        reasons["[discover]"] = unknown
     if not reasons:
         return rendered(Readiness())
-    is_one = len(asked) == 1
+    is_one = list(reasons) == asked
     return problem(503, "; ".join(reason if is_one else f"{each}: {reason}" for each, reason in reasons.items()))

@@ -38,6 +38,8 @@ class FleetPlan:
     entries: Mapping[str, Settings]
     """By the pipeline's name; the process's settings are the same in all of them."""
     left_out: tuple[LeftOut, ...] = ()
+    unknown: str | None = None
+    """Why it is not known yet which tables there are to discover; None when it is, or there are none."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -44,11 +44,13 @@ class FilePlans:
         self._clock = clock
         self._environment = environment
         self._found: list[DiscoveredTable] = []
+        self._has_looked = False
         self._turn = asyncio.Lock()
 
     async def first(self) -> FleetPlan:
         """The pipelines that the file names: they need not wait for the first look."""
-        return plan(self._file)
+        unknown = None if self._file.discover is None else "the tables to discover were not looked at yet"
+        return replace(plan(self._file), unknown=unknown)
 
     async def whole(self) -> FleetPlan:
         """With the tables that there are. Raises HaltError where they can't be listed."""
@@ -76,16 +78,19 @@ class FilePlans:
 
     async def _again(self, file: FleetFile) -> FleetPlan:
         why: list[LeftOut] = []
+        unknown: str | None = None
         try:
             self._found = await self._tables_of(file)
+            self._has_looked = True
         except HaltError as error:
             if _asked(file) != _asked(self._file):  # what is known is about other tables
                 raise ConfigurationError(f"[discover]: {error}") from error
             logger().warning("the tables to discover can't be listed: those that are known stay", reason=str(error))
             why.append(LeftOut("[discover]", f"the tables can't be listed: {error}"))
+            unknown = None if self._has_looked else why[0].reason
         self._file = file
         found = plan(file, self._found)
-        return replace(found, left_out=(*why, *found.left_out))
+        return replace(found, left_out=(*why, *found.left_out), unknown=unknown)
 
     async def _tables_of(self, file: FleetFile) -> list[DiscoveredTable]:
         if file.discover is None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings
+from service.defects import told
 from service.errors import ConfigurationError
 from service.fleet.budgets import Budgets
 from service.fleet.plans import Plans
@@ -24,6 +25,9 @@ from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.pipeline.ending import Ending
 from service.operations.status.history import STEP_SECONDS
 from service.replication.replicator import first_of
+
+BEGIN_ANEW_SECONDS = 30.0
+"""After an error in what runs beside the pipelines."""
 
 
 class Fleet:
@@ -58,23 +62,31 @@ class Fleet:
             async with asyncio.TaskGroup() as self._tasks:
                 for name in self._runners:
                     self._start(name)
-                self._beside(self._freeze_memory(), "memory")
-                self._beside(self._record_histories(), "history")
-                self._beside(self._plans.keep_looking(self.apply), "discovery")
+                self._beside(self._freeze_memory, "memory")
+                self._beside(self._record_histories, "history")
+                self._beside(lambda: self._plans.keep_looking(self.apply), "discovery")
                 if not self._around.is_alone:
                     shares = Shares(self._around.owner, self._runners, self._around.clock)
-                    self._beside(shares.keep_even(), "even shares")
+                    self._beside(shares.keep_even, "even shares")
                 await self._until_over()
                 for task in self._besides:
                     task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
 
-    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
-        """For as long as the pipelines run."""
+    def _beside(self, work: Callable[[], Coroutine[None, None, None]], name: str) -> None:
+        """For as long as the pipelines run; an error that nobody foresaw ends none of them."""
         assert self._tasks is not None
-        self._besides.add(task := self._tasks.create_task(work, name=name))
+        self._besides.add(task := self._tasks.create_task(self._kept_up(work, name), name=name))
         task.add_done_callback(self._besides.discard)
+
+    async def _kept_up(self, work: Callable[[], Coroutine[None, None, None]], name: str) -> None:
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                logger().error("an unexpected error, which is a defect; it is begun anew", of=name, error=told(error))
+            await self._around.clock.sleep(BEGIN_ANEW_SECONDS)
 
     async def _until_over(self) -> None:
         await self._ending.until_asked()
@@ -170,12 +182,15 @@ class Fleet:
         consoles = [runner.console for runner in self._runners.values()]
         return consoles[0] if len(consoles) == 1 else None
 
+    def not_ready_reason(self) -> str | None:
+        return self._plan.unknown
+
     def left_out(self) -> list[LeftOut]:
         return [LeftOut(table=each.table, reason=each.reason) for each in self._plan.left_out]
 
     def reload_soon(self) -> None:
         """As `reload`; the log tells what came of it."""
-        self._beside(self._reload_and_tell(), "reload")
+        self._beside(self._reload_and_tell, "reload")
 
     async def _reload_and_tell(self) -> None:
         try:

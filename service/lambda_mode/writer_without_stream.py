@@ -65,6 +65,7 @@ class SideFlow(Replicator):
         self.checkpoints = NoCheckpoints(record)
         self._jobs = None
         self._job_tasks = set()
+        self._awaited_jobs = set()
         self._early_jobs = []
         self._reading = None
         self._applying = None

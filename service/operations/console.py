@@ -139,6 +139,9 @@ class Consoles(Protocol):
     def only(self) -> Console | None:
         """Where the process has exactly one pipeline."""
 
+    def not_ready_reason(self) -> str | None:
+        """Of the process, beside its pipelines': it does not know yet which ones there are."""
+
     def left_out(self) -> list[LeftOut]:
         """Tables that discovery found and that no pipeline replicates."""
 

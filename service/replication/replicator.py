@@ -59,6 +59,7 @@ class Replicator:
         self.checkpoints = checkpoints
         self._jobs: asyncio.TaskGroup | None = None
         self._job_tasks: set[asyncio.Task[None]] = set()
+        self._awaited_jobs: set[asyncio.Task[None]] = set()
         self._early_jobs: list[tuple[Coroutine[Any, Any, None], str]] = []
         self._reading: asyncio.Task[None] | None = None
         self._applying: asyncio.Task[None] | None = None
@@ -175,10 +176,12 @@ class Replicator:
 
     @property
     def has_jobs(self) -> bool:
-        """Of those that were started beside it, one is more than a look at what is stored."""
-        return any(not task.get_name().startswith(("look", "dead letters")) for task in self._job_tasks)
+        """Something runs beside it that somebody waits for. What goes on by itself, such as the endless verification,
+        is none: the next owner takes it up.
+        """
+        return bool(self._awaited_jobs)
 
-    def start_job(self, job: Coroutine[Any, Any, None], name: str) -> bool:
+    def start_job(self, job: Coroutine[Any, Any, None], name: str, *, is_awaited: bool = False) -> bool:
         """Run something beside the flow, cancelled when it drains; False (and nothing runs) if it is ending already.
 
         The job sees to its own errors: one that it raises ends the flow.
@@ -189,6 +192,9 @@ class Replicator:
         task = self._jobs.create_task(job, name=name)
         self._job_tasks.add(task)
         task.add_done_callback(self._job_tasks.discard)
+        if is_awaited:
+            self._awaited_jobs.add(task)
+            task.add_done_callback(self._awaited_jobs.discard)
         return True
 
     def start_early(self, job: Coroutine[Any, Any, None], name: str) -> None:

@@ -13,6 +13,7 @@ class FakeConsoles:
     def __init__(self, *names: str) -> None:
         self.consoles = {name: FakeConsole() for name in names}
         self.not_replicated: list[LeftOut] = []
+        self.unknown: str | None = None
         self.errors: list[str] = []
         self.added: list[str] = []
 
@@ -27,6 +28,9 @@ class FakeConsoles:
     def only(self) -> Console | None:
         (only,) = self.consoles.values() if len(self.consoles) == 1 else (None,)
         return only
+
+    def not_ready_reason(self) -> str | None:
+        return self.unknown
 
     def left_out(self) -> list[LeftOut]:
         return self.not_replicated

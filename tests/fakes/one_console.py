@@ -24,6 +24,9 @@ class OneConsole:
     def only(self) -> Console:
         return self._console
 
+    def not_ready_reason(self) -> None:
+        """It knows its pipeline."""
+
     def left_out(self) -> list[LeftOut]:
         return []
 

@@ -31,7 +31,7 @@ async def beside(flow: JobFlow, work: Callable[[], Awaitable[Answer]], name: str
         finally:
             done.cancel()  # nothing, unless the flow ended first
 
-    if not flow.start_job(carry(), name):
+    if not flow.start_job(carry(), name, is_awaited=True):
         raise ConflictError("the pipeline is stopping: ask again when it runs")
     await asyncio.wait([done])
     if done.cancelled():

@@ -231,7 +231,7 @@ class JobRunner(ABC, Generic[AJob]):
 
     def _carry_on(self, flow: JobFlow, lease: Lease, job: AJob, place: dict[str, Any]) -> UnderWay[AJob] | None:
         under_way = UnderWay(self._make_run(flow, job, place))
-        if not flow.start_job(self._carry(flow, lease, under_way), f"{self.kind} {job.id}"):
+        if not flow.start_job(self._carry(flow, lease, under_way), f"{self.kind} {job.id}", is_awaited=True):
             return None
         self._under_way = under_way
         self._enter(flow)

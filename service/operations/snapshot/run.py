@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from service.errors import ChangeError
@@ -19,6 +18,7 @@ from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import Snapshot
 from service.operations.jobs.scan_throttle import ScanThrottle
+from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.reshaping import note_reshaped
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow
@@ -79,15 +79,14 @@ class SnapshotRun:
         flow: JobFlow,
         adapters: Adapters,
         observer: Observer,
-        turn: AbstractAsyncContextManager[None],
+        turns: ScanTurns,
     ) -> None:
-        """It scans while it has its `turn` among the jobs of all pipelines."""
         self.job = job
         self._place = Place(place)
         self._flow = flow
         self._adapters = adapters
         self._observer = observer
-        self._turn = turn
+        self._turns = turns
         self._pressure = ScanThrottle(flow.gate.until_open)
         self._scanned = job.items_scanned
         self._written = job.items_written
@@ -104,7 +103,7 @@ class SnapshotRun:
         The pipeline stops asking for a snapshot before the job has ended: a crash between repeats the job's end.
         """
         await self._flow.window.save()
-        async with self._turn:
+        async with self._turns.taken():
             await self._scan_all("source")
             if self._place.removes_extra:
                 await self._scan_all("replica")
@@ -131,6 +130,7 @@ class SnapshotRun:
         brought = self._flow.guard.brought
         while not self._place.is_finished(table, segment):
             await self._flow.gate.until_open()
+            await self._turns.wait()
             page_number = brought.open_page()
             try:
                 page = await self._page(table, segment)

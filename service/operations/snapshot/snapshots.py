@@ -11,6 +11,7 @@ from service.operations.documents.jobs import JobState, Snapshot, StartedBy
 from service.operations.job_store import new_job_id
 from service.operations.jobs.estimates import count_anew
 from service.operations.jobs.runner import JobRunner, Unfinished
+from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import resumed
@@ -159,7 +160,7 @@ class Snapshots(JobRunner[Snapshot]):
             flow=flow,
             adapters=self._pipeline.outside.adapters,
             observer=self._observer,
-            turn=self._pipeline.allowance.scans,
+            turns=ScanTurns(self._pipeline.allowance.scans, self._clock),
         )
 
     def _enter(self, flow: JobFlow) -> None:

@@ -65,8 +65,11 @@ class VerificationRun:
         looks: StreamObserver,
         comparison: Comparison,
         items_per_second: float = 0.0,
+        until_turn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`until_turn` is awaited before each page."""
         self.job = job
+        self._until_turn = until_turn
         self._adapters = adapters
         self._looks = looks
         self._comparison = comparison
@@ -134,6 +137,8 @@ class VerificationRun:
     async def _compare_segment(self, table: str, segment: int) -> None:
         start = self._ledger.place.start_of(table, segment)
         while True:
+            if self._until_turn is not None:
+                await self._until_turn()
             page = await self._page(table, segment, start)
             open_page = self._ledger.open(table, segment, page.next_key)
             open_page.counts.read += len(page.items)

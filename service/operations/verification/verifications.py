@@ -10,6 +10,7 @@ from service.operations.console import InvalidError
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.runner import JobRunner, Unfinished
+from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import note_reshaped, resumed
 from service.operations.snapshot.run import Place
@@ -106,8 +107,14 @@ class VerificationBesideFlow:
         self._observer = observer
         compares = comparison(pipeline, flow)
         self._looks = FlowLooks(flow, compares)
+        self._turns = ScanTurns(pipeline.allowance.scans, self._adapters.clock)
         self._run = VerificationRun(
-            job=job, place=place, adapters=self._adapters, looks=self._looks, comparison=compares
+            job=job,
+            place=place,
+            adapters=self._adapters,
+            looks=self._looks,
+            comparison=compares,
+            until_turn=self._turns.wait,
         )
         self.shown = self._run.shown
         self.saved = self._run.saved
@@ -116,7 +123,7 @@ class VerificationBesideFlow:
         """Raises LeaseLostError, HaltError."""
         with self._looks:
             await until_whole(self._pipeline, self._adapters)
-            async with self._pipeline.allowance.scans:
+            async with self._turns.taken():
                 await self._run.run()
         _, place = self.saved()
         await note_reshaped(self._flow, place["shape_fingerprint"], self._observer)

@@ -179,3 +179,13 @@ async def test_the_console_s_refusal_is_the_pipeline_s_alone(many: FakeApi, cons
     consoles.consoles["orders"].refusal = ConflictError("it has not begun: no such table")
     assert (await many.call("POST", "/pipelines/orders/pause")).status_code == 409
     assert (await many.call("POST", "/pipelines/users/eu/pause")).status_code == 200
+
+
+async def test_a_process_that_does_not_know_its_pipelines_yet_is_not_ready():
+    consoles = FakeConsoles()
+    consoles.unknown = "the tables to discover were not looked at yet"
+    answer = await FakeApi(consoles=consoles).call("GET", "/readyz")
+    assert answer.status_code == 503
+    assert "the tables to discover were not looked at yet" in answer.text
+    consoles.unknown = None
+    assert (await FakeApi(consoles=consoles).call("GET", "/readyz")).status_code == 200

@@ -194,3 +194,20 @@ def test_a_whole_plan_is_none_without_the_tables(stage: Stage) -> None:
             await plans.whole()
 
     stage.play(ORDERS + DISCOVER, story)
+
+
+def test_which_tables_there_are_is_unknown_until_they_were_listed_once(stage: Stage) -> None:
+    async def story(plans: FilePlans) -> list[str | None]:
+        stage.refuse()
+        unknown = [(await plans.first()).unknown, (await plans.look()).unknown, (await plans.look()).unknown]
+        stage.refuse()
+        return [*unknown, (await plans.look()).unknown]
+
+    first, refused, listed, refused_later = stage.play(DISCOVER, story)
+    assert first is not None
+    assert "not looked at yet" in first
+    assert refused is not None
+    assert "can't be listed" in refused
+    assert listed is None
+    assert refused_later is None  # those that are known stay
+    assert stage.play(ORDERS, lambda plans: plans.first()).unknown is None

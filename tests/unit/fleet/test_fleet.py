@@ -7,7 +7,10 @@ import asyncio
 import pytest
 
 from service.errors import ConfigurationError, HaltError
+from service.fleet.plans import Apply
 from service.operations.console import ConflictError, InvalidError, NotFoundError
+from service.replication.allowance import SCANS_AT_ONCE
+from tests.fakes.control_store import FakeControlStore
 from tests.fakes.fleet import Worlds, entries_of
 from tests.fakes.service import until
 from tests.support.invariants import check_all, check_equal
@@ -207,3 +210,43 @@ async def test_each_pipeline_keeps_its_history_through_a_refused_start():
         assert users[0].lag_seconds is None
         assert users[-1].lag_seconds is not None
         assert len(orders) == len(users)
+
+
+async def test_snapshots_that_get_nowhere_keep_no_other_pipeline_waiting():
+    worlds = Worlds()
+    stuck = [f"stuck-{number}" for number in range(SCANS_AT_ONCE)]
+    for name in (*stuck, "zzz"):
+        put(worlds, name, number=1)
+    for name in stuck:
+        await FakeControlStore(worlds.control, name).set_paused(True)
+    entries = entries_of(*stuck, "zzz", start_at="snapshot")
+    async with worlds.process({name: entries[name] for name in stuck}) as process:
+        for name in stuck:
+            await process.until(name, "paused")
+        await asyncio.sleep(10)
+        process.plans.entries = entries
+        await process.fleet.reload()
+        async with asyncio.timeout(600):
+            await process.until_caught_up("zzz")
+        await check(worlds, "zzz")
+        assert all(process.status(name).state == "paused" for name in stuck)
+
+
+async def test_an_error_that_nobody_foresaw_in_what_runs_beside_ends_no_pipeline():
+    worlds = Worlds()
+    process = worlds.process(entries_of("orders", "users"))
+    looks = 0
+
+    async def fail(apply: Apply) -> None:
+        nonlocal looks
+        looks += 1
+        raise KeyError("a secret")
+
+    process.plans.keep_looking = fail
+    async with process:
+        await process.until_caught_up()
+        await asyncio.sleep(300)
+        put(worlds, "orders", "users")
+        await process.until_caught_up()
+        await check(worlds, "orders", "users")
+        assert looks > 5

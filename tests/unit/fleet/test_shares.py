@@ -83,3 +83,29 @@ async def test_a_paused_pipeline_keeps_its_process():
 
 def owned_by_first(worlds: Worlds) -> list[str]:
     return [name for name in PAIR if worlds.control.of(name).lease.owner == "first"]
+
+
+async def test_an_endless_verification_keeps_no_pipeline_from_moving():
+    worlds = Worlds()
+    entries = entries_of(*NAMES, verify_items_per_second=100)
+    async with worlds.process(entries, "first") as first:
+        await first.until_caught_up()
+        await asyncio.sleep(30)
+        async with worlds.process(entries, "second"):
+            await until_shared(worlds, ("first", 3), ("second", 3))
+
+
+async def test_a_job_that_somebody_waits_for_keeps_its_process_until_it_has_ended():
+    worlds = Worlds()
+    async with worlds.process(entries_of(*PAIR), "first") as first:
+        await first.until_caught_up()
+        for name in PAIR:
+            worlds.world(name).source.put(item(1))
+            worlds.world(name).plan.outage("source", 0, worlds.world(name).clock.now() + 200)
+            await first.fleet.of(name).snapshot()
+        async with worlds.process(entries_of(*PAIR), "second"):
+            await asyncio.sleep(120)
+            assert owned_by_first(worlds) == ["orders", "users"]
+            async with asyncio.timeout(300):
+                while len(owned_by_first(worlds)) == 2:  # noqa: ASYNC110  nobody tells it
+                    await asyncio.sleep(0.1)
