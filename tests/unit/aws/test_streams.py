@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from service.aws.call_rate import CallRate
 from service.aws.streams import DynamoStreams
 from service.errors import UnavailableError
 from service.model import KeyAttribute, Position, SequenceNumber, ShardId, StartAt, StreamStatus, ViewType
@@ -50,6 +51,19 @@ async def test_all_pages_of_a_description_are_read():  # E1
     assert [shard.shard_id for shard in described.shards] == [shard["ShardId"] for shard in shards]
     assert len(client.requests) == 3
     assert described.status is StreamStatus.ENABLED
+
+
+async def test_each_page_of_a_description_keeps_to_the_rate_of_all_that_describe():
+    asked: list[int] = []
+
+    class Rate(CallRate):
+        async def wait(self):
+            asked.append(len(client.requests))
+
+    client = PagedClient([{"ShardId": f"shardId-{number:03}", "SequenceNumberRange": {}} for number in range(250)])
+    schema = (KeyAttribute("k", "S"),)
+    await DynamoStreams(client, wire_on(ScriptedHttp()), ARN, schema, ViewType.NEW_IMAGE, Rate(10)).describe()
+    assert asked == [0, 1, 2]
 
 
 async def test_a_shard_may_leave_out_everything_but_its_id():  # E80

@@ -250,3 +250,15 @@ async def test_an_error_that_nobody_foresaw_in_what_runs_beside_ends_no_pipeline
         await process.until_caught_up()
         await check(worlds, "orders", "users")
         assert looks > 5
+
+
+async def test_the_ceiling_on_writes_is_for_all_pipelines_together():
+    worlds = Worlds()
+    async with worlds.process(entries_of("orders", "users", max_writes_per_second=10)) as process:
+        await process.until_caught_up()
+        began = asyncio.get_running_loop().time()
+        for number in range(60):
+            put(worlds, "orders", "users", number=number)
+        await process.until_caught_up()
+        await check(worlds, "orders", "users")
+        assert asyncio.get_running_loop().time() - began >= 11

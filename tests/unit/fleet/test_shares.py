@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from service.errors import UnavailableError
+from tests.fakes.control_store import FakeControlStore
 from tests.fakes.fleet import FleetProcess, Worlds, entries_of
 from tests.support.invariants import check_all, check_equal
 from tests.unit.operations.verification.test_verifications import item
@@ -109,3 +111,65 @@ async def test_a_job_that_somebody_waits_for_keeps_its_process_until_it_has_ende
             async with asyncio.timeout(300):
                 while len(owned_by_first(worlds)) == 2:  # noqa: ASYNC110  nobody tells it
                     await asyncio.sleep(0.1)
+
+
+async def ask(worlds: Worlds, name: str, asker: str) -> None:
+    store = FakeControlStore(worlds.control, name)
+    seen = await store.read_lease()
+    assert seen is not None
+    await store.ask_for_lease(asker, seen)
+
+
+async def test_an_owner_hands_over_only_what_makes_the_shares_more_even():
+    worlds = Worlds()
+    async with worlds.process(entries_of(*NAMES), "first") as first:
+        await first.until_caught_up()
+        async with worlds.process(entries_of(*NAMES), "second"):
+            await until_shared(worlds, ("first", 3), ("second", 3))
+            before = owned(worlds, "first")
+            await ask(worlds, before[0], "second")
+            await asyncio.sleep(60)
+            assert owned(worlds, "first") == before
+
+
+async def test_what_was_asked_for_long_ago_is_not_answered():
+    """Whoever asked may be dead by now: nobody would have the pipeline for a lease time."""
+    worlds = Worlds()
+    async with worlds.process(entries_of(*PAIR), "first") as first:
+        await first.until_caught_up()
+        await first.fleet.of("orders").pause()
+        await ask(worlds, "orders", "a dead one")
+        await asyncio.sleep(30)
+        await first.fleet.of("orders").resume()
+        await asyncio.sleep(60)
+        assert owned_by_first(worlds) == ["orders", "users"]
+        assert worlds.control.of("orders").lease.generation == 1
+
+
+async def test_a_drain_that_gets_nowhere_is_given_up():
+    worlds = Worlds()
+    async with worlds.process(entries_of(*PAIR), "first") as first:
+        await first.until_caught_up()
+        world = worlds.world("orders")
+        world.plan.outage("replica", 0, world.clock.now() + 1000, UnavailableError("no answer", "NotSent"))
+        world.source.put(item(1))
+        await asyncio.sleep(20)
+        await ask(worlds, "orders", "second")
+        async with asyncio.timeout(60):
+            while not worlds.control.of("orders").lease.is_released:  # noqa: ASYNC110  nobody tells it
+                await asyncio.sleep(0.1)
+        assert worlds.control.of("orders").lease.reserved_for == "second"
+        assert not worlds.control.of("orders").lease.is_clean
+        await first.die()
+
+
+async def test_a_later_stop_reserves_nothing_for_whoever_once_had_it():
+    worlds = Worlds()
+    first = await worlds.process(entries_of(*PAIR), "first").start()
+    await first.until_caught_up()
+    second = await worlds.process(entries_of(*PAIR), "second").start()
+    await until_shared(worlds, ("first", 1), ("second", 1))
+    await second.die()
+    await until_shared(worlds, ("first", 2))
+    await first.stop()
+    assert {worlds.control.of(name).lease.reserved_for for name in PAIR} == {""}
