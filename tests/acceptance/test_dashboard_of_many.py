@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from service.operations.documents.fleet import LeftOut
@@ -13,21 +9,7 @@ from service.operations.documents.status import PipelineState
 from tests.fakes.api import ADMIN
 from tests.fakes.consoles import FakeConsoles
 from tests.fakes.dashboard_console import Stage
-from tests.servers.browser import chromium
 from tests.support.installed.dashboard_page import DashboardPage
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Chrome]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def page(driver: Chrome) -> Iterator[DashboardPage]:
-    made = DashboardPage(driver)
-    yield made
-    made.close()
 
 
 def fleet_of(*names: str) -> FakeConsoles:

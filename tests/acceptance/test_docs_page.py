@@ -14,15 +14,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.fakes.api import ADMIN, FakeApi
 from tests.fakes.consoles import FakeConsoles
 from tests.fakes.threaded_api import ThreadedApi
-from tests.servers.browser import chromium
 
 LOADED = "return performance.getEntriesByType('resource').map(each => each.name)"
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Chrome]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

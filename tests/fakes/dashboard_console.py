@@ -19,6 +19,7 @@ from service.operations.documents.status import (
 )
 from tests.fakes.console import NOW, FakeConsole
 
+NUMBER = "1100000000017454423009"
 GAP = (
     "The stream's history of shard shardId-00000001541626099285-f35f62ef was trimmed before it was read: what changed "
     "in about 40 minutes is missing in the replica. A snapshot mends it: dynamirror snapshot."
@@ -83,7 +84,7 @@ class Stage(FakeConsole):
         self.state, self.reason = PipelineState.FAILED, GAP
         gap = GapStatus(
             shard_id="shardId-00000001541626099285-f35f62ef",
-            after_sequence_number="1100000000017454423009",
+            after_sequence_number=NUMBER,
             detected_at=NOW,
             reason=GAP,
         )
@@ -152,7 +153,7 @@ class Stage(FakeConsole):
                 id="v1", repair=True, items_compared=80_000, items_read=161_000, items_estimated=240_000, **begun
             ),
             Snapshot(id="s1", items_scanned=312_000, items_written=287_114, items_estimated=1_204_000, **begun),
-            Replay(id="r1", sequence_number="1100000000017454423009", dry_run=True, records_read=5012, **begun),
+            Replay(id="r1", sequence_number=NUMBER, dry_run=True, records_read=5012, **begun),
         ):
             self.jobs[job.id] = job
 

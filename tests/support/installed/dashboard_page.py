@@ -128,6 +128,10 @@ class DashboardPage:
     def run(self, script: str) -> Any:
         return self._driver.execute_script(script)
 
+    def changes_asked(self, name: str) -> list[dict[str, object]]:
+        """What a change was asked for with, each time."""
+        return [values for asked, values in self.stage.asked if asked == name]
+
     @property
     def title(self) -> str:
         return self._driver.title
