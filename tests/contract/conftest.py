@@ -1,4 +1,4 @@
-"""One stage for a contract's tests: a source with its stream and a replica, in memory or on a real server.
+"""One stage for a contract's tests: a source with its stream, a replica and a control table, in memory or on a server.
 
 A test writes to the source with `put` and `delete`, as a user of DynamoDB would, and asks the ports for the rest.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -16,16 +16,19 @@ import pytest_asyncio
 
 from service.aws.clients import Connections
 from service.aws.connection_pool import open_connections
+from service.aws.control.store import DynamoControlStore
 from service.aws.streams import DynamoStreams
 from service.aws.tables import DynamoTable
 from service.configuration.settings import Settings
+from service.migrations import load_migrations
 from service.model import KeyAttribute, ViewType
-from service.ports import ReplicaTable, Streams, Table
+from service.ports import ControlStore, ReplicaTable, Streams, Table
 from tests.fakes.clock import ManualClock
+from tests.fakes.control_store import FakeControlStore, FakeControlTable
 from tests.fakes.images import STRING_KEY, Item
 from tests.fakes.replica import FakeReplica
 from tests.fakes.source import FakeSource
-from tests.servers import NAMES, PREFIX, REGION, create_streamed_table, environment, sdk_client
+from tests.servers import NAMES, PREFIX, REGION, create_streamed_table, create_table, environment, sdk_client
 from tests.servers.fixtures import *  # noqa: F403
 
 SEQUENCE = "dynamirror_sequence"
@@ -145,3 +148,24 @@ async def stage(request: pytest.FixtureRequest, server_named: Any) -> AsyncItera
         connections = await stack.enter_async_context(open_connections(settings, request_timeout_seconds=20.0))
         client = await stack.enter_async_context(sdk_client(endpoint_url))
         yield _ServerStage(client, connections)
+
+
+StoreFor = Callable[[str], ControlStore]
+
+
+@pytest.fixture(params=["fake", *NAMES])
+async def store_for(request, server_named, unique_name) -> AsyncIterator[StoreFor]:
+    """Stores of pipelines in one control table that is empty: `store_for("orders")`."""
+    if request.param == "fake":
+        table = FakeControlTable()
+        yield lambda pipeline: FakeControlStore(table, pipeline)
+        return
+    name = unique_name("control")
+    async with sdk_client(server_named(request.param).endpoint_url) as client:
+        await create_table(client, TableName=name, **load_migrations()[0].steps[0].arguments)
+        yield lambda pipeline: DynamoControlStore(client, name, pipeline)
+
+
+@pytest.fixture
+def store(store_for: StoreFor) -> ControlStore:
+    return store_for("orders--orders-copy")
