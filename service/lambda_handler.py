@@ -14,6 +14,8 @@ from service.adapters import SystemClock, at_start, new_owner, open_world
 from service.configuration.settings import load_settings
 from service.defects import told
 from service.errors import DynamirrorError, HaltError
+from service.events import Observers
+from service.lambda_mode.dead_letter_metric import DeadLetterMetric
 from service.lambda_mode.engine import Engine
 from service.lambda_mode.events import understood
 from service.observability.log_observer import LogObserver
@@ -82,7 +84,8 @@ class Function:
         self._clock = clock = world.clock
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.migrate(new_owner()))
-        return Engine(settings, outside, LogObserver(), record_log(settings))
+        observers = Observers(LogObserver(), DeadLetterMetric(settings.pipeline_name, clock.now))
+        return Engine(settings, outside, observers, record_log(settings))
 
     def close(self) -> None:
         """End the connections; for tests, since Lambda just freezes or ends the process."""

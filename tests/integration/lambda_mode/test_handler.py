@@ -81,6 +81,22 @@ async def test_a_warm_invocation_looks_at_its_items_and_at_nothing_else(server, 
         assert recorder.asked == {("BatchGetItem", source), ("BatchGetItem", replica), ("PutItem", replica)}
 
 
+async def test_a_dead_letter_is_a_metric_on_standard_output_and_nothing_else_is(server, pipeline, monkeypatch, capsys):
+    monkeypatch.setenv("DYNAMIRROR_TRANSFORM", "tests.support.transforms:renaming")
+    async with clients(server) as (dynamodb, streams):
+        arn = await create_streamed_table(dynamodb, pipeline["source"])
+        await create_streamed_table(dynamodb, pipeline["replica"], view_type=None)
+        await dynamodb.put_item(TableName=pipeline["source"], Item={"key": {"S": "a"}})
+        assert await invoke(await event_of(streams, arn)) == {"batchItemFailures": []}
+        assert capsys.readouterr().out == ""
+        await dynamodb.put_item(TableName=pipeline["source"], Item={"key": {"S": "b"}, "rename": {"BOOL": True}})
+        assert await invoke(await event_of(streams, arn, 2)) == {"batchItemFailures": []}
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert found["pipeline"] == f"{pipeline['source']}--{pipeline['replica']}"
+    assert found["records_dead_lettered"] == 1
+
+
 async def test_a_start_that_failed_is_made_anew_by_the_next_invocation(server, pipeline):
     async with clients(server) as (dynamodb, streams):
         arn = await create_streamed_table(dynamodb, pipeline["source"])
