@@ -14,7 +14,7 @@ from tests.fakes.control_store import FakeControlStore
 from tests.fakes.fleet import Worlds, entries_of
 from tests.fakes.service import until
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 
 def put(worlds: Worlds, *tables: str, number: int = 1) -> None:

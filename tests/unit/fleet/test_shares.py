@@ -8,7 +8,7 @@ from service.errors import UnavailableError
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.fleet import FleetProcess, Worlds, entries_of
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 NAMES = ("orders", "users", "stock", "audit", "carts", "rates")
 PAIR = NAMES[:2]

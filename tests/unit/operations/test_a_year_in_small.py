@@ -22,9 +22,9 @@ from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.images import key_of
 from tests.fakes.service import Service, until
 from tests.support.invariants import Judge
+from tests.support.numbered_items import item, key
 from tests.unit.operations.pipeline.test_healing import SnapshottingService
 from tests.unit.operations.pipeline.test_upgrade import older_world
-from tests.unit.operations.verification.test_verifications import item, key
 
 HOUR = 3600.0
 ITEMS = 12

@@ -10,9 +10,10 @@ from service.errors import ChangeError
 from service.replication.guard_window import MARGIN_SECONDS
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
+from tests.support.damaged_tables import damage, filled
 from tests.support.invariants import check_all
+from tests.support.numbered_items import item, key
 from tests.unit.operations.test_refresh_item import replicated
-from tests.unit.operations.verification.test_verifications import damage, filled, item, key
 
 
 async def repair(service: Service) -> None:

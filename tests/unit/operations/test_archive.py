@@ -20,9 +20,9 @@ from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World
 from tests.support import workbench as benches
+from tests.support.numbered_items import item, key
 from tests.support.workbench import Bench, Log
 from tests.unit.operations.test_refresh_item import replicated
-from tests.unit.operations.verification.test_verifications import item, key
 
 WINDOWS = [{}, {"until": EPOCH + 1000}, {"is_shared": True}]
 LOOK_UPS = [ViewType.KEYS_ONLY, ViewType.OLD_IMAGE]

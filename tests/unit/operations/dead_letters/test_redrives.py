@@ -14,8 +14,9 @@ from service.operations.documents.jobs import JobState, Redriving
 from tests.fakes.service import Service, answered, until
 from tests.fakes.world import World
 from tests.support.invariants import check_all
-from tests.unit.operations.dead_letters.test_dead_letters import item, kept, parked, refusing
-from tests.unit.operations.jobs.test_jobs import console
+from tests.support.kinds_of_jobs import console
+from tests.support.numbered_items import item
+from tests.support.parked_items import kept, parked, refusing
 
 NOTHING_LEFT = {"redriven": 0, "superseded": 0, "failed": 0}
 

@@ -13,10 +13,10 @@ from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
-from tests.unit.operations.dead_letters.test_dead_letters import kept, refusing
-from tests.unit.operations.jobs.test_jobs import KINDS, Kind, console, ended, filled, quick, running, slow_world
+from tests.support.kinds_of_jobs import KINDS, Kind, console, ended, filled, quick, running, slow_world
+from tests.support.numbered_items import item
+from tests.support.parked_items import kept, refusing
 from tests.unit.operations.pipeline.test_healing import SnapshottingService, lose_stream
-from tests.unit.operations.verification.test_verifications import item
 
 REDRIVE = Kind(
     "redrive",

@@ -12,7 +12,7 @@ from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, answered, until
 from tests.fakes.world import World
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 ITEMS = 200
 

@@ -11,8 +11,9 @@ from service.operations.jobs.scan_throttle import PAGES_A_STEP, STEPS, ScanThrot
 from tests.fakes.command import Command
 from tests.fakes.service import Service
 from tests.fakes.world import World
+from tests.support.damaged_tables import differing, filled, findings
 from tests.support.invariants import check_equal
-from tests.unit.operations.verification.test_verifications import differing, filled, findings, item, key
+from tests.support.numbered_items import item, key
 
 LEAST, MOST = 100, 1000
 

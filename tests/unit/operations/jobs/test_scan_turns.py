@@ -12,7 +12,7 @@ from service.operations.jobs.scan_turns import TURN_SECONDS, ScanTurns
 from tests.fakes.clock import FakeClock
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 
 async def test_of_many_jobs_as_many_read_at_a_time_as_there_are_places_and_each_gets_its_turn():

@@ -12,8 +12,8 @@ from service.replication.writing.fingerprint import TOPIC
 from tests.fakes.command import Command
 from tests.fakes.service import until
 from tests.fakes.world import World
+from tests.support.numbered_items import item, key
 from tests.unit.operations.pipeline.test_healing import SnapshottingService, filled, lose_stream, until_healed
-from tests.unit.operations.verification.test_verifications import item, key
 
 SECRET = {"secret": {"S": "of the source alone"}}
 PRESENT = {"exclude_attributes": ("secret",)}

@@ -20,9 +20,10 @@ from tests.fakes.command import Command
 from tests.fakes.faults import Moment
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import World
+from tests.support.damaged_tables import filled
 from tests.support.invariants import check_equal
+from tests.support.numbered_items import item
 from tests.unit.operations.pipeline.test_healing import SnapshottingService
-from tests.unit.operations.verification.test_verifications import filled, item
 
 
 def service_of(world: World, pipeline: str, **more: Any) -> Service:

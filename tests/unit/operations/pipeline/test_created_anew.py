@@ -15,8 +15,8 @@ from tests.fakes.command import Command
 from tests.fakes.service import until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
+from tests.support.numbered_items import item
 from tests.unit.operations.pipeline.test_healing import SnapshottingService, filled, service
-from tests.unit.operations.verification.test_verifications import item
 
 STARTS = ["latest", "snapshot", "trim_horizon"]
 PATIENCE_SECONDS = 120

@@ -16,7 +16,7 @@ from service.ports import Adapters
 from tests.fakes.service import settings_of, until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
-from tests.unit.operations.verification.test_verifications import item, key
+from tests.support.numbered_items import item, key
 
 
 def switched_off_and_on(world: World) -> None:

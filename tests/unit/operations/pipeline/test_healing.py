@@ -15,7 +15,7 @@ from service.ports import Adapters
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
-from tests.unit.operations.verification.test_verifications import item, key
+from tests.support.numbered_items import item, key
 
 
 class SnapshottingService(Service):

@@ -16,8 +16,8 @@ from tests.fakes.faults import Moment
 from tests.fakes.service import until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal
+from tests.support.numbered_items import item, key
 from tests.unit.operations.pipeline.test_healing import SnapshottingService, filled, service
-from tests.unit.operations.verification.test_verifications import item, key
 
 PATIENCE_SECONDS = 300
 """Any of these heals is over by then, in virtual time."""

@@ -19,7 +19,7 @@ from tests.fakes.items import FakeItems
 from tests.fakes.service import Service
 from tests.fakes.world import World
 from tests.support.invariants import check_all
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 LISTED = int(os.environ.get("TEST_SHARDS", "3000"))
 OPEN = LISTED // 10

@@ -17,7 +17,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 
 def pauses_of(service: Service) -> Pause:

@@ -20,8 +20,8 @@ from tests.fakes.command import Command
 from tests.fakes.service import Service, settings_of, until
 from tests.fakes.world import Process, World
 from tests.support.invariants import check_all, check_equal
+from tests.support.numbered_items import item
 from tests.unit.operations.test_standalone import filled_world
-from tests.unit.operations.verification.test_verifications import item
 
 SECONDS = 10.0
 PORTS = frozenset({"streams", "source", "replica", "control"})

@@ -16,7 +16,7 @@ from tests.fakes.schema_store import FakeSchemaStore
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 NEWER = Migration(len(load_migrations()) + 1, "of_a_newer_version", "checksum", ())
 

@@ -11,7 +11,8 @@ from service.model import ViewType
 from tests.fakes.service import Service
 from tests.fakes.world import World
 from tests.support.invariants import check_all
-from tests.unit.operations.replay.test_replays import HORIZON, caught_up, counts, item, key, write_calls, written
+from tests.support.numbered_items import item, key
+from tests.support.replayed_history import HORIZON, caught_up, counts, write_calls, written
 
 DRAFTS = "tests.support.transforms:without_drafts"
 

@@ -1,56 +1,24 @@
-"""A replay: from where, up to where, what it brings, what it leaves alone, and how it goes on after a crash."""
+"""A replay: what it writes, what it leaves alone, and what it counts."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from service.errors import ChangeError, UnavailableError
-from service.model import Delete, SequenceNumber, ViewType
-from service.operations.console import ConflictError, InvalidError, NotFoundError, TrimmedAlreadyError
-from service.operations.documents.jobs import JobState, Replay
+from service.errors import ChangeError
+from service.model import Delete, ViewType
+from service.operations.console import ConflictError
+from service.operations.documents.jobs import JobState
 from tests.fakes.faults import FaultPlan, Rates
-from tests.fakes.service import Service, until
+from tests.fakes.service import Service
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal, check_never_back
-
-HORIZON: dict[str, Any] = {"from_": "trim_horizon"}
-
-
-def item(number: int, value: str = "1", **more: Any) -> dict[str, Any]:
-    return {"key": {"S": f"key{number}"}, "value": {"N": value}, **more}
-
-
-def key(number: int) -> dict[str, Any]:
-    return {"key": {"S": f"key{number}"}}
-
-
-async def written(service: Service, *numbers: int, value: str = "1") -> list[SequenceNumber]:
-    """These items are in both tables; returns the numbers of their records."""
-    await service.flow()
-    found = [service.world.source.put(item(number, value)) for number in numbers]
-    await caught_up(service)
-    return [sequence for sequence in found if sequence is not None]
-
-
-async def caught_up(service: Service) -> None:
-    await asyncio.sleep(5)
-    await service.until_caught_up()
-
-
-def counts(job: Replay) -> tuple[int, int, int]:
-    assert (job.state, job.error) == (JobState.DONE, None)
-    return job.records_read, job.records_applied, job.records_unchanged
-
-
-def write_calls(world: World) -> int:
-    """Requests to the replica that cost writes, whether they take effect or not."""
-    return sum(world.replica.calls[call] for call in ("put", "delete", "write_batch"))
+from tests.support.numbered_items import item, key
+from tests.support.replayed_history import HORIZON, caught_up, counts, write_calls, written
 
 
 async def with_history(service: Service) -> None:
@@ -169,15 +137,6 @@ async def test_a_replay_does_not_move_the_live_reading():
         assert flow.checkpoints.record.checkpoints == before
 
 
-async def test_a_replay_ends_where_the_live_reading_stood():
-    async with Service(World()) as service:
-        await written(service, *range(10))
-        service.world.plan.outage("replica", service.process.clock.now(), service.process.clock.now() + 30)
-        job = await service.replays.start(await service.flow(), **HORIZON)
-        service.world.source.put(item(77))
-        assert counts(await service.replayed(job.id))[0] == 10
-
-
 async def test_what_was_read_and_is_not_applied_yet_is_waited_for():
     async with Service(World()) as service:
         await written(service, 1)
@@ -189,293 +148,6 @@ async def test_what_was_read_and_is_not_applied_yet_is_waited_for():
         assert (await service.replays.found(job.id)).records_read == 0
         assert counts(await service.replayed(job.id)) == (2, 0, 2)
         check_all(service.world)
-
-
-async def test_a_sequence_number_begins_with_its_own_record():
-    async with Service(World()) as service:
-        numbers = await written(service, *range(10))
-        job = await service.replay(sequence_number=str(numbers[4]))
-        assert counts(job)[0] == 6
-        assert job.shard_id == service.world.source.stream.open_shards[0].shard_id
-
-
-async def test_the_descendants_of_a_shard_are_replayed_and_no_other_shards():
-    world = World(shards=2)
-    async with Service(world) as service:
-        await service.flow()
-        numbers: dict[str, list[SequenceNumber]] = {}
-        for number in range(20):
-            shard_id = world.source.stream.shard_of(world.source.key(key(number))).shard_id
-            sequence = world.source.put(item(number))
-            assert sequence is not None
-            numbers.setdefault(shard_id, []).append(sequence)
-        first, second = numbers
-        await caught_up(service)
-        world.source.stream.split(first)  # type: ignore[arg-type]  # ids are plain in this test
-        await written(service, *range(20), value="2")
-        start = numbers[first][1]
-        job = await service.replay(sequence_number=str(start), shard_id=first)
-        records = {shard_id: shard.records for shard_id, shard in world.source.stream.shards.items()}
-        others = sum(len(of_shard) for shard_id, of_shard in records.items() if shard_id != second)
-        assert counts(job)[0] == others - 1
-        assert job.shard_id == first
-
-
-async def test_a_number_that_several_shards_can_hold_is_replayed_from_all_of_them():
-    world = World(shards=3)
-    async with Service(world) as service:
-        numbers = await written(service, *range(30))
-        await written(service, *range(30), value="2")
-        job = await service.replay(sequence_number=str(numbers[20]))
-        assert counts(job)[0] == 40
-        assert job.shard_id is None
-
-
-async def test_a_time_begins_with_what_was_made_then():
-    async with Service(World()) as service:
-        await written(service, *range(10))
-        await asyncio.sleep(100)
-        moment = service.process.clock.now()
-        await written(service, *range(3), value="2")
-        job = await service.replay(from_time=datetime.fromtimestamp(moment, UTC))
-        assert counts(job)[0] == 3
-
-
-async def test_a_creation_time_that_was_rounded_down_is_not_left_out():
-    async with Service(World()) as service:
-        await asyncio.sleep(0.7)
-        moment = service.process.clock.now()
-        await written(service, 1)
-        assert counts(await service.replay(from_time=datetime.fromtimestamp(moment, UTC)))[0] == 1
-
-
-@pytest.mark.parametrize("hours", [-1, 25])
-async def test_a_time_of_which_nothing_can_be_left_is_refused(hours: int):
-    async with Service(World()) as service:
-        numbers = await written(service, 1)
-        moment = datetime.fromtimestamp(service.process.clock.now(), UTC) - timedelta(hours=hours)
-        if hours < 0:
-            with pytest.raises(InvalidError):
-                await service.replay(from_time=moment)
-            return
-        with pytest.raises(TrimmedAlreadyError) as told:
-            await service.replay(from_time=moment)
-        assert told.value.oldest == str(numbers[0])
-
-
-async def test_a_number_that_is_trimmed_is_refused_with_the_oldest_that_is_left():
-    async with Service(World()) as service:
-        numbers = await written(service, *range(10))
-        stream = service.world.source.stream
-        stream.trim(stream.open_shards[0].shard_id, numbers[3])
-        for lost in ("0" * 21, str(numbers[2])):
-            with pytest.raises(TrimmedAlreadyError) as told:
-                await service.replay(sequence_number=lost)
-            assert told.value.oldest == str(numbers[4])
-        assert counts(await service.replay(sequence_number=str(numbers[4])))[0] == 6
-
-
-async def test_a_number_in_a_shard_that_is_gone_is_trimmed():
-    async with Service(World()) as service:
-        numbers = await written(service, *range(10))
-        stream = service.world.source.stream
-        parent = stream.open_shards[0].shard_id
-        stream.roll()
-        newer = await written(service, *range(10), value="2")
-        stream.trim(parent)
-        with pytest.raises(TrimmedAlreadyError) as told:
-            await service.replay(sequence_number=str(numbers[2]))
-        assert told.value.oldest == str(newer[0])
-
-
-async def test_everything_trimmed_leaves_nothing_to_replay():
-    async with Service(World()) as service:
-        numbers = await written(service, *range(10))
-        stream = service.world.source.stream
-        stream.trim(stream.open_shards[0].shard_id)
-        with pytest.raises(TrimmedAlreadyError) as told:
-            await service.replay(sequence_number=str(numbers[2]))
-        assert told.value.oldest is None
-        assert counts(await service.replay(**HORIZON)) == (0, 0, 0)
-
-
-@pytest.mark.parametrize("number", ["", "12a", "-1" + "0" * 20, "1" * 41, "9" * 40])
-async def test_what_is_no_sequence_number_of_this_stream_is_refused(number: str):
-    async with Service(World()) as service:
-        await written(service, *range(3))
-        with pytest.raises(InvalidError):
-            await service.replay(sequence_number=number)
-
-
-async def test_a_shard_that_can_not_hold_the_number_is_refused():
-    async with Service(World()) as service:
-        numbers = await written(service, *range(3))
-        parent, child = service.world.source.stream.open_shards[0].shard_id, service.world.source.stream.roll()
-        await written(service, *range(3), value="2")
-        for shard_id in (child, "shardId-00000000000000000000-00000000"):
-            with pytest.raises(InvalidError):
-                await service.replay(sequence_number=str(numbers[0]), shard_id=shard_id)
-        assert counts(await service.replay(sequence_number=str(numbers[0]), shard_id=parent))[0] == 6
-
-
-async def test_before_anything_was_read_there_is_no_number_to_replay():
-    async with Service(World()) as service:
-        await service.flow()
-        with pytest.raises(InvalidError):
-            await service.replay(sequence_number="1" * 25)
-
-
-async def test_a_second_replay_is_refused_while_one_runs():
-    async with Service(World()) as service:
-        await written(service, *range(3))
-        await service.adapters.control.set_paused(True)
-        service.pipeline.show_paused(True)
-        flow = await service.flow()
-        job = await service.replays.start(flow, **HORIZON)
-        with pytest.raises(ConflictError):
-            await service.replays.start(flow, **HORIZON)
-        await service.adapters.control.set_paused(False)
-        service.pipeline.show_paused(False)
-        assert counts(await service.replayed(job.id))[0] == 3
-        assert [each.id for each in await service.replays.newest()] == [job.id]
-        with pytest.raises(NotFoundError):
-            await service.replays.found("none")
-
-
-async def test_a_paused_pipeline_replays_nothing():
-    async with Service(World()) as service:
-        await written(service, *range(3))
-        service.world.replica.lose(key(1))
-        await service.adapters.control.set_paused(True)
-        service.pipeline.show_paused(True)
-        job = await service.replays.start(await service.flow(), **HORIZON)
-        await asyncio.sleep(20)
-        assert (await service.replays.found(job.id)).records_read == 0
-        await service.adapters.control.set_paused(False)
-        service.pipeline.show_paused(False)
-        assert counts(await service.replayed(job.id)) == (3, 1, 2)
-
-
-async def test_a_replay_goes_on_after_a_crash_where_it_was():
-    world = World()
-    service = await Service(world, queue_max_records=10).open()
-    await written(service, *range(200))
-    world.replica.lose(key(199))
-    world.source.stream.timing.empty_pages = 0.9
-    job = await service.replays.start(await service.flow(), **HORIZON)
-    await until(lambda: any(name == "save_job" and saved(what) > 50 for name, what in world.control.writes))
-    await service.die()
-    world.source.stream.timing.empty_pages = 0.0
-    async with Service(world) as next_one:
-        await next_one.flow()
-        await next_one.replays.has_looked.wait()
-        resumed = await next_one.replays.found(job.id)
-        assert resumed.records_read >= 50
-        assert counts(await next_one.replayed(job.id)) == (200, 1, 199)
-        check_all(world)
-
-
-async def test_a_replay_whose_range_somebody_has_deleted_fails_and_the_flow_goes_on():
-    world = World()
-    service = await Service(world, queue_max_records=10).open()
-    await written(service, *range(200))
-    world.source.stream.timing.empty_pages = 0.9
-    job = await service.replays.start(await service.flow(), **HORIZON)
-    await service.die()
-    world.control.of("source--replica").fixed.clear()
-    async with Service(world) as next_one:
-        await next_one.flow()
-        await next_one.replays.has_looked.wait()
-        failed = await next_one.replays.found(job.id)
-        assert failed.state is JobState.FAILED
-        assert "begin another replay" in (failed.error or "")
-        await next_one.until_caught_up()
-        world.source.stream.timing.empty_pages = 0.0
-        assert counts(await next_one.replay(**HORIZON))[0] == 200
-
-
-async def test_one_that_is_asked_for_before_the_unfinished_one_is_found_is_not_a_second_run():
-    world = World()
-    service = await Service(world, queue_max_records=10).open()
-    await written(service, *range(200))
-    world.source.stream.timing.empty_pages = 0.9
-    job = await service.replays.start(await service.flow(), **HORIZON)
-    await service.die()
-    world.plan.fail_next("control.read_slot", UnavailableError("away"), times=12)
-    async with Service(world, queue_max_records=10) as next_one:
-        flow = await next_one.flow()
-        assert not next_one.replays.has_looked.is_set()
-        with pytest.raises(ConflictError, match=job.id):
-            await next_one.replays.start(flow, **HORIZON)
-
-
-def saved(what: Any) -> int:
-    return int(what.document["document"].get("records_read", 0))
-
-
-@pytest.mark.parametrize("digits", ["1", "123", "9" * 20])
-async def test_too_few_digits_are_no_number_of_the_stream_rather_than_a_trimmed_one(digits):
-    async with Service(World()) as service:
-        await written(service, 1)
-        with pytest.raises(InvalidError, match="21 to 40 digits"):
-            await service.replays.start(await service.flow(), sequence_number=digits)
-
-
-async def test_a_replay_whose_records_are_trimmed_meanwhile_fails_and_says_so():
-    async with Service(World(), queue_max_records=10) as service:
-        numbers = await written(service, *range(100))
-        service.world.source.stream.timing.empty_pages = 0.9
-        job = await service.replays.start(await service.flow(), sequence_number=str(numbers[5]))
-        await asyncio.sleep(3)
-        stream = service.world.source.stream
-        stream.trim(stream.open_shards[0].shard_id)
-        ended = await service.replayed(job.id)
-        assert ended.state is JobState.FAILED
-        assert ended.error is not None
-        assert "verification" in ended.error
-        assert service.report.status().state == "running"
-
-
-async def test_all_that_is_left_may_become_less_meanwhile():
-    async with Service(World(), queue_max_records=10) as service:
-        numbers = await written(service, *range(100))
-        service.world.source.stream.timing.empty_pages = 0.9
-        job = await service.replays.start(await service.flow(), **HORIZON)
-        await asyncio.sleep(3)
-        stream = service.world.source.stream
-        stream.trim(stream.open_shards[0].shard_id, numbers[90])
-        read, _, _ = counts(await service.replayed(job.id))
-        assert 9 <= read < 100
-
-
-async def test_a_shard_that_vanishes_before_it_is_replayed_ends_a_replay_from_a_number():
-    async with Service(World(shards=1), queue_max_records=10) as service:
-        numbers = await written(service, *range(50))
-        stream = service.world.source.stream
-        child = stream.roll()
-        await written(service, *range(50), value="2")
-        stream.roll()
-        await written(service, *range(50), value="3")
-        stream.timing.empty_pages = 0.9
-        job = await service.replays.start(await service.flow(), sequence_number=str(numbers[0]))
-        await asyncio.sleep(2)
-        stream.trim(child)
-        assert (await service.replayed(job.id)).state is JobState.FAILED
-
-
-async def test_a_stream_that_was_recreated_ends_a_replay():
-    world = World()
-    service = await Service(world, on_gap="snapshot", queue_max_records=10).open()
-    await written(service, *range(100))
-    world.source.stream.timing.empty_pages = 0.9
-    job = await service.replays.start(await service.flow(), **HORIZON)
-    await asyncio.sleep(2)
-    await service.die()
-    world.source.recreate_stream()
-    async with Service(world, on_gap="snapshot") as next_one:
-        ended = await next_one.replayed(job.id)
-        assert ended.state is JobState.FAILED
-        assert "re-created" in (ended.error or "")
 
 
 async def test_a_record_that_the_replica_refuses_becomes_one_dead_letter():

@@ -16,7 +16,7 @@ from service.operations.status.readiness import not_ready_reason
 from tests.fakes.service import Service
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 CALLS = {
     "replica": Call("BatchWriteItem", "the replica table orders", carries_change=True),

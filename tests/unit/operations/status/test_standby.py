@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import pytest
-
-from service.errors import ChangeError, UnavailableError
-from service.operations.documents.status import PipelineState, Role, Status
+from service.operations.documents.status import PipelineState, Role
 from service.operations.pipeline.pause import Pause
 from service.operations.status.status_report import moment
-from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
-
-LOST = UnavailableError("no connection", "EndpointConnectionError")
-PORTS = ("streams", "source", "replica", "control")
-
-
-def play(scenario: Callable[[World], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await scenario(World())
-
-    run_virtual(run)
-
-
-def refuse_all(world: World, seconds: float) -> None:
-    now = world.clock.now()
-    for port in PORTS:
-        world.plan.outage(port, now, now + seconds, LOST)
-
-
-def put(world: World, count: int = 1) -> None:
-    for number in range(count):
-        world.source.put({"key": {"S": f"k{number}"}, "value": {"N": str(number)}})
+from tests.support.known_pipeline import LOST, play, put, refuse_all
 
 
 def lag_of(service: Service) -> float:
@@ -281,121 +256,5 @@ def test_a_standby_warns_of_the_retention_too() -> None:
             for service in (active, standby):
                 (warning,) = service.report.status().warnings
                 assert "19.0 hours behind, and the pipeline is paused: resume it" in warning
-
-    play(scenario)
-
-
-def test_a_standby_tells_the_dead_letters_and_the_last_verification_that_are_stored() -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world) as active:
-            await active.until_caught_up()
-            world.replica.poison = lambda write: ChangeError("refused")
-            put(world, 2)
-            await until(lambda: active.report.status().dead_letters == 2)
-            world.replica.poison = lambda write: None
-            async with Service(world) as standby:
-                assert standby.report.status().dead_letters is None, "it has not looked yet"
-                standby.start_looking()
-                await asyncio.sleep(1)
-                status = standby.report.status()
-                assert (status.state, status.dead_letters) == (PipelineState.STANDBY, 2)
-                assert status.last_verification is None
-                job = await active.verify()
-                letters, _ = await active.letters.page(10, None)
-                await active.letters.discard(await active.flow(), letters[0]["id"])
-                await asyncio.sleep(12)
-                status = standby.report.status()
-                assert status.dead_letters == 1
-                assert status.last_verification is not None
-                assert (status.last_verification.id, status.last_verification.missing) == (job.id, 2)
-                sample = await active.verify(sample=0.5)
-                await asyncio.sleep(12)
-                last = standby.report.status().last_verification
-                assert last is not None
-                assert last.id == job.id != sample.id, "a sample is no full verification"
-
-    play(scenario)
-
-
-def test_a_standby_tells_the_last_pass_of_the_endless_verification() -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world, verify_items_per_second=1000) as active, Service(world) as standby:
-            standby.start_looking()
-            await active.until_caught_up()
-            await asyncio.sleep(60)
-            mine, others = active.report.status().last_verification, standby.report.status().last_verification
-            assert mine is not None
-            assert others is not None
-            assert mine.finished_at is not None
-            assert others.finished_at is not None
-            assert mine.finished_at - others.finished_at < timedelta(seconds=30)
-
-    play(scenario)
-
-
-def test_a_standby_tells_the_gaps_that_are_stored() -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world) as active, Service(world) as standby:
-            standby.start_looking()
-            await active.until_caught_up()
-            assert standby.report.status().gaps == []
-            world.source.stream.vanish()
-            await until(lambda: active.pipeline.state is PipelineState.FAILED)
-            await asyncio.sleep(65)
-            status = standby.report.status()
-            assert status.state is PipelineState.STANDBY
-            assert status.gaps == active.report.status().gaps != []
-
-    play(scenario)
-
-
-def known(status: Status) -> tuple[int | None, bool]:
-    return status.dead_letters, status.last_verification is not None
-
-
-def test_what_was_stored_is_unknown_when_it_was_not_seen_for_half_a_minute() -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world, lease_seconds=5) as service:
-            service.start_looking()
-            await service.until_caught_up()
-            await service.verify()
-            assert known(service.report.status()) == (0, True)
-            refuse_all(world, 120)
-            await asyncio.sleep(20)
-            assert service.report.status().state is PipelineState.STANDBY
-            assert known(service.report.status()) == (0, True), "seen a moment ago"
-            await asyncio.sleep(60)
-            assert known(service.report.status()) == (None, True), "a verification has its date"
-            await service.until_caught_up()
-            assert known(service.report.status()) == (0, True)
-
-    play(scenario)
-
-
-@pytest.mark.parametrize("call", ["count_dead_letters", "list_jobs", "get_job"])
-def test_a_look_that_fails_is_made_again_soon(call: str) -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world) as active, Service(world) as standby:
-            await active.until_caught_up()
-            await active.verify()
-            world.plan.fail_next(f"control.{call}", LOST)
-            standby.start_looking()
-            await asyncio.sleep(3)
-            assert known(standby.report.status()) == (0, True)
-
-    play(scenario)
-
-
-def test_the_looks_of_the_active_process_cost_nothing() -> None:
-    async def scenario(world: World) -> None:
-        async with Service(world) as active:
-            active.start_looking()
-            await active.until_caught_up()
-            await asyncio.sleep(15)
-            made = len(active.process.connection.made)
-            await asyncio.sleep(60)
-            asked = set(active.process.connection.made[made:])
-            assert "control.renew_lease" in asked
-            assert not {"control.list_jobs", "control.read_gaps"} & asked
 
     play(scenario)

@@ -13,7 +13,7 @@ from service.replication.reading.first_look import FirstLook
 from tests.fakes.clock import EPOCH
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
-from tests.unit.operations.verification.test_verifications import item
+from tests.support.numbered_items import item
 
 
 async def shown(service: Service, last: Callable[[], bool]) -> list[PipelineState]:

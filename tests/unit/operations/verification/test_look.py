@@ -11,8 +11,9 @@ from tests.fakes.faults import Moment
 from tests.fakes.service import Service
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
+from tests.support.damaged_tables import damage, differing, filled, findings
 from tests.support.invariants import check_all, check_equal, check_never_back
-from tests.unit.operations.verification.test_verifications import damage, differing, filled, findings, item, key
+from tests.support.numbered_items import item, key
 
 
 async def filled_world() -> World:
