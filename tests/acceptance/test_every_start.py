@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from service.configuration.environment import PREFIX
-from tests.acceptance.test_readme import blocks
-from tests.deploy.test_manifests import environments
 from tests.deploy.test_templates import resources
 from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client
 from tests.servers.functions import contents, until
+from tests.support.commands_in_documents import blocks
+from tests.support.deploy_files import environments
 from tests.support.deployed_pipelines import INVOKE, output_of
 from tests.support.installed.command import Command
 from tests.support.installed.product import Product

@@ -1,18 +1,11 @@
-"""Every command in the blocks of the README and of `docs/` is run as it is there, or is named here with the reason.
-
-A block says behind its fence where it belongs: `emulator`, `service` and `shell` are the three terminals of the
-pipeline without AWS, `settings` is a start on tables of one's own, `demo` is tested by test_demo, `curl` is what to try
-beside the demo, and `elsewhere` needs what is not here.
-"""
+"""Every command in the blocks of the README and of `docs/` is run as it is there."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
-import shlex
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,122 +13,16 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.session import Session
 
 from service.app import VERSION
-from service.configuration.settings import load_settings
 from tests.servers import Server, create_streamed_table, scan, sdk_client
-from tests.support.installed.aws_cli import parsed
+from tests.support.commands_in_documents import BLOCKS, TOKEN, blocks
 from tests.support.installed.command import Command
 from tests.support.installed.product import COMMAND, free_port
 from tests.support.installed.terminal import Terminal, put_stand_ins
-from tests.support.markdown import README, ROOT, Block, Document, docs, documents
+from tests.support.markdown import ROOT, Block
 
-TAGS = {"demo", "curl", "emulator", "service", "shell", "settings", "elsewhere"}
-ELSEWHERE = {
-    "make lambda": "takes minutes; test_lambda_zip builds the zip",
-    "dynamirror migrate": "here for a control table in AWS; test_migrations_on_servers runs it",
-    "aws s3 cp": "needs an AWS account",
-    "aws cloudformation deploy": "needs an AWS account; its parameters are compared with the template's",
-    "aws dynamodb update-table": "needs an AWS account; what it asks for is checked against AWS's own service model",
-    "docker build": "needs a Docker engine",
-    "docker run": "needs a Docker engine; its settings are checked as the service would",
-}
-TOKEN = "a-secret-of-yours"
 SECONDS = 60.0
-PAGES = [README, *map(docs, ("walk-through", "commands", "admin-api", "lambda-or-container"))]
-"""In the order in which their blocks are run."""
-ABOUT_TESTS = {"testing.md"}
-"""Its blocks run tests; that their targets exist is a test below."""
-OF_THEIR_OWN = {"many-pipelines.md"}
-"""test_many_pipelines.py runs its blocks."""
-BLOCKS = [block for page in PAGES for block in page.blocks() if block.language not in ("", "json")]
-
-
-def blocks(tag: str) -> list[Block]:
-    return [block for block in BLOCKS if block.tag == tag]
-
-
-def elsewhere() -> list[str]:
-    return [command for block in blocks("elsewhere") for command in block.commands]
-
-
-def test_every_block_is_a_shell_s_and_says_where_it_runs() -> None:
-    assert {block.language for block in BLOCKS} == {"sh"}
-    assert {block.tag for block in BLOCKS} == TAGS
-
-
-def test_no_page_with_commands_is_left_out() -> None:
-    """JSON is compared with the API by a test of its own; a block without a language is a picture or an output."""
-    pages = [README, *(Document(path) for path in sorted((ROOT / "docs").glob("*.md")))]
-    blocks = [(page.path.name, block) for page in pages for block in page.blocks()]
-    run = {page.path.name for page in PAGES}
-    assert {name for name, block in blocks if block.language == "sh"} - ABOUT_TESTS - OF_THEIR_OWN == run
-    bare = [command for _, block in blocks if not block.language for command in block.commands]
-    assert not [command for command in bare if re.match(r"(make|dynamirror|aws|curl|docker|export) ", command)]
-
-
-def test_what_is_not_run_is_named_with_its_reason_and_nothing_else_is() -> None:
-    for command in elsewhere():
-        assert any(command.startswith(known) for known in ELSEWHERE), command
-    assert all(any(command.startswith(known) for command in elsewhere()) for known in ELSEWHERE)
-
-
-def test_what_aws_is_asked_for_exists_in_aws() -> None:
-    session = Session()
-    asked = [shlex.split(command)[1:] for command in elsewhere() if command.startswith("aws dynamodb ")]
-    assert [parsed(arguments, session).operation for arguments in asked] == ["UpdateTable"]
-
-
-def test_what_the_page_of_the_control_table_asks_aws_for_exists_in_aws(tmp_path: Path) -> None:
-    """Its blocks are run by a real shell, in which `aws` only notes what it was given."""
-    noting, asked = tmp_path / "aws", tmp_path / "asked"
-    noting.write_text(f"#!/bin/sh\nprintf '%s\\036' \"$@\" >> '{asked}'; printf '\\035' >> '{asked}'\n")
-    noting.chmod(0o755)
-    text = "".join(block.text for block in Document(ROOT / "schemas" / "README.md").blocks() if block.language == "sh")
-    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    subprocess.run(["bash", "-c", text], env=environment, cwd=tmp_path, capture_output=True, timeout=30, check=False)
-    session = Session()
-    calls = [call.removesuffix("\036").split("\036") for call in asked.read_text().split("\035") if call]
-    assert len(calls) == len(re.findall(r"^ *(?:.*&& )?aws ", text, re.MULTILINE))
-    assert {parsed(call, session).service for call in calls} == {"dynamodb"}
-
-
-def test_the_settings_of_the_container_are_settings() -> None:
-    (command,) = [command for command in elsewhere() if command.startswith("docker run")]
-    words = shlex.split(command)
-    given = [word for option, word in zip(words, words[1:], strict=False) if option == "-e"]
-    assert words[-1] == "dynamirror"
-    values = dict(word.partition("=")[::2] for word in given if word.startswith("DYNAMIRROR_"))
-    settings = load_settings({name: value or TOKEN for name, value in values.items()})
-    assert settings.admin_token is not None
-    assert (settings.admin_host, f"-p {settings.admin_port}:{settings.admin_port}") == ("0.0.0.0", "-p 8080:8080")
-    credentials = {word for word in given if not word.startswith("DYNAMIRROR_")}
-    assert credentials == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-
-
-def test_every_make_target_that_a_document_names_exists() -> None:
-    named = {
-        line.strip()
-        for document in documents()
-        for line in [
-            *re.findall(r"`(make(?: [^`]+)?)`", document.prose()),
-            *(command for block in document.blocks() for command in block.commands),
-        ]
-        if re.match(r"make\b", line.strip())
-    }
-    assert "make demo" in named
-    for line in sorted(named):
-        words = shlex.split(re.split(r" (?:&&|#)", " ".join(line.split()))[0])
-        done = subprocess.run([*words, "-n"], cwd=ROOT, capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, f"{line}: {done.stderr}"
-
-
-def test_make_help_prints_every_target_with_what_it_does() -> None:
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
-    told = re.findall(r"^make (\S+) +\S.*\S$", shown, re.MULTILINE)
-    (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert told == phony.split()
 
 
 # --- the pipeline without AWS

@@ -1,4 +1,4 @@
-"""The embedded server against raw sockets: slow, greedy and many clients, its start and its end."""
+"""The embedded server against raw sockets: its start, and slow, greedy and many clients."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import json
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
@@ -18,59 +15,8 @@ from api.hardening import Limits
 from api.server import AdminServer
 from service.errors import HaltError
 from tests.fakes.api import ADMIN, FakeApi
-from tests.fakes.served_api import Serve, serving
-
-GET = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"
-SHORT = 0.05
-"""Any time that is short: for deadlines that the test wants to pass."""
-
-
-@dataclass
-class Client:
-    """A raw connection."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def send(self, content: bytes) -> None:
-        self.writer.write(content)
-        await self.writer.drain()
-
-    async def status(self) -> int:
-        """The status of the next answer, whose body is read too."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await self.reader.readexactly(int(length.split(b":")[1]))
-        return int(head.split()[1])
-
-    async def rest(self) -> bytes:
-        """All that comes until the server closes."""
-        try:
-            return await self.reader.read()
-        except ConnectionError:
-            return b""
-
-
-@dataclass
-class Clients:
-    server: AdminServer
-    opened: list[Client] = field(default_factory=list)
-
-    async def open(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.server.port))
-        self.opened.append(client)
-        return client
-
-
-@asynccontextmanager
-async def clients_of(server: AdminServer) -> AsyncIterator[Clients]:
-    clients = Clients(server)
-    try:
-        yield clients
-    finally:
-        for client in clients.opened:
-            client.writer.transport.abort()
-        await asyncio.sleep(0)
+from tests.fakes.served_api import Serve
+from tests.support.raw_clients import GET, SHORT, Clients, clients_of, connections, open_without_end, until
 
 
 async def test_a_free_port_is_known_before_it_serves():
@@ -181,8 +127,8 @@ async def test_an_answer_that_is_not_fetched_does_not_keep_the_connection(serve:
         client.writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a socket's, which reads too
         await client.send(GET)
-        await _until(lambda: api.seen)
-        await _until(lambda: not _connections(server))
+        await until(lambda: api.seen)
+        await until(lambda: not connections(server))
 
 
 async def test_a_new_client_gets_in_when_others_hold_every_connection_idle(serve: Serve):
@@ -194,7 +140,7 @@ async def test_a_new_client_gets_in_when_others_hold_every_connection_idle(serve
         newest = await clients.open()
         await newest.send(GET)
         assert await newest.status() == 200
-        assert len(_connections(server)) <= 10
+        assert len(connections(server)) <= 10
 
 
 async def test_connections_at_work_are_not_cut_off_for_a_new_one(serve: Serve):
@@ -205,7 +151,7 @@ async def test_connections_at_work_are_not_cut_off_for_a_new_one(serve: Serve):
         working = [await clients.open() for _ in range(2)]
         for client in working:
             await client.send(b"POST /pause HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await _until(lambda: len(api.console.asked) == 2)
+        await until(lambda: len(api.console.asked) == 2)
         refused = await clients.open()
         assert await refused.rest() == b""
         api.console.held.set()
@@ -236,7 +182,7 @@ async def test_a_flood_of_requests_and_connections_leaves_the_flow_going(serve: 
 
     async with clients_of(server) as clients:
         flood = [asyncio.create_task(greedy(clients)) for _ in range(30)]
-        flood += [asyncio.create_task(_open_without_end(clients)) for _ in range(5)]
+        flood += [asyncio.create_task(open_without_end(clients)) for _ in range(5)]
         await flow()
         asked = len(api.console.asked)
         for task in flood:
@@ -244,61 +190,4 @@ async def test_a_flood_of_requests_and_connections_leaves_the_flow_going(serve: 
         await asyncio.gather(*flood, return_exceptions=True)
     assert turns == 2000
     assert asked < turns  # the routes were not asked as often as the flow got its turn
-    assert len(_connections(server)) <= 40
-
-
-async def _open_without_end(clients: Clients) -> None:
-    while True:
-        client = await clients.open()
-        await asyncio.sleep(0.01)
-        if len(clients.opened) > 500:
-            client.writer.transport.abort()
-
-
-async def test_stopping_lets_a_request_finish():
-    api = FakeApi()
-    api.console.held = asyncio.Event()
-    async with serving(api) as server, clients_of(server) as clients:
-        client = await clients.open()
-        await client.send(b"POST /pause HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await _until(lambda: api.console.asked)
-        server.stop()
-        api.console.held.set()
-        assert await client.status() == 200
-
-
-async def test_stopping_does_not_wait_for_a_request_that_never_finishes():
-    api = FakeApi()
-    api.console.held = asyncio.Event()
-    async with serving(api) as server, clients_of(server) as clients:
-        client = await clients.open()
-        await client.send(b"POST /pause HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await _until(lambda: api.console.asked)
-        server.stop()
-        await client.rest()
-    assert _connections(server) == []
-
-
-async def test_cancelling_closes_everything():
-    server = await AdminServer(FakeApi().app, host="127.0.0.1", port=0).listen()
-    port = server.port
-    task = asyncio.create_task(server.serve())
-    async with clients_of(server) as clients:
-        client = await clients.open()
-        await client.send(GET)
-        assert await client.status() == 200
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert await client.rest() == b""
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", port)
-
-
-def _connections(server: AdminServer) -> list[object]:
-    return list(server._server.server_state.connections)
-
-
-async def _until(holds) -> None:
-    """Wait for an event that has no future of its own; the test's time-out ends a wait in vain."""
-    while not holds():  # noqa: ASYNC110  # what it waits for is inside the server, which tells nobody
-        await asyncio.sleep(0.005)
+    assert len(connections(server)) <= 40

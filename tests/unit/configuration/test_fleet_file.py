@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from service.configuration.fleet_file import FleetFile, load_fleet
-from service.configuration.settings import Settings
+from service.configuration.fleet_file import load_fleet
 from service.errors import ConfigurationError
+from tests.support.fleet_files import TWO, Load, Problems
 
 FILE = """
 admin_port = 9000
@@ -30,34 +29,6 @@ replica_table = "customers-replica"
 replica_region = "eu-west-1"
 writers = 8
 """
-TWO = '[pipelines.a]\nsource_table = "aaa"\nreplica_table = "aaa-copy"\n'
-
-Load = Callable[..., FleetFile]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """From a text, and from an environment that is given by its names without the prefix."""
-    monkeypatch.chdir(tmp_path)
-
-    def loaded(text: str, **given: str) -> FleetFile:
-        Path("fleet.toml").write_text(text)
-        return load_fleet(Path("fleet.toml"), {f"DYNAMIRROR_{name}": value for name, value in given.items()})
-
-    return loaded
-
-
-@pytest.fixture
-def problems(load: Load) -> Callable[..., list[str]]:
-    def found(text: str, **given: str) -> list[str]:
-        with pytest.raises(ConfigurationError) as caught:
-            load(text, **given)
-        return str(caught.value).splitlines()
-
-    return found
-
-
-Problems = Callable[..., list[str]]
 
 
 def test_a_pipeline_has_its_own_values_then_the_defaults(load: Load) -> None:
@@ -233,116 +204,3 @@ def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_bytes(b"\n[pipelines.\xff]\n")
     with pytest.raises(ConfigurationError, match="not in UTF-8 at byte 13, in line 2"):
         load_fleet(tmp_path / "fleet.toml", {})
-
-
-def pipeline(name: str, source: str, replica: str, **more: str) -> str:
-    given = {"source_table": source, "replica_table": replica, **more}
-    return "\n".join([f"[pipelines.{name}]", *(f'{key} = "{value}"' for key, value in given.items()), ""])
-
-
-def test_two_pipelines_can_not_have_one_replica(problems: Problems) -> None:
-    assert problems(pipeline("a", "aaa", "copy") + pipeline("b", "bbb", "copy")) == [
-        "fleet.toml, line 4, pipelines.b: its replica copy is the one of a; a replica belongs to one pipeline"
-    ]
-
-
-def test_a_replica_of_the_same_name_elsewhere_is_another_one(load: Load) -> None:
-    elsewhere = [
-        {"replica_region": "eu-west-1"},
-        {"replica_profile": "writer"},
-        {"replica_role_arn": "arn:aws:iam::111111111111:role/writer"},
-        {"replica_endpoint_url": "http://localhost:8000"},
-    ]
-    text = [pipeline(f"p{number}", f"aa{number}", "copy", **more) for number, more in enumerate([{}, *elsewhere])]
-
-    assert len(load("".join(text)).pipelines) == 5
-
-
-def test_a_copy_between_accounts_keeps_its_name(load: Load) -> None:
-    load(pipeline("a", "orders", "arn:aws:dynamodb:us-west-2:111111111111:table/orders", source_region="us-west-2"))
-
-
-def test_a_cycle_is_told_whatever_its_length(problems: Problems) -> None:
-    tables = ["aaa", "bbb", "ccc", "aaa"]
-    ring = [pipeline(f"from-{source}", source, replica) for source, replica in zip(tables, tables[1:], strict=False)]
-    text = pipeline("into", "zzz", "yyy") + "".join(ring) + pipeline("out", "ccc", "out")
-
-    assert problems(text) == [
-        "fleet.toml, line 4, pipelines.from-aaa: from-bbb, from-ccc, from-aaa make a cycle: bbb → ccc → aaa → bbb"
-    ]
-
-
-def test_two_cycles_are_two_problems(problems: Problems) -> None:
-    pairs = [("aaa", "bbb"), ("bbb", "aaa"), ("ccc", "ddd"), ("ddd", "ccc")]
-    found = problems("".join(pipeline(f"p{number}", *pair) for number, pair in enumerate(pairs)))
-
-    assert len(found) == 2
-
-
-def test_a_chain_is_no_cycle(load: Load) -> None:
-    load(pipeline("a", "aaa", "bbb") + pipeline("b", "bbb", "ccc") + pipeline("c", "aaa", "ddd"))
-
-
-def test_a_stream_has_two_readers_at_most(problems: Problems, load: Load) -> None:
-    names = ["copy-1", "copy-2", "copy-3", "copy-4"]
-    load("".join(pipeline(name, "aaa", name) for name in names[:2]))
-
-    assert problems("".join(pipeline(name, "aaa", name) for name in names)) == [
-        "fleet.toml, line 7, pipelines.copy-3: copy-1 and copy-2 read the stream of aaa already; "
-        "a stream has at most 2 readers"
-    ]
-
-
-def test_a_pipeline_with_another_fault_counts_among_the_others(problems: Problems) -> None:
-    assert len(problems(pipeline("a", "aaa", "bbb", writers="0") + pipeline("b", "bbb", "aaa"))) == 2
-
-
-DISCOVER = '[discover]\nsource_tables = ["prod-*"]\nreplica_table = "{source_table}-replica"\n'
-
-
-def test_what_to_discover_is_patterns_tags_and_the_name_of_the_replica(load: Load) -> None:
-    discover = load(DISCOVER + 'source_tags = {replicate = "yes"}\n').discover
-
-    assert discover is not None
-    assert discover.source_tables == ("prod-*",)
-    assert discover.source_tags == {"replicate": "yes"}
-    assert discover.replica_of("prod-orders") == "prod-orders-replica"
-
-
-def test_a_discovered_table_has_the_defaults(load: Load) -> None:
-    settings: Settings = load('[defaults]\nsource_region = "us-west-2"\nwriters = 3\n' + DISCOVER).discovered("prod-a")
-
-    assert settings.pipeline_name == "prod-a--prod-a-replica"
-    assert (settings.writers, settings.source_region) == (3, "us-west-2")
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("[discover]\n", "fleet.toml, line 1, discover.replica_table: required, but not set"),
-        (
-            DISCOVER.replace("{source_table}-", "the-"),
-            "fleet.toml, line 3, discover.replica_table: expected {source_table} in it, or all tables would have one "
-            "replica",
-        ),
-        (
-            DISCOVER.replace("{source_table}-replica", "{source_table}"),
-            "fleet.toml, line 1, discover: replica_table: the replica is the source itself; name another table",
-        ),
-        (
-            DISCOVER.replace("}-replica", "} of {region}"),
-            "fleet.toml, line 1, discover: replica_table: expected a table name (3 to 255 letters, digits, '_', '.', "
-            "'-') or a table's ARN",
-        ),
-        (
-            DISCOVER.replace('source_tables = ["prod-*"]', ""),
-            "fleet.toml, line 1, discover: give source_tables, source_tags or both",
-        ),
-        (
-            DISCOVER + "source_tags = {replicate = true}\n",
-            "fleet.toml, line 4, discover.source_tags: Input should be a valid string",
-        ),
-    ],
-)
-def test_what_is_wrong_with_discover_is_told(problems: Problems, text: str, problem: str) -> None:
-    assert problems(text) == [problem]

@@ -16,9 +16,9 @@ from tests.fakes.event_source import engine_on
 from tests.fakes.service import until
 from tests.fakes.world import World
 from tests.support.invariants import check_equal, check_never_back
+from tests.support.lambda_mode.batches import records
 from tests.support.lambda_mode.operator import Admin
 from tests.support.lambda_mode.world import settings_of
-from tests.unit.lambda_mode.test_engine import records
 
 ITEM = {"key": {"S": "k0"}, "value": {"N": "1"}}
 

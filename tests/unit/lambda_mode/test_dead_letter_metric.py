@@ -9,7 +9,7 @@ from service.events import DeadLettered, Warned
 from service.lambda_mode.dead_letter_metric import METRIC, NAMESPACE, DeadLetterMetric, write_line
 from tests.fakes.clock import EPOCH
 from tests.fakes.world import World
-from tests.unit.lambda_mode.test_engine import apply, item, records
+from tests.support.lambda_mode.batches import apply, item, records
 
 LETTER = DeadLettered("id", "shard", None, b'{"key":{"S":"a person"}}', "too large", 1)
 

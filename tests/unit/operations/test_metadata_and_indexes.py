@@ -17,11 +17,11 @@ from tests.fakes.images import item_of
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
+from tests.support.lambda_mode.batches import records
 from tests.support.lambda_mode.operator import Admin
 from tests.support.lambda_mode.world import settings_of as lambda_settings
 from tests.support.numbered_items import item, key
 from tests.support.workbench import Log
-from tests.unit.lambda_mode.test_engine import records
 from tests.unit.operations.test_refresh_item import replicated
 
 STAMP, SEQUENCE = "timestamp", "dynamirror_sequence"

@@ -1,163 +1,28 @@
-"""What the items of the progress cost and hold, with thousands of shards, after a crash, and beside another owner."""
+"""What the items of the progress hold after a crash, beside another owner, and from a former version."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import random
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from service.aws.control.progress import PART
-from service.aws.control.shard_log import COLD_BYTES, MAX_PARTS
-from service.aws.control.store import DynamoControlStore
 from service.errors import AmbiguousError, HaltError, LeaseLostError, ThrottledError
-from service.model import Position, SequenceNumber, ShardId
 from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from tests.fakes.items import CrashError, FakeItems, Fate
-
-ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-11-23T10:15:00.123"
-FIRST, SECOND = Lease("first-3f9c", 1), Lease("second-77aa", 2)
-Checkpoints = dict[ShardId, Checkpoint]
-
-
-def store_on(items: FakeItems) -> DynamoControlStore:
-    return DynamoControlStore(items, "control", "orders--orders-copy")
-
-
-def name(number: int) -> ShardId:
-    return ShardId(f"shardId-{1_764_000_000_000 + number:020d}-{number:08x}")
-
-
-def checkpoint(number: int, sequence: int = 0, *, is_closed: bool = False) -> Checkpoint:
-    """As long as AWS's."""
-    after = SequenceNumber(300_000_000_000_000_000_000_000 + number * 10**9 + sequence)
-    position = Position(after=after, since=1_764_000_000.0)
-    return Checkpoint(name(number), position, name(number + 10**6), is_closed, read_up_to=1_764_000_000.5)
-
-
-def of(numbers: Iterable[int], sequence: int = 0, *, is_closed: bool = False) -> Checkpoints:
-    return {name(number): checkpoint(number, sequence, is_closed=is_closed) for number in numbers}
-
-
-def record(checkpoints: Mapping[ShardId, Checkpoint]) -> PipelineRecord:
-    return PipelineRecord(ARN, dict(checkpoints))
-
-
-def parts(items: FakeItems) -> list[str]:
-    return [item for item in items.items if item.startswith(PART)]
-
-
-async def opened(items: FakeItems, checkpoints: Checkpoints) -> DynamoControlStore:
-    store = store_on(items)
-    await store.adopt_progress(FIRST)
-    await store.save_progress(FIRST, record(checkpoints))
-    return store
-
-
-async def costs_of(items: FakeItems, store: DynamoControlStore, saved: Checkpoints, busy: Any, saves: int) -> list[int]:
-    """The write units of each save; `busy` tells which shards changed before it."""
-    costs = []
-    for number in range(1, saves + 1):
-        saved |= of(busy(number), number)
-        before = items.units
-        await store.save_progress(FIRST, record(saved))
-        costs.append(items.units - before)
-    return costs
-
-
-async def test_ten_busy_shards_of_five_hundred_cost_what_changed():
-    items, saved = FakeItems(), of(range(500))
-    store = await opened(items, saved)
-    assert items.units > 70, "the shards are as long as AWS's"
-
-    costs = await costs_of(items, store, saved, lambda number: range(10), 60)
-
-    assert max(costs) <= 4
-    assert (await store_on(items).adopt_progress(SECOND)) == record(saved)
-
-
-async def test_ten_others_of_five_hundred_at_each_save_cost_little_more():
-    items, saved = FakeItems(), of(range(500))
-    store = await opened(items, saved)
-    dice = random.Random(3)
-
-    costs = await costs_of(items, store, saved, lambda number: dice.sample(range(500), 10), 200)
-
-    assert max(costs) <= 25
-    assert sum(costs) / len(costs) <= 10
-    assert len(parts(items)) <= 40, "what does not count any more is deleted"
-    assert (await store_on(items).adopt_progress(SECOND)) == record(saved)
-
-
-async def test_five_hundred_that_all_change_cost_their_size():
-    items, saved = FakeItems(), of(range(500))
-    store = await opened(items, saved)
-    size = items.units
-
-    costs = await costs_of(items, store, saved, lambda number: range(500), 20)
-
-    assert max(costs) <= size + 2
-
-
-async def test_a_few_shards_are_one_item_and_one_request():
-    items, saved = FakeItems(), of(range(20))
-    store = await opened(items, saved)
-    before = items.requests
-
-    await costs_of(items, store, saved, lambda number: range(number % 5), 100)
-
-    assert parts(items) == []
-    assert items.requests == before + 100
-
-
-async def test_twenty_thousand_listed_shards_two_thousand_of_them_open_are_saved_rolled_and_read():
-    items = FakeItems()
-    saved = of(range(18_000), is_closed=True) | of(range(18_000, 20_000))
-    store = await opened(items, saved)
-
-    idle = await costs_of(items, store, saved, lambda number: [18_000 + number], 5)
-    busy = await costs_of(items, store, saved, lambda number: range(18_000, 20_000), 2)
-    rolled = {shard_id: saved[shard_id] for shard_id in list(saved)[2000:]}  # the oldest are forgotten
-    rolled |= of(range(18_000, 20_000), 7, is_closed=True) | of(range(20_000, 22_000))
-    await store.save_progress(FIRST, record(rolled))
-    later = await costs_of(items, store, rolled, lambda number: [20_000 + number], 80)
-
-    assert max(idle) <= 8
-    assert max(busy) <= 400, "a partition takes 1,000 a second"
-    assert sum(later[20:]) / 60 <= 25
-    assert len(parts(items)) <= MAX_PARTS + 20
-    before = items.read_units
-    assert await store_on(items).adopt_progress(SECOND) == record(rolled)
-    assert items.read_units - before < 2000
-
-
-async def test_more_shards_than_an_item_holds_may_change_at_once():
-    items, saved = FakeItems(), of(range(3000))
-    store = await opened(items, saved)
-
-    await costs_of(items, store, saved, lambda number: range(3000), 8)
-
-    assert len(parts(items)) < 2 * MAX_PARTS
-    assert await store_on(items).adopt_progress(SECOND) == record(saved)
-
-
-async def test_a_take_over_writes_one_item_alone():
-    items = FakeItems()
-    await opened(items, of(range(500)))
-    written: list[str] = []
-
-    def note(method: str, request: Mapping[str, Any]) -> Fate:
-        if method not in ("get_item", "query"):
-            written.append(request["Key"]["item"]["S"])
-        return Fate.ANSWERED
-
-    items.on_request = note
-    await store_on(items).adopt_progress(SECOND)
-
-    assert written == ["progress"]
+from tests.support.progress_items import (
+    ARN,
+    FIRST,
+    SECOND,
+    Checkpoints,
+    costs_of,
+    of,
+    opened,
+    parts,
+    record,
+    store_on,
+)
 
 
 def as_written_before(checkpoints: Checkpoints) -> dict[str, Any]:
@@ -359,13 +224,3 @@ async def test_what_grows_beside_the_shards_is_refused_by_name():
         await store.save_progress(FIRST, huge)
 
     assert await store.read_progress() == record(of(range(3)))
-
-
-async def test_what_stands_still_takes_little_of_what_each_save_costs():
-    items, saved = FakeItems(), of(range(100))
-    store = await opened(items, saved)
-
-    costs = await costs_of(items, store, saved, lambda number: [number % 100], 300)
-
-    assert max(costs) <= 6 * COLD_BYTES // 1024
-    assert sum(costs) / len(costs) < 5
