@@ -13,7 +13,7 @@ from api.audit import Audit
 from api.auth import Tokens
 from api.hardening import Limits
 from api.middleware import Observe, RequestMiddleware
-from api.routes import dashboard, dead_letters, docs, flow, health, jobs, pipelines
+from api.routes import dashboard, dead_letters, docs, flow, health, history, jobs, pipelines
 from service.operations.console import Consoles
 
 
@@ -37,9 +37,9 @@ def create_app(
     tokens = Tokens.of(admin_token, read_token)
     app = FastAPI(title="dynamirror", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.consoles, app.state.metrics = consoles, metrics
-    of_a_pipeline = (dashboard.build(dashboard_page), health.router, flow.router, jobs.router, dead_letters.router)
+    calls = (health.router, flow.router, history.router, jobs.router, dead_letters.router)
     app.include_router(pipelines.router, generate_unique_id_function=operation_id)
-    for router in of_a_pipeline:
+    for router in (dashboard.build(dashboard_page), *calls):
         app.include_router(router, generate_unique_id_function=operation_id)
         app.include_router(
             router, prefix=NAMED, dependencies=[Depends(named)], generate_unique_id_function=named_operation_id

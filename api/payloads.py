@@ -45,7 +45,7 @@ def _sequence_number(text: str) -> str:
     return text
 
 
-def _time_text(value: object) -> object:
+def time_text(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(_TIME[1:-1], value):
         raise ValueError("expected a time with its offset from UTC, such as '2026-11-23T10:15:00Z'")
     return value
@@ -81,7 +81,7 @@ class ReplayFromSequenceNumber(Request):
 class ReplayFromTime(Request):
     """Replay every record that the source made at this time or later."""
 
-    from_time: Annotated[Instant, BeforeValidator(_time_text)] = Field(
+    from_time: Annotated[Instant, BeforeValidator(time_text)] = Field(
         description="With its offset from UTC.",
         examples=["2026-11-23T10:15:00Z"],
     )

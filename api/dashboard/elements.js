@@ -14,13 +14,16 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** The same for a drawing. */
+function vector(name, attributes = {}) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
 function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  svg.append(use);
-  setIcon(use, name);
+  const svg = vector("svg", { class: "icon", "aria-hidden": "true" });
+  svg.append(vector("use", { href: `#icon-${name}` }));
   return svg;
 }
 
@@ -31,6 +34,12 @@ function setIcon(use, name) {
 /** Leaves the DOM alone where nothing changes: selections and screen readers keep their place. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** The same for words with times in them: strings and elements, in order. */
+function setWords(node, ...parts) {
+  const text = parts.map((part) => part.textContent ?? part).join("");
+  if (node.textContent !== text) node.replaceChildren(...parts);
 }
 
 /**

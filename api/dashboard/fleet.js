@@ -42,7 +42,7 @@ function showFleet(list) {
   setText($("pipeline"), plural(list.items.length, "pipeline"));
   setText($("tables"), fleetWords(list.items));
   setText($("fleet-text"), wanted ? `${count(found.length)} of ${count(list.items.length)}` : "Worst first");
-  setText($("updated"), `As of ${clockTime.format(Date.now())}`);
+  setWords($("updated"), "As of ", stamp(Date.now()));
   foldButton($("more-fleet"), isFleetShownWhole, found.length > SHOWN_PIPELINES, `Show all ${count(found.length)}`, `Show the first ${SHOWN_PIPELINES}`);
   $("left-out-fold").hidden = !list.left_out.length;
   setText($("left-out-text"), `${plural(list.left_out.length, "discovered table")} without a pipeline`);

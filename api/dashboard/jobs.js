@@ -49,8 +49,8 @@ function fillJob(row, job) {
   row.dataset.tone = shape.tone;
   setIcon(name.children[0].firstChild, shape.icon);
   setText(name.children[1], job.kind);
-  setText(name.children[2], `${shape.word}${jobWords(job)}`);
-  setText(when, jobTimes(job));
+  setWords(name.children[2], shape.word, ...jobWords(job));
+  setWords(when, ...jobTimes(job));
   showProgress(progress, job);
   setText(numbers, jobNumbers(job));
   setText(error, job.error ?? "");
@@ -80,18 +80,18 @@ function leftWords(job) {
 
 function jobWords(job) {
   const words = [];
-  if (job.sequence_number) words.push(`from ${job.sequence_number}`);
-  if (job.from_time) words.push(`from ${moment(job.from_time, Date.now())}`);
-  if (job.from) words.push("from the trim horizon");
-  if (job.dry_run) words.push("dry run");
-  if (job.repair) words.push("with repair");
-  if (job.sample) words.push(`a sample of ${Number((100 * job.sample).toFixed(2))} %`);
-  return words.map((each) => `, ${each}`).join("");
+  if (job.sequence_number) words.push(`, from ${job.sequence_number}`);
+  if (job.from_time) words.push(", from ", stamp(job.from_time));
+  if (job.from) words.push(", from the trim horizon");
+  if (job.dry_run) words.push(", dry run");
+  if (job.repair) words.push(", with repair");
+  if (job.sample) words.push(`, a sample of ${Number((100 * job.sample).toFixed(2))} %`);
+  return words;
 }
 
 function jobTimes(job) {
-  const began = `began ${moment(job.started_at, Date.now())}`;
-  return job.finished_at ? `${began}, took ${duration(secondsBetween(job.started_at, job.finished_at))}` : began;
+  const took = job.finished_at ? `, took ${duration(secondsBetween(job.started_at, job.finished_at))}` : "";
+  return ["began ", stamp(job.started_at), took];
 }
 
 /** A bar while it runs: how far it is, or, where the end is not known, only that it goes on. */

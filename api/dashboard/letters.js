@@ -38,7 +38,7 @@ function makeLetter(letter) {
   const discard = element("button", { type: "button", "aria-label": `Discard ${keyWords(letter.keys)}` }, "Discard…");
   redrive.addEventListener("click", () => askToRedrive(letter));
   discard.addEventListener("click", () => askToDiscard(letter));
-  const tries = `${plural(letter.attempts, "try", "tries")}, last ${moment(letter.failed_at, Date.now())}`;
+  const tries = `${plural(letter.attempts, "try", "tries")}, last `;
   const where = `${letter.shard_id}${letter.sequence_number ? ` · ${letter.sequence_number}` : ""}`;
   return element(
     "li",
@@ -48,7 +48,7 @@ function makeLetter(letter) {
       {},
       element("p", {}, icon("warning"), element("strong", {}, letter.event_name), " ", element("code", {}, keyWords(letter.keys))),
       element("p", {}, letter.error),
-      element("p", { className: "soft small" }, `${tries} · `, element("span", { className: "mono" }, where)),
+      element("p", { className: "soft small" }, tries, stamp(letter.failed_at), " · ", element("span", { className: "mono" }, where)),
     ),
     element("div", { className: "buttons" }, redrive, discard),
   );

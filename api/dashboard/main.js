@@ -43,7 +43,6 @@ const connection = {
     document.title = `${title} dynamirror`;
     lastAnnounced = null;
     this.tick();
-    sampleLag(null);
     if (isNews) announce(`${title} ${text}`);
     if (isNews && kind === "token") this.prompt(text);
   },
@@ -82,6 +81,7 @@ function showStatus(status) {
   delete document.body.dataset.shows;
   $("fleet-panel").hidden = true;
   showOverview(status);
+  sampleStatus(status);
   showShards(status.shards, status.role);
   showLetterCount(status.dead_letters);
 }
@@ -130,6 +130,13 @@ async function pollLists() {
   setTimeout(pollLists, (connection.kind === "none" ? STATUS_SECONDS : LISTS_SECONDS) * 1000);
 }
 
+async function pollCharts() {
+  if (connection.kind === "good" && !isFleet) await pollHistory();
+  else drawCharts();
+  const wait = connection.kind !== "good" ? STATUS_SECONDS : isHistoryServed ? HISTORY_SECONDS : UNSERVED_SECONDS;
+  setTimeout(pollCharts, wait * 1000);
+}
+
 $("change-token").addEventListener("click", () => {
   token.value = null;
   location.reload(); // what it showed goes with it
@@ -139,4 +146,7 @@ document.addEventListener("visibilitychange", () => {
 });
 $("to-all").hidden = !PREFIX;
 setInterval(() => connection.tick(), 1000);
-void pollStatus().then(pollLists);
+void pollStatus().then(() => {
+  void pollLists();
+  void pollCharts();
+});

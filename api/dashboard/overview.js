@@ -3,6 +3,8 @@
 
 const BEHIND_SECONDS = 10; // a lag under this is that of a busy pipeline, which keeps up
 
+const RETENTION_SECONDS = 86_400; // what the stream keeps
+
 const NO_VERIFICATION = {
   Never: "Source and replica have not been compared yet.",
   unknown: "What is stored of it could not be read for a while.",
@@ -17,7 +19,7 @@ function showOverview(status) {
   setText($("version"), status.version);
   setText($("tables"), `${place(status.source)} → ${place(status.replica)}`);
   $("tables").title = status.source.stream_arn ?? "";
-  setText($("updated"), `Status of ${moment(status.now, Date.now())}`);
+  setWords($("updated"), "Status of ", stamp(status.now));
   showState(status);
   showLag(status);
   showThroughput(status);
@@ -37,7 +39,10 @@ function showState(status) {
   setText($("reason"), isGapToldAbove ? "History is missing; what and where is told above." : (status.reason ?? ""));
   setText($("role"), status.role === "standby" ? `standby: ${status.active ?? "no process that is known"} replicates` : status.role);
   $("paused-row").hidden = status.paused_since === null;
-  setText($("paused-since"), status.paused_since === null ? "" : pauseWords(status));
+  setWords($("paused-since"), ...(status.paused_since === null ? [] : pauseWords(status)));
+  const memory = memoryOf(status);
+  $("memory-row").hidden = memory === null;
+  setWords($("memory"), ...(memory === null ? [] : memoryWords(memory)));
   setText($("uptime"), duration(secondsBetween(status.started_at, status.now)));
   setIdle($("pause"), status.state === "paused");
   setIdle($("resume"), ["running", "snapshotting"].includes(status.state));
@@ -48,23 +53,37 @@ function showState(status) {
 }
 
 function pauseWords({ paused_since, now }) {
-  return `${moment(paused_since, now)}, ${duration(secondsBetween(paused_since, now))} ago`;
+  return [stamp(paused_since), `, ${duration(secondsBetween(paused_since, now))} ago`];
 }
 
-function showLag({ lag, now, state }) {
+/**
+ * How long the stream still keeps the oldest change that is needed; null while nobody has to ask. It is as old as the lag;
+ * where that is not known, no older than the pause.
+ */
+function memoryOf({ lag, paused_since, now, state, gaps }) {
+  const age = lag.seconds ?? (paused_since === null ? null : secondsBetween(paused_since, now));
+  const isAsked = age !== null && (state === "paused" || paused_since !== null || age >= RETENTION_SECONDS / 2);
+  if (!isAsked || gaps.length) return null;
+  return { left: RETENTION_SECONDS - age, end: Date.parse(now) + (RETENTION_SECONDS - age) * 1000 };
+}
+
+function memoryWords({ left, end }) {
+  return [stamp(1000 * Math.round(end / 1000)), left > 0 ? `: ${duration(left)} left` : ": it may be lost already"];
+}
+
+function showLag({ lag, state }) {
   setText($("lag"), lag.seconds === null ? "unknown" : duration(lag.seconds));
   $("lag-tag").hidden = lag.seconds === null;
   const [word, shape, tone] = behindWords(lag, state);
   setText($("lag-word"), word);
   setIcon($("lag-icon"), shape);
   $("lag-tag").dataset.tone = tone;
-  const oldest = lag.oldest_unapplied_at ? `, the oldest from ${moment(lag.oldest_unapplied_at, now)}` : "";
+  const oldest = lag.oldest_unapplied_at ? [", the oldest from ", stamp(lag.oldest_unapplied_at)] : [];
   const known = lag.unapplied_records
-    ? `${plural(lag.unapplied_records, "record")} read and not applied${oldest}`
-    : "Nothing that was read is unapplied";
+    ? [`${plural(lag.unapplied_records, "record")} read and not applied`, ...oldest]
+    : ["Nothing that was read is unapplied"];
   const told = lag.seconds === null ? "No process has told it" : "As the process that replicates told it last";
-  setText($("lag-text"), lag.unapplied_records === null ? told : known);
-  sampleLag(lag.seconds, state === "paused");
+  setWords($("lag-text"), ...(lag.unapplied_records === null ? [told] : known));
 }
 
 /** For how long it has been behind: since this page saw it keep up, or at least since the page was opened. */
@@ -127,19 +146,41 @@ function verificationWords(found, now) {
 
 function showAlerts(status) {
   const gaps = status.gaps.map((gap) => ({ key: JSON.stringify(gap), gap }));
-  const warnings = status.warnings.map((text, at) => ({ key: `${at} ${text}`, text }));
-  keep($("alerts"), [...gaps, ...warnings], (each) => each.key, (each) => makeAlert(each, status.now), () => {});
+  const warnings = status.warnings.map((text, at) => warningAlert(status, text, at));
+  keep($("alerts"), [...gaps, ...memoryAlerts(status), ...warnings], (each) => each.key, makeAlert, fillAlert);
 }
 
-function makeAlert({ gap, text }, now) {
-  if (!gap) return element("div", { className: "banner careful" }, icon("warning"), element("p", {}, text));
+/** From half of the stream's memory on; the service's own warning comes later, and is told with the time that is left. */
+function memoryAlerts(status) {
+  const memory = memoryOf(status);
+  if (memory === null || memory.left > RETENTION_SECONDS / 2 || status.warnings.some(isAboutMemory)) return [];
+  const isPaused = status.paused_since !== null;
+  const why = element("strong", {}, isPaused ? `Paused for ${duration(secondsBetween(status.paused_since, status.now))}. ` : "Far behind. ");
+  const what = isPaused ? "Resume it before that" : "Find out what slows it down";
+  return [{ key: "memory", words: [why, "The stream's memory ends at ", ...memoryWords(memory), `. ${what}: what is older is lost.`] }];
+}
+
+const isAboutMemory = (warning) => warning.includes("hours behind");
+
+function warningAlert(status, text, at) {
+  const memory = isAboutMemory(text) ? memoryOf(status) : null;
+  const end = memory === null ? [] : [". The stream's memory ends at ", ...memoryWords(memory), "."];
+  return { key: `${at} ${memory === null ? text : "memory"}`, words: [text, ...end] };
+}
+
+function fillAlert(alert, { words }) {
+  if (words) setWords(alert.querySelector("p"), ...words);
+}
+
+function makeAlert({ gap }) {
+  if (!gap) return element("div", { className: "banner careful" }, icon("warning"), element("p"));
   const where = gap.shard_id ? `Shard ${gap.shard_id}` : "The whole stream";
   const after = gap.after_sequence_number ? `, after ${gap.after_sequence_number}` : "";
   const words = element(
     "div",
     {},
     element("p", {}, element("strong", {}, "A gap: history is missing. "), gap.reason),
-    element("p", { className: "soft small" }, `${where}${after}. Found ${moment(gap.detected_at, now)}.`),
+    element("p", { className: "soft small" }, `${where}${after}. Found `, stamp(gap.detected_at), "."),
   );
   const mend = element("button", { type: "button" }, "Snapshot…");
   mend.addEventListener("click", askForSnapshot);

@@ -31,6 +31,7 @@ const UNKNOWN = { icon: "ring", tone: "calm" };
 /** A state that this page does not know yet is shown by its own name. */
 const shapeOf = (states, state) => states[state] ?? { ...UNKNOWN, word: String(state) };
 
+const seconds = () => performance.now() / 1000;
 const counts = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
@@ -52,6 +53,9 @@ function duration(seconds) {
   return inTwo(86400, "d", 3600, "h");
 }
 
+/** Exact below a second. */
+const shortDuration = (seconds) => (seconds < 1 ? `${Math.round(seconds * 1000)} ms` : duration(seconds));
+
 function bytes(number) {
   const units = ["B", "KiB", "MiB", "GiB"];
   let at = 0;
@@ -62,14 +66,26 @@ function bytes(number) {
   return `${at && number < 100 ? Number(number.toFixed(1)) : Math.round(number)} ${units[at]}`;
 }
 
-const clockTime = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const dayAndTime = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const UTC = { timeZone: "UTC", hourCycle: "h23" };
+const SECOND = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const inUtc = new Intl.DateTimeFormat("en-GB", { ...UTC, ...SECOND });
+const hereToo = new Intl.DateTimeFormat("en-GB", { ...SECOND, timeZoneName: "short" });
+const hourInUtc = new Intl.DateTimeFormat("en-GB", { ...UTC, hour: "2-digit", minute: "2-digit" });
+const dayInUtc = new Intl.DateTimeFormat("en-GB", { ...UTC, day: "numeric", month: "short" });
 
-/** A moment in the reader's time zone; with its day unless that is the day of `now`. */
-function moment(text, now) {
-  const then = new Date(text);
-  const isToday = then.toDateString() === new Date(now).toDateString();
-  return isToday ? clockTime.format(then) : dayAndTime.format(then);
+/** `23 Nov 2026, 10:15:00 UTC`, of an ISO time or of milliseconds. */
+const utcTime = (time) => `${inUtc.format(new Date(time))} UTC`;
+
+/** The same as an element, which tells the reader's own time when it is pointed at. */
+function stamp(time) {
+  const then = new Date(time);
+  return element("time", { dateTime: then.toISOString(), title: `${hereToo.format(then)}, your time` }, utcTime(time));
+}
+
+/** For an axis. */
+function axisTime(time, isWithDay, isWithZone) {
+  const day = isWithDay ? `${dayInUtc.format(time)} ` : "";
+  return `${day}${hourInUtc.format(time)}${isWithZone ? " UTC" : ""}`;
 }
 
 const secondsBetween = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);

@@ -14,7 +14,7 @@ from api.audit import digest, note
 from api.payloads import Nothing, Outcome, ReplicateRequest
 from api.rendering import rendered
 from service.operations.documents.settings import EffectiveSettings
-from service.operations.documents.status import History, Status
+from service.operations.documents.status import Status
 
 # The text format that every scraper reads (prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4).
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,15 +30,6 @@ class MetricsResponse(Response):
 async def get_status(console: Asked) -> Response:
     """The status document: what dashboards poll."""
     return rendered(console.status())
-
-
-@router.get("/history", response_model=History)
-async def get_history(console: Asked) -> Response:
-    """Lag, throughput and latency of the last 24 hours, in steps of 5 s, of a minute, of 10 minutes; oldest first.
-
-    As long as this process runs: a restart begins anew.
-    """
-    return rendered(console.history())
 
 
 @router.get("/settings", response_model=EffectiveSettings)

@@ -64,7 +64,8 @@ class PipelineRunner:
 
     def record_history(self) -> None:
         """Close a step of it; the fleet calls it every few seconds."""
-        self._totals.recorder.record_once(self.console.status().lag.seconds)
+        status = self.console.status()
+        self._totals.recorder.record_once(status.state, status.lag.seconds)
 
     def limit_queue(self, max_bytes: int) -> None:
         """From now on; a queue that holds more takes nothing until that is settled."""

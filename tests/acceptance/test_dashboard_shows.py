@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from service.operations.documents.status import PipelineState, RatesStatus
-from tests.fakes.console import NOW
 from tests.fakes.dashboard_console import GAP, NUMBER, RETENTION
 from tests.support.installed.dashboard_page import DashboardPage
 
@@ -33,14 +30,6 @@ def test_it_shows_the_status_and_follows_it(page: DashboardPage):
     page.shows("applied-rate", "7.5")
     assert "Running, 1 min 35 s behind" in page.title
     assert page.complaints() == []
-
-
-def test_its_chart_grows_with_each_status(page: DashboardPage):
-    page.stage.lags(30, unapplied=5)
-    page.open()
-    page.until(lambda: (page.attribute("line", "d") or "").count("L") >= 2)
-    page.shows("chart-text", "Highest 30 s")
-    assert "now 30 s, highest 30 s" in str(page.attribute("chart", "aria-label"))
 
 
 @pytest.mark.parametrize(
@@ -88,16 +77,6 @@ def test_what_is_not_known_is_called_unknown_and_never_good_news(page: Dashboard
     page.shows("verification", "Never")
     page.shows("letter-count", "0")
     assert page.complaints() == []
-
-
-def test_since_when_it_is_paused_is_told(page: DashboardPage):
-    page.stage.state = PipelineState.PAUSED
-    page.stage.shown["paused_since"] = NOW - timedelta(hours=3)
-    page.open()
-    page.shows("paused-since", "3 h ago")
-    page.stage.state = PipelineState.RUNNING
-    page.stage.shown["paused_since"] = None
-    page.until(lambda: not page.find("paused-row").is_displayed())
 
 
 def test_a_gap_and_a_warning_stand_above_everything(page: DashboardPage):

@@ -69,6 +69,7 @@ class FakeConsole:
                 HistoryStep(
                     at=NOW,
                     seconds=5.0,
+                    state=PipelineState.RUNNING,
                     lag_seconds=None,
                     records_read_per_second=2.0,
                     records_applied_per_second=2.0,

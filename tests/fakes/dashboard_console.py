@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import math
+from datetime import datetime, timedelta
 from typing import Any
 
 from service.operations.documents.jobs import JobState, Replay, Snapshot, Verification
 from service.operations.documents.status import (
     GapStatus,
+    History,
+    HistoryStep,
     LagStatus,
     PipelineState,
     QueueStatus,
@@ -40,6 +43,7 @@ class Stage(FakeConsole):
     def __init__(self) -> None:
         super().__init__()
         self.shown: dict[str, Any] = {}
+        self.steps: list[HistoryStep] = []
 
     def _ask(self, name: str, **values: Any) -> None:
         if name in ("pause", "resume", "replay", "snapshot", "verify", "redrive", "discard"):
@@ -47,6 +51,37 @@ class Stage(FakeConsole):
 
     def status(self) -> Status:
         return super().status().model_copy(update=self.shown)
+
+    def history(self) -> History:
+        return History(items=self.steps)
+
+    def has_history(self, state: PipelineState = PipelineState.RUNNING, hours: float = 24, lag: float = 0.4) -> None:
+        """Ten-minute steps, then minutes; busy by day, with a peak six hours ago and ten minutes off an hour ago."""
+        steps, at = [], NOW - timedelta(hours=hours)
+        while at < NOW:
+            ago = (NOW - at) / timedelta(minutes=1)
+            seconds = 600 if ago > 120 else 60
+            load = 900 + 700 * math.sin(ago / 130) + 90 * math.sin(ago)
+            if not 55 <= ago < 65:
+                steps.append(self.step(at, seconds, state, lag + (41.6 if 365 < ago < 375 else 0), load))
+            at += timedelta(seconds=seconds)
+        self.steps = steps
+
+    def step(
+        self, at: datetime, seconds: float, state: PipelineState, lag: float | None, load: float = 900
+    ) -> HistoryStep:
+        """Nothing is read or written in most states."""
+        is_flowing = state in (PipelineState.RUNNING, PipelineState.SNAPSHOTTING)
+        return HistoryStep(
+            at=at,
+            seconds=seconds,
+            state=state,
+            lag_seconds=lag,
+            records_read_per_second=load if is_flowing else 0.0,
+            records_applied_per_second=load * 0.98 if is_flowing else 0.0,
+            latency_mean_seconds=0.08 + load / 9000 if is_flowing else None,
+            latency_max_seconds=0.3 + load / 2500 if is_flowing else None,
+        )
 
     def catches_up(self) -> None:
         self.lags(0.0, unapplied=0)

@@ -169,6 +169,9 @@ class HistoryStep(Document):
 
     at: Instant = Field(description="When it began.")
     seconds: float = Field(description="How long it was.")
+    state: PipelineState = Field(
+        description="In the end of it. A `standby` reads and applies nothing: another process does."
+    )
     lag_seconds: float | None = Field(description="The longest that was seen. Null where it was not known.")
     records_read_per_second: float
     records_applied_per_second: float

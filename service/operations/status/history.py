@@ -1,6 +1,6 @@
 """The last 24 hours of lag, throughput and latency, so that who is paged sees what happened before: `GET /history`.
 
-Rings of fixed size: steps of 5 seconds for ten minutes, of a minute for two hours, of ten minutes for a day; some 25 KB
+Rings of fixed size: steps of 5 seconds for ten minutes, of a minute for two hours, of ten minutes for a day; some 28 KB
 a pipeline, whatever passes. A crash costs it; a new process begins with nothing.
 """
 
@@ -13,10 +13,11 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 
 from service.events import ChangesSettled, Event, PageRead
-from service.operations.documents.status import History, HistoryStep
+from service.operations.documents.status import History, HistoryStep, PipelineState
 from service.ports import Clock
 
 STEP_SECONDS = 5.0
+_STATES = list(PipelineState)
 STEPS = ((1, 120), (12, 120), (120, 144))
 """For each ring: how many of the smallest steps one of its steps is made of, and how many of those it keeps."""
 
@@ -35,6 +36,8 @@ class Step:
     latency_sum: float = 0.0
     latency_count: float = 0.0
     latency_max: float = 0.0
+    state: float = 0.0
+    """In the end of it: its place among the states, since a ring holds numbers only."""
 
     def add(self, later: Step) -> None:
         self.at = later.at if math.isnan(self.at) else self.at
@@ -45,11 +48,13 @@ class Step:
         self.applied += later.applied
         self.latency_sum += later.latency_sum
         self.latency_count += later.latency_count
+        self.state = later.state
 
     def document(self) -> HistoryStep:
         return HistoryStep(
             at=datetime.fromtimestamp(self.at, UTC),
             seconds=round(self.seconds, 3),
+            state=_STATES[int(self.state)],
             lag_seconds=None if math.isnan(self.lag) else round(self.lag, 3),
             records_read_per_second=round(self.read / self.seconds, 3) if self.seconds else 0.0,
             records_applied_per_second=round(self.applied / self.seconds, 3) if self.seconds else 0.0,
@@ -116,10 +121,11 @@ class Recorder:
                 step.latency_count += len(event.latencies)
                 step.latency_max = max(step.latency_max, *event.latencies)
 
-    def record_once(self, lag_seconds: float | None) -> None:
-        """Close the step that has grown until now: every STEP_SECONDS. `lag_seconds` as it is now."""
+    def record_once(self, state: PipelineState, lag_seconds: float | None) -> None:
+        """Close the step that has grown until now: every STEP_SECONDS. State and lag as they are now."""
         step, now = self._growing, self._clock.monotonic()
         step.seconds = now - self._began
+        step.state = _STATES.index(state)
         step.lag = math.nan if lag_seconds is None else lag_seconds
         for ring in self._rings:
             ring.add(step)

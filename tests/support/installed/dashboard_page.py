@@ -23,7 +23,7 @@ class DashboardPage:
     """`stage` is what the service shows; `complaints` is what the browser had to say about the page."""
 
     def __init__(self, driver: Chrome) -> None:
-        self._driver = driver
+        self.driver = driver
         self.stage = Stage()
         self.service = ThreadedApi()
 
@@ -33,22 +33,22 @@ class DashboardPage:
 
     def open(self, **options: Any) -> None:
         self.serve(**options)
-        self._driver.get(self.service.url)
+        self.driver.get(self.service.url)
 
     def close(self) -> None:
-        self._driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        self._driver.get("about:blank")  # so that no poll is left to fail
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self.driver.get("about:blank")  # so that no poll is left to fail
         self.service.stop()
         self.complaints()
 
     def use_a_phone(self) -> None:
-        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
 
     def reload(self) -> None:
-        self._driver.refresh()
+        self.driver.refresh()
 
     def find(self, element_id: str) -> WebElement:
-        return self._driver.find_element(By.ID, element_id)
+        return self.driver.find_element(By.ID, element_id)
 
     def text(self, element_id: str) -> str:
         """As it is seen: empty while it is hidden."""
@@ -58,7 +58,7 @@ class DashboardPage:
         return self.find(element_id).get_attribute(name)
 
     def until(self, holds: Callable[[], Any]) -> Any:
-        return WebDriverWait(self._driver, PATIENCE_SECONDS, poll_frequency=0.05).until(lambda _: holds())
+        return WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.05).until(lambda _: holds())
 
     def shows(self, element_id: str, part: str) -> None:
         """Wait until an element shows this text."""
@@ -78,7 +78,7 @@ class DashboardPage:
 
     def unfold(self, summary: str) -> None:
         """Open the fold with this summary."""
-        found = self._driver.find_elements(By.TAG_NAME, "summary")
+        found = self.driver.find_elements(By.TAG_NAME, "summary")
         next(each for each in found if each.text == summary).click()
 
     def confirm(self) -> None:
@@ -89,7 +89,7 @@ class DashboardPage:
 
     def press(self, *keys: str) -> None:
         for key in keys:
-            ActionChains(self._driver).send_keys(key).perform()
+            ActionChains(self.driver).send_keys(key).perform()
 
     def tab_to(self, element_id: str) -> None:
         """With the Tab key alone."""
@@ -100,18 +100,18 @@ class DashboardPage:
         raise AssertionError(f"the Tab key never gets to {element_id}")
 
     def focused(self) -> str:
-        return str(self._driver.execute_script("return document.activeElement.id"))
+        return str(self.driver.execute_script("return document.activeElement.id"))
 
     def is_focus_visible(self) -> bool:
         script = "const e = document.activeElement; return getComputedStyle(e).outlineStyle !== 'none'"
-        return bool(self._driver.execute_script(script))
+        return bool(self.driver.execute_script(script))
 
     def is_open(self, dialog_id: str) -> bool:
-        return bool(self._driver.execute_script("return document.getElementById(arguments[0]).open", dialog_id))
+        return bool(self.driver.execute_script("return document.getElementById(arguments[0]).open", dialog_id))
 
     def opacity(self, element_id: str) -> float:
         script = "return Number(getComputedStyle(document.getElementById(arguments[0])).opacity)"
-        return float(self._driver.execute_script(script, element_id))
+        return float(self.driver.execute_script(script, element_id))
 
     def overflow(self) -> list[str]:
         """What stands out over the right edge of the window."""
@@ -123,10 +123,10 @@ class DashboardPage:
               .filter((each) => each.checkVisibility() && !each.closest(".unseen, thead"))
               .map((each) => `${each.tagName}#${each.id}.${each.className}`);
         """
-        return [str(each) for each in self._driver.execute_script(script)]
+        return [str(each) for each in self.driver.execute_script(script)]
 
     def run(self, script: str) -> Any:
-        return self._driver.execute_script(script)
+        return self.driver.execute_script(script)
 
     def changes_asked(self, name: str) -> list[dict[str, object]]:
         """What a change was asked for with, each time."""
@@ -134,19 +134,19 @@ class DashboardPage:
 
     @property
     def title(self) -> str:
-        return self._driver.title
+        return self.driver.title
 
     @property
     def address(self) -> str:
-        return self._driver.current_url
+        return self.driver.current_url
 
     def complaints(self, *, network: bool = True) -> list[str]:
         """The console's entries since the last call: errors, warnings, refusals of the content security policy."""
-        entries = self._driver.get_log("browser")
+        entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if network or entry["source"] != "network"]
 
     def requested(self) -> set[str]:
         """Every address that the browser was asked for since the last call, whatever came of it."""
-        messages = [json.loads(entry["message"])["message"] for entry in self._driver.get_log("performance")]
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         sent = [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
         return {url for url in sent if not url.startswith("data:")}

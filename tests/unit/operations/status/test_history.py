@@ -8,7 +8,7 @@ import pytest
 
 from service.events import ChangesSettled, PageRead
 from service.model import ShardId
-from service.operations.documents.status import HistoryStep
+from service.operations.documents.status import HistoryStep, PipelineState
 from service.operations.status.history import STEP_SECONDS, STEPS, Recorder
 from tests.fakes.clock import FakeClock
 
@@ -18,6 +18,7 @@ SHARD = ShardId("shard")
 class Recorded:
     def __init__(self) -> None:
         self.lag: float | None = 0.0
+        self.state = PipelineState.RUNNING
         self.clock = FakeClock()
         self.recorder = Recorder(self.clock)
 
@@ -30,7 +31,7 @@ class Recorded:
                 self.recorder.observe(PageRead(SHARD, records, 1))
                 self.recorder.observe(ChangesSettled(records, applied=records, latencies=[0.5] * records))
             await self.clock.sleep(STEP_SECONDS)
-            self.recorder.record_once(self.lag)
+            self.recorder.record_once(self.state, self.lag)
 
 
 async def test_a_step_says_what_happened_in_it() -> None:
@@ -84,6 +85,17 @@ async def test_each_moment_of_a_day_is_told_once_without_a_hole(steps: int) -> N
     )
 
 
+async def test_a_step_says_the_state_in_the_end_of_it_and_a_longer_one_that_of_its_last_part() -> None:
+    recorded = Recorded()
+    recorded.state = PipelineState.STANDBY
+    await recorded.steps(11)
+    recorded.state = PipelineState.PAUSED
+    await recorded.steps(1)
+    assert [step.state.value for step in recorded.items()] == ["standby"] * 11 + ["paused"]
+    await recorded.steps(STEPS[0][1])
+    assert (recorded.items()[0].seconds, recorded.items()[0].state) == (60.0, PipelineState.PAUSED)
+
+
 async def test_its_size_does_not_grow() -> None:
     recorded = Recorded()
     held = [sys.getsizeof(ring._numbers) for ring in recorded.recorder._rings]
@@ -97,6 +109,6 @@ async def test_a_step_that_took_longer_counts_with_its_own_length() -> None:
     recorded = Recorded()
     recorded.recorder.observe(PageRead(SHARD, 100, 1))
     await recorded.clock.sleep(20)
-    recorded.recorder.record_once(0.0)
+    recorded.recorder.record_once(PipelineState.RUNNING, 0.0)
     (step,) = recorded.items()
     assert (step.seconds, step.records_read_per_second) == (20.0, 5.0)
