@@ -35,8 +35,8 @@ lanes). A replay: `operations.replay.replays`, then `range` (what is read), `run
 (refreshes its keys from the source, where the replica differs). `replication.job_flow` is what jobs ask of the flow.
 
 Read it in this order: `model` and `pipeline_state` (the values), `errors` (a class is a reaction), `ports` (the
-outside), then `replication` as drawn above with `replicator` (who owns the tasks), `lease`, `lease_term` (whose turn,
-from where), then `operations.pipeline` (one process's life) and the jobs beside it. `aws` implements the ports;
+outside), then `replication` as drawn above with `flow` (who owns the tasks), `replicator`, `lease`, `lease_term` (whose
+turn, from where), then `operations.pipeline` (one process's life) and the jobs beside it. `aws` implements the ports;
 `adapters` and `app` put everything together; `cli`, `api`, `lambda_mode` and `demo` are the ways in. Lag is
 `replication.progress.lag` (I8). Imports point down: pyproject.toml has the order of the rooms.
 

@@ -112,3 +112,19 @@ class GapError(HaltError):
         super().__init__(message)
         self.shard_id = shard_id
         self.after = after
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error that counts when several tasks fell together: a lost lease before all others."""
+    leaves = list(_leaves(errors))
+    for kind in (LeaseLostError, HaltError):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

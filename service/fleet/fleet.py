@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings
 from service.defects import told
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, first_of
 from service.fleet.budgets import Budgets
 from service.fleet.plans import Plans
 from service.fleet.runner import PipelineRunner
@@ -24,7 +24,6 @@ from service.operations.console import Console, InvalidError, NotFoundError
 from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.pipeline.ending import Ending
 from service.operations.status.history import STEP_SECONDS
-from service.replication.replicator import first_of
 
 BEGIN_ANEW_SECONDS = 30.0
 """After an error in what runs beside the pipelines."""

@@ -13,10 +13,10 @@ from service.adapters import at_start
 from service.configuration.settings import Settings
 from service.events import Observer
 from service.fleet.surroundings import Surroundings
-from service.lambda_mode.admin_console import AdminOnlyConsole
 from service.lambda_mode.event_source_mapping import PipelineMapping
+from service.lambda_mode.mapping_report import NO_REPLAY, MappingReport
 from service.lambda_mode.writer_without_stream import SidePipeline
-from service.operations.console import Console
+from service.operations.console import Console, Pausing, Reporting
 from service.operations.control_looks import ControlLooks
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.live_console import LiveConsole
@@ -27,7 +27,6 @@ from service.operations.snapshot.snapshots import Snapshots
 from service.operations.status.counters import Totals
 from service.operations.status.status_report import Report
 from service.operations.verification.verifications import Verifications
-from service.ports import Clock
 from service.replication.allowance import Allowance
 
 FIRST_LOOK_SECONDS = 2.0
@@ -73,30 +72,26 @@ async def opened(
             clock=clock,
             has_gaps=not around.is_admin_only,
         )
-        live = _console(pipeline, settings, report, clock, observer)
-        console: Console = live
+        shown: Reporting = report
+        pausing: Pausing = Pause(pipeline, outside.adapters)
         if around.is_admin_only:
             mappings = await stack.enter_async_context(around.open_mappings(settings))
             mapping = PipelineMapping(mappings, outside.source.stream_arn or "", clock)
             await stack.enter_async_context(running(mapping.look_periodically(), "event source mapping"))
-            console = AdminOnlyConsole(console=live, pipeline=pipeline, report=report, mapping=mapping)
+            shown, pausing = MappingReport(pipeline=pipeline, report=report, mapping=mapping), mapping
+        console = LiveConsole(
+            pipeline=pipeline,
+            settings=settings,
+            report=shown,
+            pausing=pausing,
+            letters=Letters(pipeline=pipeline, adapters=outside.adapters, observer=observer),
+            snapshots=Snapshots(pipeline=pipeline, adapters=outside.adapters, observer=observer),
+            verifications=Verifications(pipeline=pipeline, adapters=outside.adapters, observer=observer, report=report),
+            replays=Replays(pipeline=pipeline, adapters=outside.adapters, observer=observer),
+            no_replay=NO_REPLAY if around.is_admin_only else None,
+        )
         await stack.enter_async_context(looking(looks))
         yield Opened(pipeline, console, report)
-
-
-def _console(pipeline: Pipeline, settings: Settings, report: Report, clock: Clock, observer: Observer) -> LiveConsole:
-    adapters = pipeline.outside.adapters
-    return LiveConsole(
-        pipeline=pipeline,
-        settings=settings,
-        report=report,
-        clock=clock,
-        pausing=Pause(pipeline, adapters),
-        letters=Letters(pipeline=pipeline, adapters=adapters, observer=observer),
-        snapshots=Snapshots(pipeline=pipeline, adapters=adapters, observer=observer),
-        verifications=Verifications(pipeline=pipeline, adapters=adapters, observer=observer, report=report),
-        replays=Replays(pipeline=pipeline, adapters=adapters, observer=observer),
-    )
 
 
 @asynccontextmanager

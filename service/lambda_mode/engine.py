@@ -19,14 +19,13 @@ import msgspec
 from service.configuration.settings import Settings
 from service.dynamodb_json.records import RecordReader
 from service.dynamodb_json.table_names import table_name
-from service.errors import HaltError
+from service.errors import HaltError, first_of
 from service.events import Observer, Warned
 from service.model import Change, SequenceNumber, ShardId, Unreadable
 from service.observability.log_records import RecordLog
 from service.operations.pipeline.outside import Outside
 from service.replication.change_queue import ChangeQueue
 from service.replication.guard_window import GuardWindow
-from service.replication.replicator import first_of
 from service.replication.writing.write_path import WritePath, build_write_path, metadata_of
 
 SHARD = ShardId("lambda")

@@ -22,7 +22,10 @@ _STATES = {
 
 
 class PipelineMapping:
-    """The one mapping on the source's stream. `problem` says why there is none, or none to choose."""
+    """The one mapping on the source's stream; implements console.Pausing by switching it.
+
+    `problem` says why there is none, or none to choose.
+    """
 
     def __init__(self, mappings: SourceMappings, stream_arn: str, clock: Clock) -> None:
         self._mappings = mappings
@@ -92,6 +95,12 @@ class PipelineMapping:
 
     def _is(self, state: str) -> bool:
         return self.seen is not None and self.seen.state == state
+
+    async def pause(self) -> None:
+        await self.switch(is_on=False)
+
+    async def resume(self) -> None:
+        await self.switch(is_on=True)
 
     async def switch(self, *, is_on: bool) -> None:
         """Returns when the mapping is as asked. Raises ConflictError, UnavailableNowError.

@@ -48,17 +48,29 @@ class UnavailableNowError(OperationError):
     """A table or the control table did not answer; try again."""
 
 
-class Console(Protocol):
-    """Every call may raise OperationError's kinds."""
+class Reporting(Protocol):
+    """How a pipeline is."""
 
     def status(self) -> Status: ...
 
     def history(self) -> History: ...
 
-    def settings(self) -> EffectiveSettings: ...
-
     def not_ready_reason(self) -> str | None:
         """None while the pipeline makes progress or stands by; otherwise why it does not, for a person."""
+
+
+class Pausing(Protocol):
+    """Stops the writes of a pipeline, and lets them go on. Both may be repeated."""
+
+    async def pause(self) -> None: ...
+
+    async def resume(self) -> None: ...
+
+
+class Console(Reporting, Protocol):
+    """Every call may raise OperationError's kinds."""
+
+    def settings(self) -> EffectiveSettings: ...
 
     async def pause(self) -> Status:
         """Returns when no write is in flight any more; kept through restarts; may be repeated."""

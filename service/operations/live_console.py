@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from service.configuration.settings import Settings
 from service.errors import LeaseLostError, RetryableError
-from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.console import ConflictError, Pausing, Reporting, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings
@@ -17,15 +17,11 @@ from service.operations.documents.status import History, Status
 from service.operations.jobs.run_beside_flow import beside
 from service.operations.jobs.runner import JobRunner
 from service.operations.pipeline.ownership import flow_of, not_here
-from service.operations.pipeline.pause import Pause
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
-from service.operations.status.readiness import not_ready_reason
-from service.operations.status.status_report import Report
 from service.operations.verification.verifications import Verifications
-from service.ports import Clock
 
 Answer = TypeVar("Answer")
 
@@ -38,24 +34,24 @@ class LiveConsole:
         *,
         pipeline: Pipeline,
         settings: Settings,
-        report: Report,
-        clock: Clock,
-        pausing: Pause,
+        report: Reporting,
+        pausing: Pausing,
         letters: Letters,
         snapshots: Snapshots,
         verifications: Verifications,
         replays: Replays,
+        no_replay: str | None = None,
     ) -> None:
+        """`no_replay`: why none can be begun, with what to do instead."""
         self._pipeline = pipeline
         self._settings = settings
         self._report = report
-        self._clock = clock
         self._pausing = pausing
         self._letters = letters
         self._snapshots = snapshots
         self._verifications = verifications
         self._replays = replays
-        self._started_at = clock.monotonic()
+        self._no_replay = no_replay
 
     def status(self) -> Status:
         return self._report.status()
@@ -67,9 +63,7 @@ class LiveConsole:
         return EffectiveSettings.of(self._settings)
 
     def not_ready_reason(self) -> str | None:
-        age = self._clock.monotonic() - self._started_at
-        report = self._report
-        return not_ready_reason(self._pipeline.state, report.reason(), report.vital(), age, report.control_age())
+        return self._report.not_ready_reason()
 
     async def pause(self) -> Status:
         await self._pausing.pause()
@@ -98,6 +92,8 @@ class LiveConsole:
         from_: Literal["trim_horizon"] | None = None,
         dry_run: bool = False,
     ) -> Replay:
+        if self._no_replay is not None:
+            raise ConflictError(self._no_replay)
         await self._refuse_elsewhere(self._replays)
         return await self._replays.start(
             flow_of(self._pipeline),

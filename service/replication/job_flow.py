@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from service.replication.dead_letters import DeadLetters
 from service.replication.guard_window import GuardWindow
-from service.replication.progress.checkpoints import Checkpoints
+from service.replication.progress.checkpoints import KeptRecord
 from service.replication.requests.retrying import Requests
 from service.replication.requests.write_gate import WriteLimiter
 from service.replication.writing.guard import Guard
@@ -27,11 +27,13 @@ class JobFlow(Protocol):
     gate: WriteLimiter
     requests: Requests
     dead_letters: DeadLetters
-    checkpoints: Checkpoints
+
+    @property
+    def checkpoints(self) -> KeptRecord: ...
 
     @property
     def settled_up_to(self) -> float:
-        """As of Replicator, and so are the methods."""
+        """As of Flow, and so are the methods."""
         ...
 
     def start_job(self, job: Coroutine[Any, Any, None], name: str, *, is_awaited: bool = False) -> bool: ...

@@ -122,6 +122,7 @@ class Service:
         while self.pipeline.replicator is None:
             assert not self.running.done(), "the service has ended"
             await asyncio.sleep(0.1)
+        assert isinstance(self.pipeline.replicator, Replicator)
         return self.pipeline.replicator
 
     async def until_caught_up(self) -> None:

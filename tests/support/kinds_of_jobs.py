@@ -25,7 +25,6 @@ def console(service: Service) -> LiveConsole:
         pipeline=service.pipeline,
         settings=service.settings,
         report=service.report,
-        clock=service.process.clock,
         pausing=Pause(service.pipeline, service.adapters),
         letters=service.letters,
         snapshots=service.snapshots,

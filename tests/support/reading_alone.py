@@ -7,13 +7,12 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from service.errors import GapError, HaltError
+from service.errors import GapError, HaltError, first_of
 from service.model import Position, SequenceNumber, ShardId
 from service.pipeline_state import Checkpoint
 from service.replication.change_queue import ChangeQueue
 from service.replication.progress.progress import Progress
 from service.replication.reading.stream_reader import Readers
-from service.replication.replicator import first_of
 from tests.fakes.stream import Timing
 from tests.fakes.world import World
 from tests.support.workbench import Bench, item

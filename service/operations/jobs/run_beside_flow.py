@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from service.errors import DynamirrorError, HaltError, LeaseLostError
+from service.errors import DynamirrorError, HaltError, LeaseLostError, first_of
 from service.operations.console import ConflictError
 from service.replication.job_flow import JobFlow
-from service.replication.replicator import first_of
 
 Answer = TypeVar("Answer")
 

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic
 
-from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, RetryableError
+from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, RetryableError, first_of
 from service.events import JobChanged, Observer
 from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
 from service.operations.documents.jobs import JobState
@@ -24,7 +24,6 @@ from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow
-from service.replication.replicator import first_of
 
 SAVE_EVERY_SECONDS = 1.0
 INTERRUPTED = "interrupted, since the pipeline has failed; it goes on when that is mended, or is cancelled: {}"

@@ -7,7 +7,7 @@ back. A request that was given up before takes effect all the same.
 from __future__ import annotations
 
 from service.replication.doubts import Doubts
-from service.replication.replicator import Replicator
+from service.replication.flow import Flow
 
 
 class CarriedDoubts:
@@ -16,9 +16,9 @@ class CarriedDoubts:
     def __init__(self) -> None:
         self._left: Doubts | None = None
 
-    def take_from(self, flow: Replicator) -> None:
+    def take_from(self, flow: Flow) -> None:
         self._left = flow.doubts
 
-    def give_to(self, flow: Replicator) -> None:
+    def give_to(self, flow: Flow) -> None:
         if self._left is not None:
             flow.doubts.inherit(self._left)

@@ -6,10 +6,10 @@ from service.operations.console import ConflictError
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
-from service.replication.replicator import Replicator
+from service.replication.flow import Flow
 
 
-def flow_of(pipeline: Pipeline) -> Replicator:
+def flow_of(pipeline: Pipeline) -> Flow:
     """The running flow. Raises ConflictError, which names the active process, where this one has none."""
     if pipeline.replicator is None:
         raise ConflictError(not_here(pipeline))

@@ -24,11 +24,11 @@ from service.operations.pipeline.letter_counting import count_letters
 from service.operations.pipeline.outside import Outside
 from service.pipeline_state import Gap, LeaseRecord
 from service.replication.allowance import Allowance
+from service.replication.flow import Flow
 from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.lease_term import LeaseTerm
 from service.replication.letter_count import LetterCount
-from service.replication.replicator import Replicator
 from service.replication.requests.backoff import Backoff
 
 Answer = TypeVar("Answer")
@@ -64,7 +64,7 @@ class Pipeline:
         )
         self.holder.on_renewed = self._follow_pause
         self.holder.on_waiting = self._show_standby
-        self.replicator: Replicator | None = None
+        self.replicator: Flow | None = None
         """The running flow; None while this process does not replicate."""
         self.letter_count = LetterCount(outside.adapters.control, self._clock)
         self.state = PipelineState.STARTING
@@ -77,8 +77,8 @@ class Pipeline:
         self.successor = ""
         """The process that it is being handed over to."""
         carried = CarriedDoubts()
-        self.on_flow_started: list[Callable[[Replicator], None]] = [carried.give_to]
-        self.on_flow_ended: list[Callable[[Replicator], None]] = [carried.take_from]
+        self.on_flow_started: list[Callable[[Flow], None]] = [carried.give_to]
+        self.on_flow_ended: list[Callable[[Flow], None]] = [carried.take_from]
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self.ending = Ending(settings.shutdown_timeout_seconds)
         self.healing = Healing(self._clock, settings.on_gap)
@@ -142,7 +142,7 @@ class Pipeline:
             tell(replicator)
         await self._replicate(replicator)
 
-    async def _begin(self, former: LeaseRecord | None) -> Replicator:
+    async def _begin(self, former: LeaseRecord | None) -> Flow:
         if self.healing.is_wanted:
             self.outside = await self._retrying(self._look_again)
         tenure = LeaseTerm(
@@ -159,8 +159,9 @@ class Pipeline:
         self.healing.drop()  # it is saved: whatever ends this flow, the next one goes on from there
         return tenure.build(beginning)
 
-    async def _replicate(self, replicator: Replicator) -> None:
-        replicator.when_looked(self._show_running)
+    async def _replicate(self, replicator: Flow) -> None:
+        replicator.first_look.on_done = self._show_running
+        self._show_running()
         running = asyncio.ensure_future(replicator.replicate())
         try:
             await self._until_over(replicator, running)
@@ -173,7 +174,7 @@ class Pipeline:
             self.replicator = None
         await self._release(is_clean=replicator.is_exact)
 
-    async def _until_over(self, replicator: Replicator, running: asyncio.Future[None]) -> None:
+    async def _until_over(self, replicator: Flow, running: asyncio.Future[None]) -> None:
         """Until the flow ends by itself, or, once `stop` was called, is drained or out of time."""
         await self.ending.unless_asked(asyncio.wait([running]))
         if running.done():
@@ -285,7 +286,7 @@ class Pipeline:
         if self.state is PipelineState.STOPPING or self.replicator is None:
             return
         running = PipelineState.SNAPSHOTTING if self.is_snapshotting else PipelineState.RUNNING
-        begun = running if self.replicator.has_looked else PipelineState.STARTING
+        begun = running if self.replicator.first_look.is_done else PipelineState.STARTING
         self.state = PipelineState.PAUSED if self.is_paused else begun
 
     def show_snapshotting(self, is_snapshotting: bool) -> None:

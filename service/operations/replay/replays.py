@@ -17,6 +17,7 @@ from service.operations.replay.range import ReplayRange
 from service.operations.replay.run import ReplayRun
 from service.pipeline_state import Lease
 from service.ports import Adapters
+from service.replication.flow import Flow
 from service.replication.job_flow import JobFlow
 from service.replication.replicator import Replicator
 
@@ -39,7 +40,7 @@ class Replays(JobRunner[Replay]):
 
     async def start(
         self,
-        flow: Replicator,
+        flow: Flow,
         *,
         sequence_number: str | None = None,
         shard_id: str | None = None,
@@ -53,6 +54,8 @@ class Replays(JobRunner[Replay]):
         """
         if sum(start is not None for start in (sequence_number, from_time, from_)) != 1:
             raise InvalidError("a replay begins at exactly one of `sequence_number`, `from_time` and `from`")
+
+        assert isinstance(flow, Replicator)  # beside Lambda, nothing is replayed
 
         async def make() -> Unfinished[Replay]:
             place, owner = await self._range(flow, sequence_number, shard_id, from_time)

@@ -11,6 +11,7 @@ import asyncio
 from typing import Any
 
 from service.configuration.settings import Settings
+from service.errors import first_of
 from service.model import Page, ShardId
 from service.operations.documents.jobs import Replay
 from service.operations.replay.page import Counts, PageReplay
@@ -18,7 +19,7 @@ from service.operations.replay.position import Place, ShardRange
 from service.operations.replay.reader import StretchReader
 from service.pipeline_state import Checkpoint
 from service.ports import Adapters
-from service.replication.replicator import Replicator, first_of
+from service.replication.replicator import Replicator
 
 SHARDS_AT_ONCE = 4
 LOOK_EVERY_SECONDS = 0.2

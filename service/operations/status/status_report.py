@@ -28,11 +28,12 @@ from service.operations.documents.status import (
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
-from service.operations.status.readiness import Vital, stalled_reason
+from service.operations.status.readiness import Vital, not_ready_reason, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.pipeline_state import Gap
 from service.ports import Clock
 from service.preflight import WARN_OF_CLOCK_SECONDS
+from service.replication.flow import Flow
 from service.replication.progress.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
 
@@ -52,6 +53,8 @@ class Left:
 
 
 class Report:
+    """Implements console.Reporting."""
+
     def __init__(self, *, pipeline: Pipeline, settings: Settings, totals: Totals, clock: Clock, version: str) -> None:
         self._pipeline = pipeline
         self._settings = settings
@@ -59,19 +62,26 @@ class Report:
         self._clock = clock
         self._version = version
         self._started_at = clock.now()
+        self._begun_at = clock.monotonic()
         self.last_verification: Verification | None = None
         self.gaps_seen: tuple[Gap, ...] | None = None
         """As the control table told them last; None: not yet."""
         self._left: Left | None = None
         pipeline.on_flow_ended.append(self._remember)
 
-    def _remember(self, flow: Replicator) -> None:
+    @property
+    def _flow(self) -> Replicator | None:
+        flow = self._pipeline.replicator
+        return flow if isinstance(flow, Replicator) else None  # beside Lambda, nothing is known of what is read
+
+    def _remember(self, flow: Flow) -> None:
+        assert isinstance(flow, Replicator)
         now = self._clock.now()
         self._left = Left(now, flow.behind_since, shards_of(flow, shard_views(flow), now))
 
     def status(self) -> Status:
         now = self._clock.now()
-        pipeline, flow = self._pipeline, self._pipeline.replicator
+        pipeline, flow = self._pipeline, self._flow
         views = shard_views(flow) if flow else {}
         lag = self._lag(flow, lag_of(views.values(), now) if flow else None, now)
         return Status(
@@ -159,8 +169,8 @@ class Report:
 
     def _warnings(self, lag_seconds: float | None) -> list[str]:
         found = list(self._totals.warnings.values())
-        if self._pipeline.replicator is not None:
-            found += self._pipeline.replicator.requests.refused_reads.values()
+        if (flow := self._flow) is not None:
+            found += flow.requests.refused_reads.values()
         if self._totals.is_throttled:
             found.append("the replica throttles: its capacity is below what the stream brings; raise it, or wait")
         offset = self._clock.offset()
@@ -171,13 +181,17 @@ class Report:
             )
         if lag_seconds is not None and lag_seconds > WARN_AFTER_HOURS * 3600:
             hours = lag_seconds / 3600
-            is_paused = self._paused_since(self._pipeline.replicator) is not None
+            is_paused = self._paused_since(flow) is not None
             paused = ", and the pipeline is paused: resume it" if is_paused else ""
             found.append(
                 f"the replica is {hours:.1f} hours behind{paused}; the stream keeps {RETENTION_HOURS} hours, what is "
                 "older is lost"
             )
         return found
+
+    def not_ready_reason(self) -> str | None:
+        age = self._clock.monotonic() - self._begun_at
+        return not_ready_reason(self._pipeline.state, self.reason(), self.vital(), age, self.control_age())
 
     def control_age(self) -> float | None:
         """Seconds since the control table last answered, if it has not since."""
@@ -186,7 +200,7 @@ class Report:
 
     def vital(self) -> Vital | None:
         """What readiness looks at; None while no flow runs."""
-        flow = self._pipeline.replicator
+        flow = self._flow
         if flow is None:
             return None
         now = self._clock.now()

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from service.errors import first_of
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.jobs.scan_throttle import ScanThrottle
@@ -23,7 +24,6 @@ from service.operations.verification.ledger import Ledger, OpenPage, PageCounts
 from service.operations.verification.observer import StreamObserver
 from service.operations.verification.suspects import GET_AT_ONCE, Suspects
 from service.ports import Adapters, Clock
-from service.replication.replicator import first_of
 
 REPORT_EVERY_SECONDS = 1.0
 MAX_PAGE_ITEMS = 1000

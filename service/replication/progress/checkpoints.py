@@ -21,7 +21,30 @@ from service.replication.listings import Listings
 from service.replication.progress.progress import Progress
 
 
-class Checkpoints:
+class KeptRecord:
+    """What the pipeline remembers, for the jobs that tell of their ends. Saved nowhere."""
+
+    def __init__(self, record: PipelineRecord) -> None:
+        self._record = record
+
+    @property
+    def record(self) -> PipelineRecord:
+        """What a save would save now."""
+        return self._record
+
+    async def save_once(self) -> None:
+        """Save if anything has changed. Raises LeaseLostError, RetryableError."""
+
+    def reshaped(self, fingerprint: str) -> None:
+        """Every item was brought to the shape of the settings with that fingerprint."""
+        self._record = replace(self._record, shape_fingerprint=fingerprint)
+
+    def snapshot_done(self) -> None:
+        """The replica is whole: nothing needs a snapshot any more, and every gap is mended."""
+        self._record = replace(self._record, needs_snapshot=False, snapshot_id=None, gaps=())
+
+
+class Checkpoints(KeptRecord):
     """Owned by the replicator; `record` is what the pipeline remembers, but for the progress made since."""
 
     def __init__(
@@ -42,7 +65,7 @@ class Checkpoints:
         """`forgotten` names the shards whose saved checkpoints nobody will ask for again, each at least once."""
         self._store = store
         self._lease = lease
-        self._record = record
+        super().__init__(record)
         self._progress = progress
         self._window = window
         self._doubts = doubts
@@ -118,7 +141,6 @@ class Checkpoints:
         return self._saved or self._record
 
     async def save_once(self) -> None:
-        """Save if anything has changed. Raises LeaseLostError, RetryableError."""
         record = self.record
         if record == self._saved:
             self.unsaved_since = None
@@ -144,11 +166,3 @@ class Checkpoints:
                 await self.save_once()
             except RetryableError as error:
                 self._observer.observe(Retried("control", error.cause, is_throttle=False))
-
-    def reshaped(self, fingerprint: str) -> None:
-        """Every item was brought to the shape of the settings with that fingerprint."""
-        self._record = replace(self._record, shape_fingerprint=fingerprint)
-
-    def snapshot_done(self) -> None:
-        """The replica is whole: nothing needs a snapshot any more, and every gap is mended."""
-        self._record = replace(self._record, needs_snapshot=False, snapshot_id=None, gaps=())

@@ -7,8 +7,7 @@ from zlib import crc32
 
 import pytest
 
-from service.errors import HaltError, LeaseLostError
-from service.replication.replicator import first_of
+from service.errors import HaltError, LeaseLostError, first_of
 from tests.support.histories.player import Stage
 from tests.support.histories.random_histories import Setting
 from tests.support.workbench import item, key

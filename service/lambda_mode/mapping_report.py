@@ -1,0 +1,57 @@
+"""The status of a pipeline that Lambda replicates: what its mapping tells, and this process, which writes beside it."""
+
+from __future__ import annotations
+
+from service.lambda_mode.event_source_mapping import PipelineMapping
+from service.operations.documents.status import History, PipelineState, Role, Status
+from service.operations.pipeline.pipeline import Pipeline
+from service.operations.status.status_report import Report
+
+NO_REPLAY = (
+    "Lambda reads this pipeline's stream, and only its mapping can be set back (create it anew with StartingPosition "
+    "TRIM_HORIZON); to mend the replica, verify with repair"
+)
+_OURS = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.SNAPSHOTTING, PipelineState.PAUSED)
+"""States of this process in which the mapping's state is the pipeline's."""
+
+
+class MappingReport:
+    """Implements console.Reporting. `report` is of a pipeline without a flow: what Lambda has read is not known."""
+
+    def __init__(self, *, pipeline: Pipeline, report: Report, mapping: PipelineMapping) -> None:
+        self._pipeline = pipeline
+        self._report = report
+        self._mapping = mapping
+
+    def status(self) -> Status:
+        """The lag and the shards are unknown: Lambda's metric IteratorAge tells the lag."""
+        pipeline, mapping = self._pipeline, self._mapping
+        is_active = pipeline.holder.lease is not None
+        known = self._report.status()
+        return known.model_copy(
+            update={
+                "state": self._state(),
+                "reason": pipeline.reason or mapping.problem,
+                "role": Role.ACTIVE if is_active else Role.STANDBY,
+                "active": pipeline.holder.active,
+                "paused_since": mapping.paused_since,
+                "dead_letters": pipeline.letter_count.known(is_owner=is_active),
+                "warnings": [*known.warnings, *mapping.warnings()],
+            }
+        )
+
+    def history(self) -> History:
+        return self._report.history()
+
+    def _state(self) -> PipelineState:
+        state = self._pipeline.state
+        if state not in _OURS:
+            return state
+        if self._pipeline.is_snapshotting and self._mapping.state is PipelineState.RUNNING:
+            return PipelineState.SNAPSHOTTING
+        return self._mapping.state
+
+    def not_ready_reason(self) -> str | None:
+        if self._pipeline.state is PipelineState.FAILED:
+            return self._pipeline.reason or "failed"
+        return self._mapping.problem
