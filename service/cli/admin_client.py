@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -18,6 +19,11 @@ Document = dict[str, Any]
 
 # A pause answers when the last write is done, and the API interrupts a call after a minute.
 _TIMEOUT = httpx.Timeout(75, connect=5)
+_PROBLEM = "urn:dynamirror:problem:"
+_MAX_PORT = 65535
+_SHOWN = 200
+"""Characters of what a foreign server says."""
+_OTHER_PLACE = "name the service's own address with --url"
 JOB_LISTS = {
     "replay": "/replays",
     "snapshot": "/snapshots",
@@ -52,7 +58,7 @@ def default_token(given: Mapping[str, str]) -> str | None:
 
 
 class UsageError(AdminError):
-    """What was named as the service's address is none, or the service has several pipelines and none was named."""
+    """What was asked for makes no sense to the service, its address is none, or none of its pipelines was named."""
 
 
 class AdminClient:
@@ -68,20 +74,18 @@ class AdminClient:
         self._pipeline = pipeline
         self._prefix = f"/pipelines/{quote(pipeline, safe='')}" if pipeline else ""
         headers = {b"authorization": b"Bearer " + token.encode()} if token else {}
-        try:
-            parsed = httpx.URL(self._url)
-        except httpx.InvalidURL as error:
-            raise UsageError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080") from error
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise UsageError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
+        parsed = _parsed(url)
         # A proxy of the environment can't reach this machine's loopback, and would see the token.
-        self._client = httpx.Client(
-            base_url=parsed,
-            headers=headers,
-            timeout=_TIMEOUT,
-            transport=transport,
-            trust_env=not is_loopback(parsed.host),
-        )
+        is_local = is_loopback(parsed.host)
+        try:
+            self._client = httpx.Client(
+                base_url=parsed, headers=headers, timeout=_TIMEOUT, transport=transport, trust_env=not is_local
+            )
+        except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
+            raise UsageError(
+                f"The environment's proxy or certificates can't be used ({type(error).__name__}): correct HTTP_PROXY, "
+                "HTTPS_PROXY, ALL_PROXY or SSL_CERT_FILE, or name the service's host in NO_PROXY."
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -92,13 +96,13 @@ class AdminClient:
         self._client.close()
 
     def status(self) -> Document:
-        return self._ask("GET", "/status")
+        return self._ask("GET", "/status", "pipeline")
 
     def pause(self) -> Document:
-        return self._ask("POST", "/pause")
+        return self._ask("POST", "/pause", "pipeline")
 
     def resume(self) -> Document:
-        return self._ask("POST", "/resume")
+        return self._ask("POST", "/resume", "pipeline")
 
     def replay(
         self,
@@ -116,44 +120,54 @@ class AdminClient:
             "from": from_,
             "dry_run": dry_run,
         }
-        return self._ask("POST", "/replay", json={name: value for name, value in body.items() if value is not None})
+        given = {name: value for name, value in body.items() if value is not None}
+        return self._ask("POST", "/replay", "id", json=given)
+
+    def replicate(self, keys: Document) -> Document:
+        """One item's present state; `keys` in DynamoDB JSON."""
+        return self._ask("POST", "/replicate", "outcome", json={"keys": keys})
 
     def find_replay(self, replay_id: str) -> Document:
-        return self._ask("GET", f"/replays/{quote(replay_id, safe='')}")
+        return self._ask("GET", f"/replays/{quote(replay_id, safe='')}", "id")
 
     def replays(self) -> Document:
-        return self._ask("GET", "/replays")
+        return self._ask("GET", "/replays", "items")
 
     def snapshot(self) -> Document:
-        return self._ask("POST", "/snapshot")
+        return self._ask("POST", "/snapshot", "id")
 
     def find_snapshot(self, snapshot_id: str) -> Document:
-        return self._ask("GET", f"/snapshots/{quote(snapshot_id, safe='')}")
+        return self._ask("GET", f"/snapshots/{quote(snapshot_id, safe='')}", "id")
 
     def verify(self, *, repair: bool, sample: float | None) -> Document:
         body: Document = {"repair": repair} | ({"sample": sample} if sample is not None else {})
-        return self._ask("POST", "/verify", json=body)
+        return self._ask("POST", "/verify", "id", json=body)
 
     def find_verification(self, verification_id: str) -> Document:
-        return self._ask("GET", f"/verifications/{quote(verification_id, safe='')}")
+        return self._ask("GET", f"/verifications/{quote(verification_id, safe='')}", "id")
 
     def dead_letters(self, limit: int, cursor: str | None) -> Document:
-        return self._ask("GET", "/dead-letters", params={"limit": limit} | ({"cursor": cursor} if cursor else {}))
+        asked: Document = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+        return self._ask("GET", "/dead-letters", "items", params=asked)
 
     def find_dead_letter(self, letter_id: str) -> Document:
-        return self._ask("GET", f"/dead-letters/{quote(letter_id, safe='')}")
+        return self._ask("GET", f"/dead-letters/{quote(letter_id, safe='')}", "id")
 
     def redrive(self, ids: list[str] | None) -> Document:
         """None means all. What takes long answers with the job, which has a `state`."""
         body = {"all": True} if ids is None else {"ids": ids}
-        return self._ask("POST", "/dead-letters/redrive", json=body)
+        return self._ask("POST", "/dead-letters/redrive", "redriven", json=body)
 
     def find_redrive(self, redrive_id: str) -> Document:
-        return self._ask("GET", f"/redrives/{quote(redrive_id, safe='')}")
+        return self._ask("GET", f"/redrives/{quote(redrive_id, safe='')}", "id")
 
     def jobs(self) -> list[Document]:
         """Each with its `kind`, those that run first, then the newest."""
-        found = [{"kind": kind, **job} for kind, path in JOB_LISTS.items() for job in self._ask("GET", path)["items"]]
+        found = [
+            {"kind": kind, **job}
+            for kind, path in JOB_LISTS.items()
+            for job in self._ask("GET", path, "items")["items"]
+        ]
         found.sort(key=lambda job: str(job.get("started_at")), reverse=True)
         return sorted(found, key=lambda job: job.get("state") != "running")
 
@@ -161,18 +175,19 @@ class AdminClient:
         """A job of any kind, by its id."""
         for path in JOB_LISTS.values():
             try:
-                return self._ask("DELETE", f"{path}/{quote(job_id, safe='')}")
+                return self._ask("DELETE", f"{path}/{quote(job_id, safe='')}", "id")
             except AdminError as error:
                 if error.status != 404:
                     raise
         raise AdminError(f"there is no job {job_id!r} at {self._url}: `dynamirror jobs` lists them")
 
     def discard(self, letter_id: str) -> None:
-        self._ask("DELETE", f"/dead-letters/{quote(letter_id, safe='')}")
+        self._ask("DELETE", f"/dead-letters/{quote(letter_id, safe='')}", None)
 
-    def _ask(self, method: str, path: str, **options: Any) -> Document:
+    def _ask(self, method: str, path: str, member: str | None, **options: Any) -> Document:
+        """The answer, which has this member; None: it is empty."""
         try:
-            return self._answered(method, self._prefix + path, **options)
+            return self._answered(method, self._prefix + path, member, **options)
         except AdminError as error:
             if error.status == 404 and self._pipeline is None:
                 self._refuse_without_name()
@@ -181,7 +196,7 @@ class AdminClient:
     def _refuse_without_name(self) -> None:
         """Raises UsageError where the service has several pipelines."""
         try:
-            found = [str(each["name"]) for each in self._answered("GET", "/pipelines")["items"]]
+            found = [str(each["name"]) for each in self._answered("GET", "/pipelines", "items")["items"]]
         except (AdminError, LookupError):
             return
         if len(found) > 1:
@@ -190,34 +205,74 @@ class AdminClient:
                 f"DYNAMIRROR_PIPELINE: {', '.join(found)}"
             )
 
-    def _answered(self, method: str, path: str, **options: Any) -> Document:
+    def _answered(self, method: str, path: str, member: str | None, **options: Any) -> Document:
         try:
             response = self._client.request(method, path, **options)
         except httpx.ConnectError as error:
-            raise AdminError(
-                f"Nothing answers at {self._url}: is the service running there? Name another place with --url."
-            ) from error
+            raise AdminError(self._not_connected(error)) from error
         except httpx.TimeoutException as error:
             raise AdminError(f"{self._url} does not answer in time; try again, or look at its log.") from error
+        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+            raise AdminError(
+                f"What answers at {self._url} broke off, or speaks no HTTP: if it speaks TLS, its address begins with "
+                f"https://; if it is another program, {_OTHER_PLACE}."
+            ) from error
         except httpx.HTTPError as error:
-            raise AdminError(f"{self._url} can't be asked: {type(error).__name__}") from error
-        return self._understood(response)
-
-    def _understood(self, response: httpx.Response) -> Document:
-        try:
-            document = response.json() if response.content else {}
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise AdminError(
-                f"What answers at {self._url} is not dynamirror's admin API (HTTP {response.status_code})."
-            )
+            raise AdminError(f"{self._url} can't be asked: {type(error).__name__}; {_OTHER_PLACE}.") from error
+        document = _document(response)
         if response.is_success:
-            return document
-        if response.status_code == 401:
-            raise AdminError(
+            if member is None and not response.content:
+                return {}
+            if member is not None and document is not None and member in document:
+                return document
+        elif document is not None and str(document.get("type")).startswith(_PROBLEM):
+            raise self._refused(response.status_code, document)
+        told = f"HTTP {response.status_code}{_onward(response)}"
+        raise AdminError(f"What answers at {self._url} is not dynamirror's admin API ({told}): {_OTHER_PLACE}.")
+
+    def _not_connected(self, error: BaseException) -> str:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLError):
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"The certificate of {self._url} is not one that this machine trusts ({cause.verify_message}): "
+                "SSL_CERT_FILE names others."
+            )
+        if cause is not None:
+            return f"What answers at {self._url} speaks no TLS: try the address with http://."
+        return f"Nothing answers at {self._url}: is the service running there? Name another place with --url."
+
+    def _refused(self, status: int, problem: Document) -> AdminError:
+        if status == 401:
+            return AdminError(
                 f"The service at {self._url} wants a token, and not the one that was sent, if any: "
                 "set DYNAMIRROR_ADMIN_TOKEN to the service's."
             )
-        text = str(document.get("detail") or f"{self._url} answers HTTP {response.status_code}.")
-        raise AdminError(text, response.status_code)
+        kind = UsageError if status == 422 else AdminError
+        return kind(str(problem.get("detail") or f"{self._url} answers HTTP {status}."), status)
+
+
+def _parsed(url: str) -> httpx.URL:
+    """Raises UsageError."""
+    try:
+        parsed = httpx.URL(url.rstrip("/"))
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > _MAX_PORT:
+        raise UsageError(f"{url!r} is not a URL; expected one such as http://127.0.0.1:8080")
+    return parsed
+
+
+def _document(response: httpx.Response) -> Document | None:
+    """None where there is none."""
+    try:
+        found = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _onward(response: httpx.Response) -> str:
+    place = response.headers.get("location", "")[:_SHOWN]
+    return f", and sends on to {place}" if place else ""

@@ -1,21 +1,25 @@
-"""How the commands that ask a running service find it: its address, its token, and one of its pipelines."""
+"""What the commands that ask a running service share: how they find it, and how they tell its answer."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from rich.console import RenderableType
 
-from service.cli.admin_client import AdminClient, AdminError, UsageError, default_token, default_url
-from service.cli.tables import printable
+from service.cli.admin_client import AdminClient, AdminError, Document, UsageError, default_token, default_url
+from service.cli.tables import console, printable
 from service.configuration.settings import known_settings
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="Where the service's admin API is. [default: DYNAMIRROR_ADMIN_HOST and _PORT]"),
+    typer.Option(
+        "--url", metavar="URL", help="Where the service's admin API is. [default: DYNAMIRROR_ADMIN_HOST and _PORT]"
+    ),
 ]
 PipelineName = Annotated[
     str | None,
@@ -25,6 +29,9 @@ PipelineName = Annotated[
         help="Which of its pipelines. [default: DYNAMIRROR_PIPELINE, or the only one]",
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+TOKEN_TEXT = "The token comes from DYNAMIRROR_ADMIN_TOKEN."
+POLL_SECONDS = 1.0
 FAILED = 1
 WRONG_USAGE = 2
 
@@ -38,7 +45,7 @@ def asking(url: str | None, pipeline: str | None) -> Iterator[AdminClient]:
     given = known_settings()
     pipeline = pipeline or given.get("DYNAMIRROR_PIPELINE")
     try:
-        with AdminClient(url or default_url(given), default_token(given), pipeline) as client:
+        with AdminClient(default_url(given) if url is None else url, default_token(given), pipeline) as client:
             yield client
     except AdminError as error:
         print(printable(error), file=sys.stderr)
@@ -46,3 +53,21 @@ def asking(url: str | None, pipeline: str | None) -> Iterator[AdminClient]:
     except KeyboardInterrupt:
         print("stopped; what was asked for goes on in the service", file=sys.stderr)
         raise typer.Exit(FAILED) from None
+
+
+def show(document: Document, as_json: bool, rendered: Callable[[Document], RenderableType]) -> None:
+    """On standard output, for a program or for a person."""
+    if as_json:
+        print(json.dumps(document))
+    else:
+        console().print(rendered(document))
+
+
+def goes_on(job: Document) -> bool:
+    """Not so one that its pipeline has left unfinished, which says so."""
+    return job.get("state") == "running" and not job.get("error")
+
+
+def refuse(message: str) -> NoReturn:
+    """A wrong usage: one sentence, and exit code 2."""
+    raise typer.BadParameter(message)

@@ -33,9 +33,10 @@ def register(app: typer.Typer) -> None:
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look at settings, rights, tables, stream, indexes and control table, and change nothing.
+    """Look whether a start would succeed, and change nothing.
 
-    Each line says what is right or what to do. Exit code 1 when a start would fail; 2 for bad settings.
+    Settings, rights, tables, stream, indexes and control table are looked at. Each line says what is right or what to
+    do. Exit code 1 when a start would fail; 2 for bad settings.
     """
     settings = load_settings()
     configure_log(settings)

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.cli import admin_commands, check_command, job_commands, run_command
+from service.cli import admin_commands, check_command, job_commands, letter_commands, run_command
 from service.configuration.settings import load_settings
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
@@ -29,7 +29,7 @@ app = typer.Typer(
     name="dynamirror",
     help="Replicates one DynamoDB table to another through DynamoDB Streams, in order and without loss.",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,  # plain help, and a wrong usage in one line
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -52,9 +52,14 @@ def _options(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="End by itself after so many seconds.", min=0)] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End by itself after so long.", min=0)
+    ] = None,
 ) -> None:
-    """Replicate between two tables of an emulator in this process: no AWS account, no network."""
+    """Replicate between two tables of an emulator: no AWS account.
+
+    The emulator is in this process, and needs no network.
+    """
     from service.demo.show import show
 
     with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C
@@ -65,7 +70,10 @@ def demo(
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the steps, and change nothing.")] = False,
 ) -> None:
-    """Bring the control table to the newest schema, creating it where it is missing."""
+    """Bring the control table to the newest schema.
+
+    It is created where it is missing.
+    """
     settings = load_settings()
     configure_log(settings)
     from service.cli.standalone import pending_migrations, take_migrations
@@ -87,6 +95,7 @@ check_command.register(app)
 run_command.register(app)
 job_commands.register(app)
 admin_commands.register(app)
+letter_commands.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

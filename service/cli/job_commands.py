@@ -28,7 +28,10 @@ DIFFERENCES_LEFT = 3
 
 Url = Annotated[
     str | None,
-    typer.Option(help="Let the service whose admin API is here do it. Its token comes from DYNAMIRROR_ADMIN_TOKEN."),
+    typer.Option(
+        metavar="URL",
+        help="Let the service whose admin API is here do it. Its token comes from DYNAMIRROR_ADMIN_TOKEN.",
+    ),
 ]
 
 
@@ -46,12 +49,12 @@ def register(app: typer.Typer) -> None:
 
 
 def snapshot(url: Url = None, pipeline: PipelineName = None) -> None:
-    """Copy the whole source table into the replica, safely beside a live stream.
+    """Copy the whole source into the replica, beside the stream.
 
     A snapshot that was interrupted goes on where it was. Without --url, this process replicates until the copy is done;
     no other may do so meanwhile.
     """
-    settings = None if url else _settings(pipeline)
+    settings = None if url is not None else _settings(pipeline)
     with JobBar("snapshot") as bar:
 
         def show(job: Snapshot) -> None:
@@ -78,20 +81,19 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Mend the differences in the replica.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     sample: Annotated[
-        float | None, typer.Option(help="Look only at this fraction of the keys, such as 0.01.", callback=_fraction)
+        float | None,
+        typer.Option(metavar="FRACTION", help="Look only at so much of the keys, such as 0.01.", callback=_fraction),
     ] = None,
     settle_seconds: Annotated[
-        float, typer.Option(help="Without --url: differences shorter than this are ignored.", min=0.0)
+        float, typer.Option(metavar="SECONDS", help="Without --url: shorter differences are ignored.", min=0, max=86400)
     ] = 30.0,
 ) -> None:
-    """Compare source and replica item by item, beside a running service or without one.
+    """Compare source and replica item by item.
 
-    Exit code 3 when they differ; with --repair, when a difference is left. Without --url, this process replicates until
-    the repair is done; no other may do so meanwhile.
+    Beside a running service or without one. Exit code 3 when they differ; with --repair, when a difference is left.
+    Without --url, this process replicates until the repair is done; no other may do so meanwhile.
     """
-    if sample is not None and not sample:
-        raise typer.BadParameter("--sample is above 0: of no keys there is nothing to tell")
-    settings = None if url else _settings(pipeline)
+    settings = None if url is not None else _settings(pipeline)
     with JobBar("verify") as bar:
 
         def show(job: Verification) -> None:

@@ -34,7 +34,7 @@ def run(
         bool, typer.Option("--admin-only", help="Serve the admin API for a pipeline that Lambda replicates.")
     ] = False,
 ) -> None:
-    """Replicate, and serve the admin API, until it is stopped by SIGTERM or Ctrl-C."""
+    """Replicate, and serve the admin API, until Ctrl-C or SIGTERM."""
     if config is None:
         _run_one(is_dry=is_dry, is_admin_only=is_admin_only)
     elif is_admin_only:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.demo.changes import Changes, Made
 from service.demo.emulator import REPLICA, SOURCE, Item, Tables
-from service.demo.writer import Made, Writer
 from service.operations.documents.status import Status
 
 
@@ -18,7 +18,7 @@ class Scene:
     """Keys that are missing, extra or different in the replica: changes on their way."""
     status: Status
     last: tuple[Made, ...]
-    """The writer's last changes, the newest first."""
+    """The source's last changes, the newest first."""
 
     @property
     def is_equal(self) -> bool:
@@ -29,16 +29,17 @@ class Scene:
         return "equal" if self.is_equal else f"{self.differing} on their way"
 
 
-async def look(tables: Tables, writer: Writer, status: Callable[[], Status], ignored: frozenset[str]) -> Scene:
+async def look(tables: Tables, changes: Changes, status: Callable[[], Status], ignored: frozenset[str]) -> Scene:
     """Now. `ignored` are the attributes that the service adds to the replica's items."""
     replica = await tables.items(REPLICA)
     source = await tables.items(SOURCE)
+    changes.look(source)
     return Scene(
         source_items=len(source),
         replica_items=len(replica),
         differing=count_differing(source, replica, ignored),
         status=status(),
-        last=tuple(reversed(writer.last)),
+        last=tuple(changes.last),
     )
 
 

@@ -49,14 +49,18 @@ class Screen:
         self._line_at = float("-inf")
 
     def __enter__(self) -> Screen:
-        if self._live is not None:
-            self._live.start()
-            return self
-        self._say(f"admin API: {self._admin_url}")
         for note in self._notes:
             self._say(note)
-        for purpose, command in self._commands:
-            self._say(f"{purpose}: {command}")
+        if self._live is None:
+            self._say(f"admin API: {self._admin_url}")
+            for purpose, command in self._commands:
+                self._say(f"{purpose}: {command}")
+            return self
+        # Above the picture, each on a line of its own without anything else, so that a terminal copies it unbroken.
+        self._say(f"The dashboard is at {self._admin_url}. Try in another terminal:")
+        for _, command in self._commands:
+            self._say(command)
+        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,17 +89,8 @@ class Screen:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _picture(self, scene: Scene) -> RenderableType:
-        parts: list[RenderableType] = [_figures(scene), Text(), _changes(scene), Text(), self._things_to_try()]
-        if self._notes:
-            parts = [*(Text(note, style="yellow") for note in self._notes), Text(), *parts]
-        return Panel(Group(*parts), title="dynamirror demo", subtitle="Ctrl-C ends it", padding=(1, 2))
-
-    def _things_to_try(self) -> RenderableType:
-        table = Table.grid(padding=(0, 2))
-        table.add_row("dashboard", self._admin_url)
-        for purpose, command in self._commands:
-            table.add_row(purpose, Text(command, overflow="fold"))
-        return Group(Text("Try in another terminal:", style="bold"), table)
+        parts = Group(_figures(scene), Text(), _changes(scene))
+        return Panel(parts, title="dynamirror demo", subtitle="Ctrl-C ends it", padding=(1, 2))
 
 
 def line(scene: Scene) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from service.app import Running, serve
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings, load_settings
+from service.demo.changes import Changes
 from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emulator, use_dummy_credentials
 from service.demo.scene import Scene, look
 from service.demo.screen import Screen
@@ -82,6 +83,7 @@ class _Show:
         self._notes = notes
         self._tables = tables
         self._writer = writer
+        self._changes = Changes()
         self._settings = settings
         self._ending = ending
         self._announced: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
@@ -124,7 +126,7 @@ class _Show:
             await asyncio.sleep(LOOK_EVERY_SECONDS / 5)
 
     async def _look(self, running: Running) -> Scene:
-        return await look(self._tables, self._writer, running.console.status, self._settings.metadata_attributes)
+        return await look(self._tables, self._changes, running.console.status, self._settings.metadata_attributes)
 
 
 def _free_port(wanted: int) -> int:

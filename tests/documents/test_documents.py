@@ -99,7 +99,7 @@ def test_the_commands_and_options_are_exactly_those_that_there_are() -> None:
 
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.path.name)
 def test_no_document_names_a_command_that_does_not_exist(document: Document) -> None:
-    known = command_lines() | {"dynamirror": {"--version", "--help"}}
+    known = command_lines() | {"dynamirror": {"--version", "--help", "--install-completion", "--show-completion"}}
     for line in [*re.findall(r"`(dynamirror [^`]+)`", document.prose()), *in_blocks(document)]:
         words = " ".join(line.split()).split(" ")
         command = max((name for name in known if f"{' '.join(words)} ".startswith(f"{name} ")), key=len)

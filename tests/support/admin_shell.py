@@ -12,9 +12,10 @@ from tests.fakes.api import ADMIN
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = """
 import typer
-from service.cli.admin_commands import register
+from service.cli import admin_commands, letter_commands
 app = typer.Typer()
-register(app)
+admin_commands.register(app)
+letter_commands.register(app)
 app()
 """
 

@@ -109,6 +109,17 @@ async def test_replay_asks_for_a_replay(shell: Shell, api: FakeApi, options, ask
     assert asked.items() <= api.console.asked[0][1].items()
 
 
+async def test_one_item_is_copied_by_its_key(shell: Shell, api: FakeApi):
+    key = '{"pk": {"S": "key1"}, "sk": {"N": "42"}}'
+    assert await shell.run("replicate", key) == (0, "outcome  written\n", "")
+    assert api.console.asked == [("replicate", {"keys": json.loads(key)})]
+    api.console.outcome = "deleted"
+    assert await shell.run("replicate", key, "--json") == (0, '{"outcome": "deleted"}\n', "")
+    code, out, err = await shell.run("replicate", '{"pk": "key1"}')
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "body.keys.pk" in err
+
+
 async def test_replay_from_a_time_with_any_offset(shell: Shell):
     code, out, _ = await shell.run("replay", "--from-time", "2026-11-23T12:15+02:00", "--json")
     assert (code, json.loads(out)["from_time"]) == (0, "2026-11-23T10:15:00Z")
@@ -169,9 +180,9 @@ async def test_dead_letters_lists_pages_shows_redrives_and_discards(shell: Shell
     code, out, _ = await shell.run("dead-letters", "redrive", "a", "--json")
     assert (code, json.loads(out)) == (0, {"redriven": 1, "superseded": 0, "failed": 0})
     assert json.loads((await shell.run("dead-letters", "--json", "show", "b"))[1])["id"] == "b"
-    assert await shell.run("dead-letters", "discard", "b") == (0, "discarded b\n", "")
+    assert await shell.run("dead-letters", "discard", "b", "--yes") == (0, "discarded b\n", "")
     api.console.add_letter("d")
-    assert await shell.run("dead-letters", "discard", "d", "--json") == (0, '{"discarded": ["d"]}\n', "")
+    assert await shell.run("dead-letters", "discard", "d", "--yes", "--json") == (0, '{"discarded": ["d"]}\n', "")
     assert (await shell.run("dead-letters", "redrive", "--all"))[0] == 0
     assert json.loads((await shell.run("dead-letters", "--json"))[1]) == {"items": [], "cursor": None}
 
@@ -241,10 +252,12 @@ async def test_what_the_service_refuses_is_told_in_its_words(shell: Shell, api: 
         ["replay", "--from", "trim_horizon", "--sequence-number", "1"],
         ["replay", "--from", "trim_horizon", "--shard-id", "s"],
         ["replay", "--from-time", "yesterday"],
-        ["replay", "--from-time", "2026-11-23T10:15:00"],
+        ["replicate"],
+        ["replicate", "key1"],
         ["dead-letters", "redrive"],
         ["dead-letters", "redrive", "a", "--all"],
         ["dead-letters", "discard"],
+        ["dead-letters", "discard", "a"],
         ["dead-letters", "--limit", "0"],
         ["status", "--watch", "--every", "0"],
         ["status", "--nothing"],

@@ -23,6 +23,7 @@ COMMANDS = [
     ("dead-letters",),
     ("dead-letters", "redrive", "--all"),
     ("cancel", "a"),
+    ("replicate", '{"pk": {"S": "key1"}}'),
 ]
 
 

@@ -2,17 +2,13 @@
 
 import asyncio
 import contextlib
-import datetime
 import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from service.aws.http.client import DirectEndpoint
 from service.aws.http.transport import AnswerLostError, NotSentError, tls_context
+from tests.support.own_certificate import write_own_certificate
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -209,24 +205,7 @@ async def test_a_server_that_accepts_and_says_nothing_to_tls_is_sent_nothing(pee
 @pytest.fixture
 async def tls_peer(tmp_path):
     """A peer with a certificate for `localhost`, and the bundle that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "bundle.pem").write_bytes(pem)
-    (tmp_path / "server.pem").write_bytes(key.private_bytes(*form) + pem)
+    (tmp_path / "bundle.pem").write_bytes(write_own_certificate(tmp_path / "server.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
     found = Peer()

@@ -1,0 +1,134 @@
+"""`dynamirror dead-letters`: the changes that could not be written, as a running service lists them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from service.cli.asking import FAILED, POLL_SECONDS, TOKEN_TEXT, Json, PipelineName, Url, asking, goes_on, refuse, show
+from service.cli.tables import dead_letter_table, pairs, printable
+
+# Hidden from the help's list of arguments, which tells their Python types: they are in the usage, and in the text.
+LetterIds = Annotated[list[str] | None, typer.Argument(metavar="ID", hidden=True)]
+LetterId = Annotated[str, typer.Argument(metavar="ID", hidden=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Options that stood before a subcommand's name."""
+
+    url: str | None
+    pipeline: str | None
+    as_json: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    letters = typer.Typer(invoke_without_command=True, epilog=TOKEN_TEXT)
+    letters.callback()(list_letters)
+    letters.command("show")(show_letter)
+    letters.command("redrive")(redrive)
+    letters.command("discard")(discard)
+    app.add_typer(letters, name="dead-letters")
+
+
+def list_letters(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", help="At most this many.", min=1, max=1000)] = 100,
+    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where the last list ended.")] = None,
+    url: Url = None,
+    pipeline: PipelineName = None,
+    as_json: Json = False,
+) -> None:
+    """List the changes that could not be written.
+
+    By sequence number; the subcommands show, redrive or discard them.
+    """
+    if context.invoked_subcommand is not None:
+        context.obj = Given(url, pipeline, as_json)
+        return
+    with asking(url, pipeline) as client:
+        page = client.dead_letters(limit, cursor)
+        show(page, as_json, lambda found: dead_letter_table(found["items"]))
+        if page.get("cursor") and not as_json:
+            print(printable(f"There are more: --cursor {page['cursor']}"), file=sys.stderr)  # unbroken, to be copied
+
+
+def show_letter(
+    context: typer.Context, letter_id: LetterId, url: Url = None, pipeline: PipelineName = None, as_json: Json = False
+) -> None:
+    """Show one with its whole record, item values included.
+
+    ID is as `dynamirror dead-letters` lists it.
+    """
+    given: Given = context.obj
+    with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
+        show(client.find_dead_letter(letter_id), as_json or given.as_json, pairs)
+
+
+def redrive(
+    context: typer.Context,
+    ids: LetterIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    url: Url = None,
+    pipeline: PipelineName = None,
+    as_json: Json = False,
+) -> None:
+    """Write dead letters again, but for those that are superseded.
+
+    A newer state of their item has been applied since. ID is as `dynamirror dead-letters` lists it. Exit code 1 if some
+    fail.
+    """
+    if bool(ids) == everything:
+        refuse("give the ids of dead letters, or --all")
+    given: Given = context.obj
+    with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
+        outcome = client.redrive(None if everything else ids)
+        while goes_on(outcome):
+            time.sleep(POLL_SECONDS)
+            outcome = client.find_redrive(str(outcome["id"]))
+        show(outcome, as_json or given.as_json, pairs)
+        if outcome.get("failed") or outcome.get("state", "done") != "done":
+            raise typer.Exit(FAILED)
+
+
+def discard(
+    context: typer.Context,
+    ids: LetterIds = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    url: Url = None,
+    pipeline: PipelineName = None,
+    as_json: Json = False,
+) -> None:
+    """Give up the changes of some of them for good.
+
+    ID is as `dynamirror dead-letters` lists it.
+    """
+    if not ids:
+        refuse("give the ids of dead letters")
+    if not is_sure:
+        _ask(len(ids))
+    given: Given = context.obj
+    as_json = as_json or given.as_json
+    with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
+        for letter_id in ids:
+            client.discard(letter_id)
+            if not as_json:
+                print(f"discarded {printable(letter_id)}")
+    if as_json:
+        print(json.dumps({"discarded": ids}))
+
+
+def _ask(count: int) -> None:
+    """Returns if a person is sure; there is no way back."""
+    if not sys.stdin.isatty():
+        refuse("a discard can't be undone, and nobody can be asked here: say --yes")
+    letters = "1 dead letter" if count == 1 else f"{count} dead letters"
+    if not typer.confirm(f"Discard {letters} for good?", err=True):
+        print("nothing was discarded", file=sys.stderr)
+        raise typer.Exit(FAILED)
