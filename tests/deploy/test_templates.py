@@ -133,5 +133,10 @@ def test_a_policy_names_its_actions_and_its_resources(path):
     for statement in policy["Statement"]:
         assert statement["Effect"] == "Allow"
         assert all("*" not in action for action in statement["Action"])
-        # ListEventSourceMappings knows no resources; a mapping's ARN is known only once it is made.
-        assert statement["Resource"] != "*" or statement["Sid"] in ("FindMappings", "ListTables", "SwitchMapping")
+        # Lists and logins know no resources; a mapping's ARN is known only once it is made.
+        assert statement["Resource"] != "*" or statement["Sid"] in (
+            "FindMappings",
+            "ListTables",
+            "PullLogin",
+            "SwitchMapping",
+        )
