@@ -44,7 +44,7 @@ check: $(TEST)  ## format, lint, types, import contracts, file lengths
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	@find service api -name '*.py' -exec awk -v max=$(MAX_LINES) \
+	@find service api tests benchmarks -name '*.py' -exec awk -v max=$(MAX_LINES) \
 		'END { if (NR > max) { print FILENAME ": " NR " lines, at most " max; exit 1 } }' {} \; > $(VENV)/too-long
 	@if [ -s $(VENV)/too-long ]; then cat $(VENV)/too-long; exit 1; fi
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import selectors
 import sys
 import time
 from collections import Counter
@@ -24,13 +23,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from benchmarks.descriptions import described_stream, described_table, iterator_of
 from benchmarks.replica import Refused, Replica
-from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, STREAM_ARN, Items, Stream, Workload, answer, iterator
+from benchmarks.stub_connection import HEAD_END, SPELLED, Awake, Connection
+from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, Items, Stream, Workload, answer, iterator
 from service.model import KeyAttribute
 
-AWAKE_SECONDS = 0.01
 _KEEP_BYTES = 1_400_000_000
-_HEAD_END = b"\r\n\r\n"
 _EMPTY = answer(b"{}")
 _WRITTEN = answer(b'{"UnprocessedItems":{}}')
 _THROTTLED = answer(
@@ -167,12 +166,14 @@ class Stub:
         known: dict[str, Callable[[], bytes]] = {
             "go": self._go,
             "report": lambda: answer(json.dumps(self.report()).encode()),
-            "describestream": lambda: answer(json.dumps(self._described_stream(asked)).encode()),
-            "getsharditerator": lambda: answer(json.dumps(self._iterator(asked)).encode()),
+            "describestream": lambda: answer(json.dumps(described_stream(self.stream, asked)).encode()),
+            "getsharditerator": lambda: answer(json.dumps(iterator_of(self.stream, asked)).encode()),
         }
         if str(table).startswith((SOURCE, REPLICA)):  # a fleet's have numbers behind
             known |= {
-                "describetable": lambda: answer(json.dumps({"Table": self._described(str(table))}).encode()),
+                "describetable": lambda: answer(
+                    json.dumps({"Table": described_table(str(table), self.workload.table_items)}).encode()
+                ),
                 "scan": lambda: self._scan(str(table), asked),
                 "batchgetitem": lambda: self._batch_get(str(table), asked),
                 "getitem": lambda: self._get(str(table), asked),
@@ -212,60 +213,6 @@ class Stub:
             "latencies": sorted(self._latencies),
             "write_seconds": sum(self._delays) / len(self._delays) if self._delays else 0.0,
         }
-
-    def _described_stream(self, asked: dict[str, Any]) -> dict[str, Any]:
-        shards = []
-        for line in self.stream.lines:
-            ids = line.shard_ids()
-            for generation, shard_id in enumerate(ids):
-                start, end = line.range_of(generation)
-                numbers = {"StartingSequenceNumber": str(line.sequence(start - 1))}
-                if generation < len(ids) - 1:
-                    numbers["EndingSequenceNumber"] = str(line.sequence(end - 1))
-                shard = {"ShardId": shard_id, "SequenceNumberRange": numbers}
-                if generation:
-                    shard["ParentShardId"] = ids[generation - 1]
-                shards.append(shard)
-        # At most 100 shards in one answer (API reference, DescribeStream).
-        after = asked.get("ExclusiveStartShardId")
-        first = next((index + 1 for index, shard in enumerate(shards) if shard["ShardId"] == after), 0)
-        some = shards[first : first + 100]
-        described: dict[str, Any] = {
-            "StreamArn": STREAM_ARN,
-            "StreamStatus": "ENABLED",
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-            "TableName": SOURCE,
-            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-            "Shards": some,
-        }
-        if first + 100 < len(shards):
-            described["LastEvaluatedShardId"] = some[-1]["ShardId"]
-        return {"StreamDescription": described}
-
-    def _iterator(self, asked: dict[str, Any]) -> dict[str, Any]:
-        _, generation, number = asked["ShardId"].split("-")
-        line = self.stream.lines[int(number, 16)]
-        start, _ = line.range_of(int(generation))
-        if "SequenceNumber" in asked:
-            start = (int(asked["SequenceNumber"]) - line.sequence(-1)) // 1000
-        elif asked["ShardIteratorType"] == "LATEST":
-            start = len(line.keys)
-        return {"ShardIterator": iterator(line.number, start).decode()}
-
-    def _described(self, table: str) -> dict[str, Any]:
-        described: dict[str, Any] = {
-            "TableName": table,
-            "TableStatus": "ACTIVE",
-            "TableArn": f"arn:aws:dynamodb:us-west-2:123456789012:table/{table}",
-            "TableId": f"of-{table}",
-            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-            "ItemCount": self.workload.table_items,
-        }
-        if table.startswith(SOURCE):
-            described["LatestStreamArn"] = STREAM_ARN
-            described["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-        return described
 
     def _scan(self, table: str, asked: dict[str, Any]) -> bytes:
         segment, segments = asked.get("Segment", 0), asked.get("TotalSegments", 1)
@@ -317,76 +264,14 @@ class Stub:
             b"POST / HTTP/1.1\r\nHost: %b\r\nX-Amz-Target: %b\r\nContent-Type: application/x-amz-json-1.0\r\n"
             b"Authorization: AWS4-HMAC-SHA256 Credential=dynamirror/20260101/us-west-2/dynamodb/aws4_request, "
             b"SignedHeaders=host, Signature=0\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
-            % (self._behind.netloc.encode(), _SPELLED[target].encode(), len(body), body)
+            % (self._behind.netloc.encode(), SPELLED[target].encode(), len(body), body)
         )
-        head, _, rest = (await reader.read()).partition(_HEAD_END)
+        head, _, rest = (await reader.read()).partition(HEAD_END)
         writer.close()
         reply(answer(rest, head.split(b"\r\n", 1)[0].split(b" ", 1)[1]))
 
 
 _PASSING: set[asyncio.Future[None]] = set()
-_SPELLED: dict[str, str] = {}
-"""Targets as they were written, by their lower-case form."""
-
-
-class Awake(selectors.EpollSelector):
-    """Looks again and again for a while before it sleeps.
-
-    A server elsewhere costs its clients nothing to wake, and answers when it is due. Here the kernel would charge each
-    client for waking a stub that sleeps (some 10 us a request on a virtual machine), and asyncio would round the sleep
-    up to the next millisecond, so that answers that are due apart would be sent together.
-    """
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        now = time.monotonic()
-        until = now + (AWAKE_SECONDS if timeout is None else min(timeout, AWAKE_SECONDS))
-        while True:
-            found = super().select(0)
-            if found or (now := time.monotonic()) >= until:
-                break
-        is_due = timeout is not None and timeout <= AWAKE_SECONDS
-        return found if found or is_due else super().select(None if timeout is None else timeout - AWAKE_SECONDS)
-
-
-class Connection(asyncio.Protocol):
-    """One client's connection: a request, its answer, the next request."""
-
-    def __init__(self, stub: Stub) -> None:
-        self._stub = stub
-        self._waiting = bytearray()
-        self._needed = 0
-        self._transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._waiting += data
-        if len(self._waiting) < self._needed:
-            return
-        end = self._waiting.find(_HEAD_END)
-        if end < 0:
-            return
-        head = bytes(self._waiting[:end])
-        small = head.lower()
-        at = small.find(b"content-length:")
-        length = int(small[at + 15 : small.find(b"\r", at) if small.find(b"\r", at) > 0 else None]) if at >= 0 else 0
-        self._needed = end + 4 + length
-        if len(self._waiting) < self._needed:
-            return
-        body = bytes(memoryview(self._waiting)[end + 4 : self._needed])
-        self._waiting = self._waiting[self._needed :]
-        self._needed = 0
-        at = small.find(b"x-amz-target:")
-        until = small.find(b"\r", at)
-        target = small[at + 13 : until if until > 0 else None].strip().decode()
-        _SPELLED.setdefault(target, head[at + 13 : until if until > 0 else None].strip().decode())
-        self._stub.handle(target, body, self._reply)
-
-    def _reply(self, whole: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(whole)
 
 
 async def serve(workload: Workload, behind: str, counts_only: bool, keys: Sequence[KeyAttribute]) -> None:

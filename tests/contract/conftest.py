@@ -24,7 +24,8 @@ from service.migrations import load_migrations
 from service.model import KeyAttribute, ViewType
 from service.ports import ControlStore, ReplicaTable, Streams, Table
 from tests.fakes.clock import ManualClock
-from tests.fakes.control_store import FakeControlStore, FakeControlTable
+from tests.fakes.control_store import FakeControlStore
+from tests.fakes.control_table import FakeControlTable
 from tests.fakes.images import STRING_KEY, Item
 from tests.fakes.replica import FakeReplica
 from tests.fakes.source import FakeSource

@@ -22,7 +22,7 @@ from service.operations.documents.status import Status
 from service.operations.pipeline.outside import Outside
 from service.ports import Clock
 from tests.fakes.clock import FakeClock
-from tests.fakes.control_store import FakeControlTable
+from tests.fakes.control_table import FakeControlTable
 from tests.fakes.world import Process, World
 
 

@@ -18,7 +18,8 @@ from service.aws.http.server_time import ServerTime, ServerTimes
 from service.model import KeyAttribute, ViewType
 from service.ports import Adapters, Clock, ControlStore, ReplicaTable, SchemaStore, Streams, Table
 from tests.fakes.clock import FakeClock, Jitter
-from tests.fakes.control_store import FakeControlStore, FakeControlTable
+from tests.fakes.control_store import FakeControlStore
+from tests.fakes.control_table import FakeControlTable
 from tests.fakes.faults import Connection, Crash, FaultPlan, Moment, is_crash
 from tests.fakes.images import STRING_KEY
 from tests.fakes.replica import FakeReplica

@@ -14,7 +14,8 @@ from service.operations.documents.status import PipelineState
 from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.faults import FaultPlan, Rates
 from tests.fakes.stream import Timing
-from tests.support.histories.player import Actor, Stage
+from tests.support.histories.actor import Actor
+from tests.support.histories.player import Stage
 from tests.support.histories.random_histories import RESHARDS, Setting, histories, settings_of, slow
 
 # What the service can't know is not its lie: a quiet shard is polled once a second, and two polls may be hiccups.

@@ -11,29 +11,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import httpx
 
+from tests.support.chaos.event_stage import EventStage
 from tests.support.chaos.faults import Outage, Rates, Role
-from tests.support.chaos.lineage import VirtualShard
+from tests.support.chaos.losses import LOSSES, Losses
 from tests.support.chaos.night import Night
 from tests.support.chaos.supervisor import Supervised
 from tests.support.chaos.workload import Workload
 
-HOUR = 3600.0
-LONG_STOP_SECONDS = 25 * HOUR
-"""Records are kept for 24 hours."""
-CLOCKS = {
-    "right": 0.0,
-    "a day behind": 24 * HOUR,
-    "two minutes ahead": -150.0,
-    "a day ahead": -24 * HOUR,
-    "two minutes behind": 150.0,
-    "hours behind": 3 * HOUR,
-    "hours ahead": -5 * HOUR,
-}
-"""Our clock when a history begins, and how far the service's is ahead of it then: the seed chooses."""
 FOREIGN = Rates(
     foreign_before=0.1, foreign_after=0.1, cut_chunks=0.05, memberless=0.05, truncated=0.05, reset_after=0.05
 )
@@ -43,12 +30,10 @@ HIGHER_NUMBER = "9" + "0" * 39
 SILENT = "the source is silent until it is not ready"
 """Takes most of a minute: for long histories only."""
 UNREADY_SECONDS = 60.0
-PATIENCE_SECONDS = 30.0
-"""So long, an event waits for the product to be where it is to be met."""
 
 
 class Events:
-    """Of one history; owns the service's clock."""
+    """Of one history."""
 
     def __init__(
         self,
@@ -61,19 +46,13 @@ class Events:
         clock: str,
         vanish: float,
     ) -> None:
-        """`clock` is one of CLOCKS; `vanish` the chance that a closed shard leaves the list with its last record.
-
-        A shard counts as gone after a minute of lists without it, which a short history does not wait for.
-        """
+        """`clock` is one of CLOCKS; `vanish` as Losses has it."""
+        self._stage = EventStage(night, process, workload, dice, clock=clock)
         self._night = night
         self._process = process
-        self._workload = workload
         self._dice = dice
         self._lease_seconds = lease_seconds
-        self._clock_seconds = CLOCKS[clock]
-        self._vanish = vanish
         self.counts: Counter[str] = Counter()
-        self.problems: list[str] = []
         self._all: dict[str, Callable[[], Awaitable[object]]] = {
             "kill": self.kill,
             "terminate": self._terminate,
@@ -96,17 +75,16 @@ class Events:
             "narrow replica": self._narrow,
             SILENT: self._silent,
             "pause": self._pause,
-            "replay": lambda: self.ask("/replay", {"from": "trim_horizon"}),
-            "snapshot": lambda: self.ask("/snapshot"),
-            "verify": lambda: self.ask("/verify", {"repair": self._dice.random() < 0.5}),
-            "long stop": self._long_stop,
-            "long stop, position without a number": self._long_stop_without_number,
-            "gap in the midst of a snapshot": self._gap_in_snapshot,
-            "stream created anew, lower numbers": self._stream_anew,
-            "replica created anew": self._replica_anew,
+            "replay": lambda: self._stage.ask("/replay", {"from": "trim_horizon"}),
+            "snapshot": lambda: self._stage.ask("/snapshot"),
+            "verify": lambda: self._stage.ask("/verify", {"repair": self._dice.random() < 0.5}),
+            **Losses(self._stage, vanish=vanish).all,
         }
-        night.proxy.set_clock(self._clock_seconds)
         self.counts[f"our clock is {clock} from the start"] += 1
+
+    @property
+    def problems(self) -> list[str]:
+        return self._stage.problems
 
     @property
     def ordinary(self) -> list[str]:
@@ -115,7 +93,7 @@ class Events:
     async def happen(self, name: str) -> None:
         """Counted when it happened: an event returns False, or another's name, when it did not meet what it needs."""
         if name in LOSSES:  # before a first start, there is nothing to lose
-            await self._until_status(lambda status: status["state"] in ("running", "snapshotting"))
+            await self._stage.until_status(lambda status: status["state"] in ("running", "snapshotting"))
         came_of_it = await self._all[name]()
         if came_of_it is not False:
             self.counts[came_of_it if isinstance(came_of_it, str) else name] += 1
@@ -133,9 +111,6 @@ class Events:
     async def _freeze(self) -> None:
         """Longer than the lease: when it wakes, it may not write anything that it was about to."""
         await self._process.freeze(self._lease_seconds + self._dice.uniform(0.2, 1.0))
-
-    async def _end(self) -> None:
-        await (self._process.kill() if self._dice.random() < 0.5 else self._process.terminate())
 
     # --- of the stream
 
@@ -168,7 +143,7 @@ class Events:
         shard = max(stream.lineage.open_shards, key=lambda shard: len(shard.hashes))
         stream.empty_before[shard.shard_id] = self._dice.randint(5, 25)
         held = len(shard.records)
-        await self._until(lambda: len(shard.records) > held)
+        await self._stage.until(lambda: len(shard.records) > held)
         stream.lineage.roll(shard.shard_id)
 
     # --- of requests and answers
@@ -180,8 +155,7 @@ class Events:
         so this one has the time to make one, or to lose it.
         """
         seconds = self._dice.choice([20.0, 150.0])
-        self._clock_seconds += seconds
-        self._night.proxy.set_clock(self._clock_seconds)
+        self._stage.move_clock(seconds)
         await asyncio.sleep(self._lease_seconds)
         return f"our clock is set back by {seconds:.0f} s"
 
@@ -219,7 +193,7 @@ class Events:
 
     async def _silent(self) -> bool:
         """The source answers nothing for so long that the pipeline is not ready any more, and says why."""
-        if not await self._until_status(lambda status: status["state"] == "running"):
+        if not await self._stage.until_status(lambda status: status["state"] == "running"):
             return False
         roles = (Role.SOURCE, Role.STREAM)
         for role in roles:
@@ -231,7 +205,7 @@ class Events:
                     await asyncio.sleep(0.5)
                     answer = await self._process.ask("GET", "/readyz")
         except TimeoutError:
-            self.problems.append(f"ready after {UNREADY_SECONDS:.0f} s without an answer of the source")
+            self._stage.problems.append(f"ready after {UNREADY_SECONDS:.0f} s without an answer of the source")
         for role in roles:
             self._night.proxy.plan.of[role].outage = None
         return answer is not None and "was not read successfully" in answer.text
@@ -246,8 +220,8 @@ class Events:
     async def _other_numbers(self) -> bool:
         """While nothing runs, some items get numbers that another stream gave, as if its pipeline had written them."""
         night = self._night
-        await self._until(lambda: len(night.proxy.witness.replica) > 5)
-        await self._end()
+        await self._stage.until(lambda: len(night.proxy.witness.replica) > 5)
+        await self._stage.end()
         present = [key for key, states in night.proxy.witness.replica.items() if states and states[-1] is not None]
         chosen = self._dice.sample(sorted(present), len(present) // 3)
         renumbered = [await night.renumber(key, HIGHER_NUMBER) for key in chosen]
@@ -257,7 +231,7 @@ class Events:
     # --- asked of the product
 
     async def _pause(self) -> None:
-        answer = await self.ask("/pause")
+        answer = await self._stage.ask("/pause")
         if answer != 200:
             return
         paused_at = time.monotonic()
@@ -268,132 +242,5 @@ class Events:
 
     async def resume(self) -> None:
         async with asyncio.timeout(30):
-            while await self.ask("/resume") != 200:  # noqa: ASYNC110 the control table may be misbehaving
+            while await self._stage.ask("/resume") != 200:  # noqa: ASYNC110 the control table may be misbehaving
                 await asyncio.sleep(0.2)
-
-    async def ask(self, path: str, body: object = None) -> int | None:
-        """The status code; a refusal (another job runs, no lease) is an answer like any other."""
-        answer = await self._process.ask("POST", path, body)
-        if answer is None:
-            return None
-        if answer.status_code == 500:
-            self.problems.append(f"{path} answered 500; the log: {self._night.product.log_of('Traceback')}")
-        return answer.status_code
-
-    # --- losses
-
-    async def _long_stop(self) -> None:
-        await self._end()
-        await self._lose_history()
-        await self._process.start()
-
-    async def _lose_history(self) -> None:
-        """It has ended, for longer than the stream keeps anything; what came meanwhile, or its first part, is gone."""
-        stream = self._night.stream
-        enough = stream.dealt + self._dice.randint(5, 60)
-        await self._until(lambda: stream.dealt >= enough)
-        for shard in list(stream.lineage.shards.values()):
-            self._trim(shard)
-        self._night.proxy.plan.note(Role.STREAM, "trimmed")
-        self._clock_seconds += LONG_STOP_SECONDS
-        self._night.proxy.set_clock(self._clock_seconds)
-
-    def _trim(self, shard: VirtualShard) -> None:
-        """All of it, or what came before some record of an open one."""
-        is_part = shard.is_open and len(shard.records) > 1 and self._dice.random() < 0.5
-        through = self._dice.choice(shard.records[:-1]).number if is_part else None
-        is_kept = self._dice.random() >= self._vanish
-        self._night.stream.lineage.trim(shard.shard_id, through, is_kept=is_kept)
-
-    async def _long_stop_without_number(self) -> str | None:
-        """It waits at shards that never brought it a record."""
-        lineage = self._night.stream.lineage
-        async with self._workload.held():
-            for shard in lineage.open_shards:
-                lineage.roll(shard.shard_id)
-            fresh = {shard.shard_id for shard in lineage.open_shards}
-            is_met = await self._until_status(
-                lambda status: (
-                    fresh <= {one["shard_id"] for one in status["shards"] if one["state"] == "reading"}
-                    and not any(one["checkpoint"] for one in status["shards"] if one["shard_id"] in fresh)
-                )
-            )
-            await asyncio.sleep(self._dice.uniform(0.3, 0.8))  # with a save in it, or not
-            await self._end()
-        await self._lose_history()
-        await self._process.start()
-        return None if is_met else "long stop"
-
-    async def _gap_in_snapshot(self) -> str | None:
-        """Some segments are copied when the process ends; what follows is lost before they all are."""
-        scans = 0
-
-        async def hold(role: Role, operation: str, payload: dict[str, Any]) -> None:
-            nonlocal scans
-            if role is Role.SOURCE and operation == "Scan":
-                scans += 1
-                if scans > 1:
-                    await asyncio.sleep(60)
-
-        self._night.proxy.before_read = hold
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while scans < 2:
-                    await self.ask("/snapshot")
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            pass
-        await self._end()
-        await self._lose_history()
-        self._night.proxy.before_read = None
-        await self._process.start()
-        return None if scans > 1 else "long stop"
-
-    async def _stream_anew(self) -> None:
-        is_ended = self._dice.random() < 0.5
-        if is_ended:
-            await self._end()
-        async with self._workload.held():
-            await self._night.stream_anew()
-        if is_ended:
-            await self._process.start()
-
-    async def _replica_anew(self) -> None:
-        is_ended = self._dice.random() < 0.5
-        if is_ended:
-            await self._end()
-        await self._night.replica_anew()
-        if is_ended:
-            await self._process.start()
-
-    # --- waits
-
-    async def _until(self, is_so: Callable[[], bool]) -> bool:
-        """False when it does not come to be within a while."""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while not is_so():  # noqa: ASYNC110 what the proxy knows has no event
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            return False
-        return True
-
-    async def _until_status(self, is_so: Callable[[dict[str, Any]], bool]) -> bool:
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while True:
-                    answer = await self._process.ask("GET", "/status")
-                    if answer is not None and answer.status_code == 200 and is_so(answer.json()):
-                        return True
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            return False
-
-
-LOSSES = (
-    "long stop",
-    "long stop, position without a number",
-    "gap in the midst of a snapshot",
-    "stream created anew, lower numbers",
-    "replica created anew",
-)

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.servers import Server, sdk_client
-from tests.support.chaos.events import CLOCKS, LOSSES, SILENT, Events
+from tests.support.chaos.event_stage import CLOCKS
+from tests.support.chaos.events import SILENT, Events
 from tests.support.chaos.faults import Rates, Role
+from tests.support.chaos.losses import LOSSES
 from tests.support.chaos.night import Night, UniqueName
 from tests.support.chaos.status_sampler import Sampler
 from tests.support.chaos.supervisor import Supervised

@@ -11,30 +11,28 @@ It lives in the test's event loop, so that every lever is a plain attribute.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import aiohttp
 import orjson
 from aiohttp import web
 
-from tests.servers import CREDENTIALS, post
 from tests.support.chaos.answers import Answer, cut_chunks, error, foreign, hang_up, ok, reset, send, truncated
+from tests.support.chaos.emulator import ask_stream, forward
 from tests.support.chaos.faults import FaultPlan, Outage, Role
 from tests.support.chaos.proxy_record import Flight, Request, Witness
+from tests.support.chaos.refusals import early_error, memberless
 from tests.support.chaos.replica_writes import SINGLE_WRITES, Writes, WriteSplit
 from tests.support.chaos.virtual_stream import RefusalError, VirtualStream
 
 _STREAM_TARGET = "DynamoDBStreams_20120810"
-_CREDENTIAL = re.compile(r"Credential=[^/]*/")
 _READS_WITH_MEMBERS = ("GetRecords", "DescribeStream", "Scan", "BatchGetItem")
 """Reads whose answer always has a member; that of GetItem is `{}` where there is no item."""
-_THROTTLES = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
 
 
 class Proxy:
@@ -48,6 +46,7 @@ class Proxy:
         self.plan = FaultPlan(seed)
         self.witness = Witness(key_names)
         self.streams: dict[str, VirtualStream] = {}
+        self._ask_stream = partial(ask_stream, endpoint_url)
         self._writes = Writes(self.witness, self.plan)
         self._seed = seed
         self._runners: list[web.ServerRunner] = []
@@ -146,12 +145,6 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _ask_stream(self, operation: str, request: dict[str, Any]) -> Any:
-        answer = await post(self.endpoint_url, operation, request, service="dynamodbstreams")
-        if answer.status != 200:
-            raise RefusalError(answer.json().get("__type", "").rpartition("#")[2], str(answer.body))
-        return orjson.loads(answer.body)
-
     # --- one request
 
     async def _answer(self, door: str, request: web.BaseRequest) -> web.StreamResponse:
@@ -196,7 +189,7 @@ class Proxy:
             if faults.outage is not Outage.UNAVAILABLE:
                 return "outage", reset(request)
             return "outage", await send(request, self._dated(error("ServiceUnavailable", "It is away", 503)))
-        early = self._early_error(role, operation)
+        early = early_error(self.plan, role, operation)
         if early is not None:
             return early[0], await send(request, self._dated(early[1]))
         if self.plan.strikes(role, "reset_before"):
@@ -206,7 +199,7 @@ class Proxy:
         if self.plan.strikes(role, "foreign_before"):
             return "foreign before", await send(request, self._dated(foreign()))
         if operation in _READS_WITH_MEMBERS and self.plan.strikes(role, "memberless"):
-            return "memberless", await send(request, self._dated(self._memberless()))
+            return "memberless", await send(request, self._dated(memberless(self.plan)))
         if role is Role.REPLICA and self._writes.count(operation, payload) and self.plan.strikes(role, "late"):
             self._send_late(operation, payload, body, request)
             return "late", reset(request)
@@ -228,9 +221,6 @@ class Proxy:
     def _dated(self, answer: Answer) -> Answer:
         return replace(answer, clock_offset_seconds=self._clock_offset_seconds)
 
-    def _memberless(self) -> Answer:
-        return Answer(200, self.plan.random.choice([b"{}", b"[]", b'["Records"]']), has_checksum=False)
-
     def _send_late(self, operation: str, payload: dict[str, Any], body: bytes, request: web.BaseRequest) -> None:
         """The request was taken, and takes effect when its sender has given it up."""
         seconds = self.plan.random.uniform(*self.plan.of[Role.REPLICA].late_seconds)
@@ -245,29 +235,15 @@ class Proxy:
                     return
                 async with self._writes.turn(split.keys), self._writing_allowed():
                     changed = operation not in SINGLE_WRITES and split.left
-                    answer = await self._forward(headers, orjson.dumps(split.request) if changed else body)
+                    answer = await forward(
+                        self._http, self.endpoint_url, headers, orjson.dumps(split.request) if changed else body
+                    )
                     self._writes.note_effect(operation, split, answer, is_late=True)
                 self.last_late_at = time.monotonic()
             finally:
                 self.late_pending -= 1
 
         self._spawn(land())
-
-    def _early_error(self, role: Role, operation: str) -> tuple[str, Answer] | None:
-        faults = self.plan.of[role]
-        if faults.refusal is not None:
-            self.plan.note(role, faults.refusal[0])
-            return "refused", error(*faults.refusal, 400)
-        if self.plan.strikes(role, "throttled"):
-            codes = (*_THROTTLES, "LimitExceededException") if operation == "GetRecords" else _THROTTLES
-            return "throttled", error(self.plan.random.choice(codes), "Too many requests", 400)
-        if self.plan.strikes(role, "error_500"):
-            return "500", error("InternalServerError", "The request could not be completed", 500)
-        if self.plan.strikes(role, "error_503"):
-            if self.plan.random.random() < 0.5:
-                return "503", Answer(503, b"<html>Service Unavailable</html>", "text/html")
-            return "503", error("ServiceUnavailable", "The service is unavailable", 503)
-        return None
 
     async def _take(
         self, door: str, role: Role, operation: str, payload: dict[str, Any], body: bytes, request: web.BaseRequest
@@ -283,7 +259,7 @@ class Proxy:
                     return error(refusal.code, str(refusal), 400)
         if role is Role.REPLICA and self._writes.count(operation, payload):
             return await self._write(door, operation, payload, body, request)
-        return await self._forward(request.headers, body)
+        return await forward(self._http, self.endpoint_url, request.headers, body)
 
     def _stream_of(self, payload: dict[str, Any]) -> VirtualStream | None:
         if "StreamArn" in payload:
@@ -316,18 +292,7 @@ class Proxy:
     async def _pass_on(self, operation: str, split: WriteSplit, body: bytes, request: web.BaseRequest) -> Answer:
         async with self._writes.turn(split.keys), self._writing_allowed():
             changed = operation not in SINGLE_WRITES and split.left
-            answer = await self._forward(request.headers, orjson.dumps(split.request) if changed else body)
+            answer = await forward(
+                self._http, self.endpoint_url, request.headers, orjson.dumps(split.request) if changed else body
+            )
             return self._writes.note_effect(operation, split, answer)
-
-    async def _forward(self, given: Mapping[str, str], body: bytes) -> Answer:
-        names: Iterable[str] = ("Content-Type", "X-Amz-Target", "Authorization", "X-Amz-Date")
-        headers = {name: given[name] for name in names if name in given}
-        # The emulator keeps an account's tables by the access key, and looks at nothing else of a signature.
-        own = f"Credential={CREDENTIALS['aws_access_key_id']}/"
-        headers["Authorization"] = _CREDENTIAL.sub(own, headers.get("Authorization", ""))
-        for attempt in (1, 2, 3):
-            with contextlib.suppress(aiohttp.ServerDisconnectedError):  # a kept connection that the emulator closed
-                async with self._http.post(self.endpoint_url + "/", data=body, headers=headers) as answer:
-                    return Answer(answer.status, await answer.read(), answer.content_type)
-            await asyncio.sleep(0.01 * attempt)
-        raise ConnectionError("the emulator hangs up")

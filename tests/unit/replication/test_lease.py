@@ -9,7 +9,8 @@ import pytest
 from service.errors import AmbiguousError, LeaseLostError, UnavailableError
 from service.replication.lease import LOOK_WHEN_ASKED_SECONDS, LOOKS_PER_LEASE, LeaseHolder
 from tests.fakes.clock import FakeClock, settle
-from tests.fakes.control_store import FakeControlStore, FakeControlTable
+from tests.fakes.control_store import FakeControlStore
+from tests.fakes.control_table import FakeControlTable
 from tests.support.workbench import Log
 
 LEASE = 10.0

@@ -14,7 +14,8 @@ from typing import Any
 
 from service.aws.control.store import DynamoControlStore
 from service.pipeline_state import Lease, PipelineRecord
-from tests.fakes.control_store import FakeControlStore, FakeControlTable
+from tests.fakes.control_store import FakeControlStore
+from tests.fakes.control_table import FakeControlTable
 from tests.fakes.items import FakeItems
 from tests.fakes.service import Service
 from tests.fakes.world import World
