@@ -25,6 +25,10 @@ from service.operations.documents.jobs import JobState, Redriving
 LetterId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
 _NONE: dict[int | str, dict[str, Any]] = {404: {"description": "No such dead letter."}}
 _REDRIVE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Done; `Location` is the job, which tells which letters failed and why.",
+        "headers": ACCEPTED[202]["headers"],
+    },
     202: {**ACCEPTED[202], "model": Redriving},
     **_NONE,
     409: {"description": "Another redrive is running, or the pipeline is paused."},
@@ -67,7 +71,8 @@ async def redrive_dead_letters(
     job = await console.redrive(ids)
     if job.state is JobState.RUNNING:
         return accepted(job, place(request, f"/redrives/{job.id}"))
-    return rendered(Redriven(redriven=job.redriven, superseded=job.superseded, failed=job.failed))
+    counts = Redriven(redriven=job.redriven, superseded=job.superseded, failed=job.failed)
+    return rendered(counts, headers={"location": place(request, f"/redrives/{job.id}")})
 
 
 @router.delete("/dead-letters/{id}", status_code=204, response_class=Response, responses=_NONE, dependencies=_PLAIN)

@@ -71,6 +71,8 @@ class AdminClient:
         self, url: str, token: str | None, pipeline: str | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._url = url.rstrip("/")
+        self._place: str | None = None
+        """Of the job that the last answer told of."""
         self._pipeline = pipeline
         self._prefix = f"/pipelines/{quote(pipeline, safe='')}" if pipeline else ""
         headers = {b"authorization": b"Bearer " + token.encode()} if token else {}
@@ -154,9 +156,12 @@ class AdminClient:
         return self._ask("GET", f"/dead-letters/{quote(letter_id, safe='')}", "id")
 
     def redrive(self, ids: list[str] | None) -> Document:
-        """None means all. What takes long answers with the job, which has a `state`."""
+        """None means all. What takes long answers with the job, which has a `state`. `failures` tells which and why."""
         body = {"all": True} if ids is None else {"ids": ids}
-        return self._ask("POST", "/dead-letters/redrive", "redriven", json=body)
+        outcome = self._ask("POST", "/dead-letters/redrive", "redriven", json=body)
+        if outcome["failed"] and "failures" not in outcome and self._place is not None:
+            outcome["failures"] = self._answered("GET", self._place, "failures")["failures"]
+        return outcome
 
     def find_redrive(self, redrive_id: str) -> Document:
         return self._ask("GET", f"/redrives/{quote(redrive_id, safe='')}", "id")
@@ -224,6 +229,7 @@ class AdminClient:
             if member is None and not response.content:
                 return {}
             if member is not None and document is not None and member in document:
+                self._place = response.headers.get("location")
                 return document
         elif document is not None and str(document.get("type")).startswith(_PROBLEM):
             raise self._refused(response.status_code, document)

@@ -60,7 +60,7 @@ def show(document: Document, as_json: bool, rendered: Callable[[Document], Rende
     if as_json:
         print(json.dumps(document))
     else:
-        console().print(rendered(document))
+        console().print(rendered(document), crop=False)  # an id may be longer than the line
 
 
 def goes_on(job: Document) -> bool:

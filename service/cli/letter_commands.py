@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from service.cli.asking import FAILED, POLL_SECONDS, TOKEN_TEXT, Json, PipelineName, Url, asking, goes_on, refuse, show
-from service.cli.tables import dead_letter_table, pairs, printable
+from service.cli.tables import dead_letter_table, pairs, printable, redrive_tables
 
 # Hidden from the help's list of arguments, which tells their Python types: they are in the usage, and in the text.
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="ID", hidden=True)]
@@ -92,7 +92,7 @@ def redrive(
         while goes_on(outcome):
             time.sleep(POLL_SECONDS)
             outcome = client.find_redrive(str(outcome["id"]))
-        show(outcome, as_json or given.as_json, pairs)
+        show(outcome, as_json or given.as_json, redrive_tables)
         if outcome.get("failed") or outcome.get("state", "done") != "done":
             raise typer.Exit(FAILED)
 

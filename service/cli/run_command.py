@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.tables import columns, console, text
+from service.cli.listing import Listing
+from service.cli.tables import console, text
 from service.configuration.fleet_file import FleetFile, load_fleet
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import ProcessSettings, load_settings
@@ -86,14 +87,14 @@ def _serve(plans: Plans, process: ProcessSettings, *, is_admin_only: bool = Fals
 def _show(plan: FleetPlan) -> None:
     page = console()
     if plan.entries:
-        table = columns("pipeline", "source", "replica")
+        table = Listing("pipeline", "source", "replica", whole=("pipeline",))
         for name, settings in plan.entries.items():
             table.add_row(text(name), text(settings.side("source").identity), text(settings.side("replica").identity))
-        page.print(table, "")
+        page.print(table, "", crop=False)
     if plan.left_out:
-        table = columns("left out", "why")
+        table = Listing("left out", "why", whole=("left out",))
         for each in plan.left_out:
             table.add_row(text(each.table), text(each.reason))
-        page.print(table, "")
+        page.print(table, "", crop=False)
     left_out = f"; left out: {len(plan.left_out)}" if plan.left_out else ""
     page.print(f"pipelines that would run: {len(plan.entries)}{left_out}", highlight=False)

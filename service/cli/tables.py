@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -15,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from service.cli.admin_client import Document
+from service.cli.listing import Listing
 
-_PIPE_WIDTH = 200
+_PIPE_WIDTH = 10_000
 _GOOD, _WORRY, _BAD = "green", "yellow", "bold red"
 _STATE_STYLES = {
     "running": _GOOD,
@@ -46,7 +48,7 @@ def text(value: object, style: str = "") -> Text:
 
 
 def console() -> Console:
-    """Standard output, as wide as the terminal; wide enough for a line of a table where there is none."""
+    """Standard output, as wide as the terminal; where there is none, each row is one line."""
     found = Console()
     return found if found.is_terminal else Console(width=_PIPE_WIDTH)
 
@@ -124,8 +126,8 @@ def _verification(found: Document | None) -> Text:
     )
 
 
-def _shards(shards: Iterable[Document]) -> Table:
-    table = columns("shard", "state", "lag s", "read", "applied", "checkpoint")
+def _shards(shards: Iterable[Document]) -> RenderableType:
+    table = Listing("shard", "state", "lag s", "read", "applied", "checkpoint", whole=("shard", "checkpoint"))
     for shard in shards:
         state = str(shard.get("state"))
         lag = shard.get("lag_seconds")
@@ -140,8 +142,8 @@ def _shards(shards: Iterable[Document]) -> Table:
     return table
 
 
-def dead_letter_table(letters: Iterable[Document]) -> Table:
-    table = columns("id", "failed at", "event", "keys", "error", "attempts")
+def dead_letter_table(letters: Iterable[Document]) -> RenderableType:
+    table = Listing("id", "failed at", "event", "keys", "error", "attempts", whole=("id",))
     for letter in letters:
         table.add_row(
             text(letter.get("id")),
@@ -154,32 +156,50 @@ def dead_letter_table(letters: Iterable[Document]) -> Table:
     return table
 
 
-def job_table(jobs: Iterable[Document]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True)  # to be copied
-    for name in ("kind", "state", "started", "by", "ended", "counts", "error"):
-        table.add_column(name, overflow="fold")
+def job_table(jobs: Iterable[Document]) -> RenderableType:
+    table = Listing("id", "kind", "state", "by", "progress", whole=("id",))
     for job in jobs:
         state = str(job.get("state"))
-        counts = [f"{number(job[name])} {name.replace('_', ' ')}" for name in _JOB_COUNTS if job.get(name) is not None]
         table.add_row(
             text(job.get("id")),
             text(job.get("kind")),
             text(state, _STATE_STYLES.get(state, "")),
-            text(job.get("started_at")),
             text(job.get("started_by")),
-            text(job.get("finished_at")),
-            text(", ".join(counts)),
-            text(job.get("error"), _BAD),
+            text(
+                f"{_progress(job)}, {job['error']}" if job.get("error") else _progress(job),
+                _BAD if job.get("error") else "",
+            ),
         )
     return table
+
+
+def _progress(job: Document) -> str:
+    parts = [f"{number(job[name])} {name.replace('_', ' ')}" for name in _JOB_COUNTS if job.get(name) is not None]
+    if job.get("per_second") is not None:
+        parts.append(f"{number(job['per_second'])}/s")
+    if job.get("seconds_left") is not None:
+        parts.append(f"{timedelta(seconds=round(job['seconds_left']))} left")
+    parts.append(f"started {job.get('started_at')}")
+    if job.get("finished_at"):
+        parts.append(f"ended {job['finished_at']}")
+    return ", ".join(parts)
+
+
+def redrive_tables(outcome: Document) -> RenderableType:
+    """The counts, and which dead letters failed, with the reason."""
+    failures = outcome.get("failures") or ()
+    table = Listing("id", "error", whole=("id",))
+    for each in failures:
+        table.add_row(text(each.get("id")), text(each.get("error"), _BAD))
+    counts = pairs({name: value for name, value in outcome.items() if name != "failures"})
+    return Group(counts, text("failed:"), table) if failures else counts
 
 
 def pairs(document: Document) -> Table:
     """Any flat document: a name and a value a line; what is not there is left out."""
     table = _pairs()
     for name, value in document.items():
-        if value is None:
+        if value is None or value == []:
             continue
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
         style = _WORRY if name == "state" and has_left_over(document) else _STATE_STYLES.get(str(value), "")
@@ -207,12 +227,4 @@ def _pairs() -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    return table
-
-
-def columns(*names: str) -> Table:
-    """An empty table with these columns."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name, overflow="fold")
     return table

@@ -19,6 +19,7 @@ from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
 
 AJob = TypeVar("AJob", bound=Job)
+_OF_THE_MOMENT = {"per_second", "seconds_left"}
 SHOWN = 100
 """Jobs in a list, the newest first."""
 OLDER = 1000
@@ -142,4 +143,4 @@ class JobDocuments(Generic[AJob]):
 
 
 def _stored(job: Job, place: Mapping[str, Any]) -> dict[str, Any]:
-    return {"document": job.model_dump(mode="json", by_alias=True), "place": dict(place)}
+    return {"document": job.model_dump(mode="json", by_alias=True, exclude=_OF_THE_MOMENT), "place": dict(place)}

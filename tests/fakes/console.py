@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from service.operations.console import ConflictError, NotFoundError
-from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import JobState, RedriveFailure, Redriving, Replay, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings, Setting
 from service.operations.documents.status import (
     History,
@@ -43,6 +43,8 @@ class FakeConsole:
         self.warnings: list[str] = []
         self.held: asyncio.Event | None = None
         """While it is set to an event, a pause and a redrive wait for it."""
+        self.refused: dict[str, str] = {}
+        """Letters that a redrive can't write, with the reason."""
         self.outcome: Literal["written", "deleted", "unchanged"] = "written"
 
     def _ask(self, name: str, **values: Any) -> None:
@@ -247,10 +249,19 @@ class FakeConsole:
         """One that takes long is `held`, and runs."""
         self._ask("redrive", ids=ids)
         chosen = list(self.letters) if ids is None else ids
+        failures = [RedriveFailure(id=each, error=self.refused[each]) for each in chosen if each in self.refused]
         for letter_id in chosen:
-            self.letters.pop(letter_id, None)
+            if letter_id not in self.refused:
+                self.letters.pop(letter_id, None)
         state = JobState.DONE if self.held is None else JobState.RUNNING
-        begun = Redriving(id=self._next_id(), state=state, started_at=NOW, redriven=len(chosen))
+        begun = Redriving(
+            id=self._next_id(),
+            state=state,
+            started_at=NOW,
+            redriven=len(chosen) - len(failures),
+            failed=len(failures),
+            failures=failures,
+        )
         return self._begin(begun)  # type: ignore[no-any-return]  # one store for every kind
 
     async def redrives(self) -> list[Redriving]:

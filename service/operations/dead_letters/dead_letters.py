@@ -15,7 +15,7 @@ from service.errors import ChangeError, HaltError, RetryableError, TransientChan
 from service.events import Observer
 from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
 from service.operations.dead_letters.redrive import Redrive
-from service.operations.dead_letters.redrives import FAILED, REDRIVEN, SUPERSEDED, RedriveRun, Redrives
+from service.operations.dead_letters.redrives import REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.documents.jobs import Redriving
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import moment
@@ -101,13 +101,13 @@ class Letters:
 
     async def _redrive_some(self, run: RedriveRun, redrive: Redrive, ids: Sequence[str]) -> None:
         async with asyncio.TaskGroup() as tasks:
-            reading = [tasks.create_task(self._read(run.flow, letter_id)) for letter_id in ids]
+            reading = {letter_id: tasks.create_task(self._read(run.flow, letter_id)) for letter_id in ids}
         async with asyncio.TaskGroup() as tasks:  # they enter the lanes in the order of their making
-            for letter in [task.result() for task in reading]:
+            for letter_id, letter in [(letter_id, task.result()) for letter_id, task in reading.items()]:
                 if isinstance(letter, DeadLetter):
-                    tasks.create_task(self._redrive_one(run, redrive, letter), name=f"redrive {letter.id}")
+                    tasks.create_task(self._redrive_one(run, redrive, letter), name=f"redrive {letter_id}")
                 elif letter is not None:
-                    run.counts[FAILED] += 1
+                    run.fail(letter_id, _escaped(str(letter)))
 
     async def _read(self, flow: JobFlow, letter_id: str) -> DeadLetter | HaltError | None:
         """None if it is gone meanwhile; the error of one that can't be read."""
@@ -124,7 +124,7 @@ class Letters:
         try:
             outcome = await redrive.write(letter)
         except ChangeError as error:
-            run.counts[FAILED] += 1
+            run.fail(letter.id, _escaped(str(error)))
             await self._keep(run.flow, letter, error)
             return
         run.counts[REDRIVEN if outcome.took_effect else SUPERSEDED] += 1

@@ -14,13 +14,15 @@ from typing import Any
 from service.errors import HaltError
 from service.events import Observer
 from service.operations.console import ConflictError, OperationError
-from service.operations.documents.jobs import JobState, Redriving
+from service.operations.documents.jobs import JobState, RedriveFailure, Redriving
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 
 REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
+FAILURES_TOLD, MAX_ERROR = 100, 200
+"""Of so many the job tells the error, in so many characters: it is one item of the control table."""
 ANSWERED_WITHIN_SECONDS = 10.0
 """Whoever asks for a redrive waits so long for its counts, and is answered with the running job after that."""
 
@@ -33,15 +35,23 @@ class RedriveRun:
         self.flow = flow
         self.place = place
         self.counts = Counter({name: getattr(job, name) for name in COUNTED})
+        self._failures = list(job.failures)
         self._work = work
         self._at_place = self.shown()
 
     def shown(self) -> Redriving:
-        return self.job.model_copy(update={name: self.counts[name] for name in COUNTED})
+        counts = {name: self.counts[name] for name in COUNTED}
+        return self.job.model_copy(update={**counts, "failures": list(self._failures)})
 
     def saved(self) -> tuple[Redriving, dict[str, Any]]:
         """What a killed process has written since its last move is done already, and is not counted by the next one."""
         return self._at_place, self.place
+
+    def fail(self, letter_id: str, error: str) -> None:
+        """It stays a dead letter."""
+        self.counts[FAILED] += 1
+        if len(self._failures) < FAILURES_TOLD:
+            self._failures.append(RedriveFailure(id=letter_id, error=error[:MAX_ERROR]))
 
     def move(self, **place: Any) -> None:
         """What is before this place is done."""
@@ -74,8 +84,9 @@ class Redrives(JobRunner[Redriving]):
         """
 
         async def make() -> Unfinished[Redriving]:
-            job = Redriving(id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now())
             chosen = None if ids is None else sorted(set(ids))
+            count = self._pipeline.letter_count.value if chosen is None else len(chosen)
+            job = Redriving(id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now(), letters=count)
             return job, {"ids": chosen, "cursor": None, "began_at": self._clock.now()}
 
         job, under_way = await self._start(flow, make)

@@ -43,6 +43,23 @@ class Job(BaseModel):
     )
     finished_at: Instant | None = Field(default=None, description="Null while it runs.")
     error: str | None = Field(default=None, description="Why the job failed, or does not go on now.")
+    per_second: float | None = Field(
+        default=None, description="Items, records or letters a second, as of late. Null when it does not run."
+    )
+    seconds_left: float | None = Field(
+        default=None,
+        description="By its rate and its estimate. Null where that tells nothing: of a replay, in a pause.",
+    )
+
+    @property
+    def done(self) -> int:
+        """What it has got through: items, records or letters."""
+        return 0
+
+    @property
+    def expected(self) -> int | None:
+        """About how much that will be in the end; None where nobody knows."""
+        return None
 
 
 class Replay(Job):
@@ -59,6 +76,10 @@ class Replay(Job):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    @property
+    def done(self) -> int:
+        return self.records_read
+
 
 class Snapshot(Job):
     items_scanned: int = Field(default=0, description="Items of the source that were read.")
@@ -66,6 +87,14 @@ class Snapshot(Job):
         default=0, description="Of them, those that were put into the replica; the stream brought the others."
     )
     items_estimated: int = Field(default=0, description="DynamoDB's own estimate, up to six hours old.")
+
+    @property
+    def done(self) -> int:
+        return self.items_scanned
+
+    @property
+    def expected(self) -> int:
+        return self.items_estimated
 
 
 class Verification(Job):
@@ -84,6 +113,23 @@ class Verification(Job):
         default_factory=list, description="The first 100 differing keys, in DynamoDB JSON, each with its `kind`."
     )
 
+    @property
+    def done(self) -> int:
+        return self.items_read
+
+    @property
+    def expected(self) -> int:
+        return self.items_estimated
+
+
+class RedriveFailure(BaseModel):
+    """A dead letter that was refused again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    error: str = Field(description="Why, in short; the letter itself has the whole cause.")
+
 
 class Redriving(Job):
     """Dead letters that are written again."""
@@ -91,3 +137,13 @@ class Redriving(Job):
     redriven: int = Field(default=0, description="Written now.")
     superseded: int = Field(default=0, description="Not needed any more: a newer state of the item was applied since.")
     failed: int = Field(default=0, description="Refused again; they stay dead letters.")
+    letters: int | None = Field(default=None, description="How many there were when it began; null if not known.")
+    failures: list[RedriveFailure] = Field(default_factory=list, description="The first 100 of those that failed.")
+
+    @property
+    def done(self) -> int:
+        return self.redriven + self.superseded + self.failed
+
+    @property
+    def expected(self) -> int | None:
+        return self.letters

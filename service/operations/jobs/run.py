@@ -7,6 +7,8 @@ from typing import Any, Generic, Protocol
 
 from service.operations.console import ConflictError
 from service.operations.job_store import AJob
+from service.operations.jobs.pace import Pace
+from service.ports import Clock
 
 
 class Run(Protocol[AJob]):
@@ -27,14 +29,20 @@ class Run(Protocol[AJob]):
 class UnderWay(Generic[AJob]):
     """A run that its flow carries on."""
 
-    def __init__(self, run: Run[AJob]) -> None:
+    def __init__(self, run: Run[AJob], clock: Clock) -> None:
         self.run = run
+        self._pace = Pace(clock, run.job.done)
         self.work: asyncio.Task[None] | None = None
         self.is_cancelled = False
         self.has_left = False
         """Its kind was told that the run is over."""
         self.over: asyncio.Future[AJob] = asyncio.get_running_loop().create_future()
         """The job as it ended; cancelled when its flow ended before it."""
+
+    def shown(self) -> AJob:
+        """The job as it is now, with its rate and the time that is left."""
+        job = self.run.shown()
+        return job.model_copy(update=self._pace.told(job.done, job.expected))
 
     def cancel(self) -> None:
         self.is_cancelled = True

@@ -87,14 +87,14 @@ class JobRunner(ABC, Generic[AJob]):
     async def found(self, job_id: str) -> AJob:
         under_way = self._under_way
         if under_way is not None and under_way.run.job.id == job_id:
-            return under_way.run.shown()  # known here, also while the control table is silent
+            return under_way.shown()  # known here, also while the control table is silent
         return self._current(await self._log.found(job_id))
 
     def _current(self, job: AJob) -> AJob:
         """The running job as it is now, rather than as it was last saved, or why it does not go on."""
         under_way = self._under_way
         if under_way is not None and under_way.run.job.id == job.id:
-            return under_way.run.shown()
+            return under_way.shown()
         if job.state is JobState.RUNNING and is_failed(self._pipeline):
             return job.model_copy(update={"error": INTERRUPTED.format(self._pipeline.reason)})
         return job
@@ -229,7 +229,7 @@ class JobRunner(ABC, Generic[AJob]):
         self._observe(failed)
 
     def _carry_on(self, flow: JobFlow, lease: Lease, job: AJob, place: dict[str, Any]) -> UnderWay[AJob] | None:
-        under_way = UnderWay(self._make_run(flow, job, place))
+        under_way = UnderWay(self._make_run(flow, job, place), self._clock)
         if not flow.start_job(self._carry(flow, lease, under_way), f"{self.kind} {job.id}", is_awaited=True):
             return None
         self._under_way = under_way

@@ -125,6 +125,18 @@ async def test_replay_from_a_time_with_any_offset(shell: Shell):
     assert (code, json.loads(out)["from_time"]) == (0, "2026-11-23T10:15:00Z")
 
 
+async def test_a_redrive_tells_which_letters_failed_and_why(shell: Shell, api: FakeApi):
+    for letter_id in ("a", "b"):
+        api.console.add_letter(letter_id)
+    api.console.refused = {"b": "too large"}
+    code, out, _ = await shell.run("dead-letters", "redrive", "a", "b")
+    assert code == 1
+    assert [line.split(maxsplit=1) for line in out.splitlines()[-1:]] == [["b", "too large"]]
+    code, out, _ = await shell.run("dead-letters", "redrive", "b", "--json")
+    failures = [{"id": "b", "error": "too large"}]
+    assert (code, json.loads(out)) == (1, {"redriven": 0, "superseded": 0, "failed": 1, "failures": failures})
+
+
 @pytest.mark.parametrize(
     ("ending", "expected"),
     [

@@ -16,7 +16,7 @@ from tests.fakes.world import World
 from tests.support.invariants import check_all
 from tests.support.kinds_of_jobs import console
 from tests.support.numbered_items import item
-from tests.support.parked_items import kept, parked, refusing
+from tests.support.parked_items import kept, nothing, parked, refusing
 
 NOTHING_LEFT = {"redriven": 0, "superseded": 0, "failed": 0}
 
@@ -154,3 +154,16 @@ async def test_a_cancelled_one_keeps_the_letters_that_are_left_and_is_not_taken_
         assert (await second.letters.redrives.found(job.id)).state is JobState.CANCELLED
         assert kept(world) == 5
         assert (await second.redrive())["redriven"] == 5
+
+
+async def test_the_job_tells_which_letters_failed_and_why():
+    async with Service(World()) as service:
+        ids = await parked(service, *(item(number) for number in range(4)))
+        service.world.replica.poison = refusing(b"value")
+        job = await console(service).redrive(ids[:3])
+        assert (counted(job), job.letters) == ((0, 0, 3), 3)
+        found = await console(service).find_redrive(job.id)
+        assert [(each.id, each.error) for each in found.failures] == [(letter_id, "refused") for letter_id in ids[:3]]
+        service.world.replica.poison = nothing
+        again = await console(service).redrive(None)
+        assert (counted(again), again.letters, again.failures) == ((4, 0, 0), 4, [])
