@@ -1,10 +1,21 @@
-"""How the stub describes its stream and its tables."""
+"""How the stub describes its stream and its tables, and the errors that it answers when there is trouble."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.workload import SOURCE, STREAM_ARN, Stream, iterator
+from benchmarks.workload import Stream, answer, iterator
+
+
+def _refusal(code: bytes, message: bytes) -> bytes:
+    return answer(
+        b'{"__type":"com.amazonaws.dynamodb.v20120810#%b","message":"%b"}' % (code, message), b"400 Bad Request"
+    )
+
+
+THROTTLED = _refusal(b"ProvisionedThroughputExceededException", b"too fast")
+TRIMMED = _refusal(b"TrimmedDataAccessException", b"too old")
+REFUSED_WRITES = {"throttled": THROTTLED, "poisoned": _refusal(b"ValidationException", b"a value is invalid")}
 
 
 def described_stream(stream: Stream, asked: dict[str, Any]) -> dict[str, Any]:
@@ -25,10 +36,10 @@ def described_stream(stream: Stream, asked: dict[str, Any]) -> dict[str, Any]:
     first = next((index + 1 for index, shard in enumerate(shards) if shard["ShardId"] == after), 0)
     some = shards[first : first + 100]
     described: dict[str, Any] = {
-        "StreamArn": STREAM_ARN,
+        "StreamArn": stream.arn,
         "StreamStatus": "ENABLED",
         "StreamViewType": "NEW_AND_OLD_IMAGES",
-        "TableName": SOURCE,
+        "TableName": stream.table,
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         "Shards": some,
     }
@@ -45,10 +56,10 @@ def iterator_of(stream: Stream, asked: dict[str, Any]) -> dict[str, Any]:
         start = (int(asked["SequenceNumber"]) - line.sequence(-1)) // 1000
     elif asked["ShardIteratorType"] == "LATEST":
         start = len(line.keys)
-    return {"ShardIterator": iterator(line.number, start).decode()}
+    return {"ShardIterator": iterator(line.number, start, stream.mark).decode()}
 
 
-def described_table(table: str, items: int) -> dict[str, Any]:
+def described_table(stream: Stream, table: str, items: int) -> dict[str, Any]:
     described: dict[str, Any] = {
         "TableName": table,
         "TableStatus": "ACTIVE",
@@ -58,7 +69,7 @@ def described_table(table: str, items: int) -> dict[str, Any]:
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "ItemCount": items,
     }
-    if table.startswith(SOURCE):
-        described["LatestStreamArn"] = STREAM_ARN
+    if table == stream.table:
+        described["LatestStreamArn"] = stream.arn
         described["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     return described

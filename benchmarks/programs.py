@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _ENDING_SECONDS = 30.0
 _LONGEST_SECONDS = 120.0
 
 
+@cache
 def cores() -> tuple[int, int]:
     """The measured program's core, and the stub's; the same one on a machine that has no second."""
     found = sorted(os.sched_getaffinity(0))
@@ -68,15 +70,15 @@ class Program:
 class RunningStub:
     url: str
 
-    def go(self) -> None:
-        self._ask("Go")
+    def go(self, **which: object) -> None:
+        self.ask("Go", **which)
 
     def report(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._ask("Report"))
+        found: dict[str, Any] = json.loads(self.ask("Report"))
         return found
 
-    def _ask(self, what: str) -> bytes:
-        request = urllib.request.Request(self.url, b"{}", {"X-Amz-Target": f"Bench.{what}"})
+    def ask(self, what: str, **about: object) -> bytes:
+        request = urllib.request.Request(self.url, json.dumps(about).encode(), {"X-Amz-Target": f"Bench.{what}"})
         with _DIRECT.open(request, timeout=60) as answer:
             body: bytes = answer.read()
         return body
@@ -86,9 +88,20 @@ class RunningStub:
 def stub(workload: Workload, behind: str, *, counts_only: bool = False) -> Iterator[RunningStub]:
     """`counts_only`: a program's work is done when it has written as many items as there are records."""
     given = {"workload": asdict(workload), "behind": behind, "counts_only": counts_only}
-    process = _started(
-        [sys.executable, "-m", "benchmarks.stub", json.dumps(given)], cores()[1], {}, stdout=subprocess.PIPE
-    )
+    with _stub("benchmarks.stub", given) as running:
+        yield running
+
+
+@contextmanager
+def fleet_stub(workloads: Sequence[Workload], behind: str) -> Iterator[RunningStub]:
+    """One source and replica for each."""
+    with _stub("benchmarks.fleet_stub", {"workloads": [asdict(each) for each in workloads], "behind": behind}) as found:
+        yield found
+
+
+@contextmanager
+def _stub(module: str, given: Mapping[str, object]) -> Iterator[RunningStub]:
+    process = _started([sys.executable, "-m", module, json.dumps(given)], cores()[1], {}, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         port = process.stdout.readline().decode().strip()
@@ -99,6 +112,17 @@ def stub(workload: Workload, behind: str, *, counts_only: bool = False) -> Itera
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@contextmanager
+def on_stub_core() -> Iterator[None]:
+    """What is started meanwhile without a core of its own gets the stub's: the measured one is the program's alone."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cores()[1]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.cases import OUT_OF_REACH, Figure
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+RESULTS, FLEET = (Path(__file__).with_name(name) for name in ("RESULTS.md", "FLEET.md"))
 
 
 def table(figures: list[Figure]) -> str:
@@ -58,15 +58,32 @@ def machine() -> dict[str, str]:
 
 
 def write_results(figures: list[Figure], profiles: str) -> None:
-    about = "\n".join(f"- {name}: {value}" for name, value in machine().items())
     known = "\n".join(f"- {why}" for why in OUT_OF_REACH)
     RESULTS.write_text(
         "# Results\n\nMade by `python -m benchmarks --write-results`; the program under measurement has one core, the "
         "stub another.\nRatios compare programs that ran in turns; times and rates are this machine's.\n\n"
-        f"Measured at {_now()} on:\n\n{about}\n\n{table(figures)}\n\n## Not met, as known\n\n{known}\n\n"
+        f"{_measured(figures)}\n\n## Not met, as known\n\n{known}\n\n"
         "## Where the time goes\n\nUnder the profiler, which costs time itself, most where functions are small: read "
         f"the shares.\n\n{profiles}\n"
     )
+
+
+def write_fleet(figures: list[Figure]) -> None:
+    FLEET.write_text(f"{_ABOUT_FLEET}\n{_measured(figures)}\n")
+
+
+_ABOUT_FLEET = """# Many pipelines in one process
+
+Made by `python -m benchmarks --fleet --write-results`; the program has one core, the stub and the control table's
+emulator another. Each pipeline has 4 shards, and 4 changes a second where it is steady. A latency is counted from the
+moment when the change can be read, and has the wait for the next poll of its shard in it, up to 250 ms; "from the read
+on" is without that wait. Ratios compare what ran in turns.
+"""
+
+
+def _measured(figures: list[Figure]) -> str:
+    about = "\n".join(f"- {name}: {value}" for name, value in machine().items())
+    return f"Measured at {_now()} on:\n\n{about}\n\n{table(figures)}"
 
 
 def _now() -> str:

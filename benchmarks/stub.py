@@ -11,10 +11,10 @@ back (I1). `Bench.*` targets steer it: Go opens the stream, Report tells the cou
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sys
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,21 +23,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from benchmarks.descriptions import described_stream, described_table, iterator_of
+from benchmarks.descriptions import REFUSED_WRITES, THROTTLED, TRIMMED, described_stream, described_table, iterator_of
 from benchmarks.replica import Refused, Replica
-from benchmarks.stub_connection import HEAD_END, SPELLED, Awake, Connection
-from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, SOURCE, Items, Stream, Workload, answer, iterator
+from benchmarks.stub_connection import Awake, pass_on, serve
+from benchmarks.workload import REPLICA, SCAN_PAGE_BYTES, Items, Stream, Workload, answer, iterator
 from service.model import KeyAttribute
 
 _KEEP_BYTES = 1_400_000_000
 _EMPTY = answer(b"{}")
 _WRITTEN = answer(b'{"UnprocessedItems":{}}')
-_THROTTLED = answer(
-    b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}',
-    b"400 Bad Request",
-)
 _FAILED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"%b}'
-_OF_REPLICA = b'"%b"' % REPLICA.encode()
 _SINGLE_WRITES = {"putitem": "PutItem", "deleteitem": "DeleteItem"}
 _LIVE_PAGE_ITEMS = 1000
 _DEFAULT_KEYS = (KeyAttribute("pk", "S"),)
@@ -47,10 +42,20 @@ class Stub:
     """All state of one case. Its methods answer one request each: bytes at once, or later through `reply`."""
 
     def __init__(
-        self, workload: Workload, behind: str, counts_only: bool, keys: Sequence[KeyAttribute] = _DEFAULT_KEYS
+        self,
+        workload: Workload,
+        behind: str,
+        counts_only: bool,
+        keys: Sequence[KeyAttribute] = _DEFAULT_KEYS,
+        mark: str = "",
     ) -> None:
+        """`mark` sets the names of one pipeline's tables apart from those of others."""
         self.workload = workload
-        self.stream = Stream(workload, time.time())
+        self.replica_name = REPLICA + mark
+        self._of_replica = b'"%b"' % self.replica_name.encode()
+        self.stream = Stream(workload, time.time(), mark)
+        self.trouble = ""
+        """`throttled` or `poisoned`: its replica's writes; `gapped`: its stream."""
         self._items = Items(workload.item_bytes)
         self._versions = dict.fromkeys(range(workload.table_items), 1) | self.stream.last_versions()
         # For a snapshot the replica is empty; a verification finds everything.
@@ -59,16 +64,23 @@ class Stub:
         self.requests: Counter[str] = Counter()
         self._behind = urlsplit(behind)
         self._opened_at: float | None = None
-        self._first_read_at = 0.0
+        self.first_read_at = 0.0
         self._delay = workload.write_milliseconds / 1000
         self._tokens, self._filled_at = 0.0, 0.0
-        self._latencies: list[float] = []
+        self._due = self.stream.due_times()
+        """When each of a line's changes is made, in seconds from the opening on."""
+        self._read_at: dict[tuple[int, int], float] = {}
+        self.samples: list[tuple[float, float, float]] = []
+        """Of each written change: when it was made, then how long its write took from then, and from its read."""
         self._delays: list[float] = []
         """How long each delayed write really took here: a timer comes late."""
         self._held: list[Callable[[], None]] = []
         """Scans that came before the stream was opened: they begin with it."""
         self._counts_only = counts_only
-        self._tables = {SOURCE: [self._items.image(key, 1) for key in range(workload.table_items)], REPLICA: stored}
+        self._tables = {
+            self.stream.table: [self._items.image(key, 1) for key in range(workload.table_items)],
+            self.replica_name: stored,
+        }
         self._scan_pages: dict[tuple[str, int, int, int], bytes] = {}
         if workload.records * workload.item_bytes * 3 < _KEEP_BYTES and not workload.per_second:
             self.stream.keep_pages()
@@ -80,22 +92,24 @@ class Stub:
         if operation == "getrecords":
             self.requests["GetRecords"] += 1
             reply(self._records(body))
-        elif operation == "batchwriteitem" and _OF_REPLICA in body[:80]:
+        elif operation == "batchwriteitem" and self._of_replica in body[:80]:
             self.requests["BatchWriteItem"] += 1
             self._write(body, _WRITTEN, reply, self.replica.write_batch)
-        elif operation in _SINGLE_WRITES and _OF_REPLICA in body[:80]:
+        elif operation in _SINGLE_WRITES and self._of_replica in body[:80]:
             self.requests[_SINGLE_WRITES[operation]] += 1
             self._write(body, _EMPTY, reply, partial(self.replica.write, is_delete=operation == "deleteitem"))
         else:
             self._rare(target, operation, body, reply)
 
     def _records(self, body: bytes) -> bytes:
+        if self.trouble == "gapped":
+            return TRIMMED
         start = body.index(b"it-")
         _, number, place, _ = body[start : body.index(b'"', start)].split(b"-", 3)
         line, at = self.stream.lines[int(number)], int(place)
         if self._opened_at is None:
             return self._nothing(line.number, at)
-        if self.workload.per_second:
+        if self._due:
             return self._due_records(line.number, at)
         if at >= len(line.keys):
             return self._nothing(line.number, at)
@@ -104,33 +118,37 @@ class Stub:
 
     def _note_read(self) -> None:
         """The run begins with its first records; what a program looks at while it starts is no part of it."""
-        if self._opened_at is not None and not self._first_read_at:
-            self._first_read_at = time.monotonic()
+        if self._opened_at is not None and not self.first_read_at:
+            self.first_read_at = time.monotonic()
 
     def _due_records(self, number: int, at: int) -> bytes:
         """What the source has written by now; made with its time."""
         assert self._opened_at is not None
-        line, lines = self.stream.lines[number], len(self.stream.lines)
-        made = int((time.monotonic() - self._opened_at) * self.workload.per_second / lines)
-        end = min(made, len(line.keys), at + self.stream.page_records)
+        line, now = self.stream.lines[number], time.monotonic() - self._opened_at
+        made = bisect_right(self._due[number], now)
+        end = min(made, at + self.stream.page_records)
         if end <= at:
             return self._nothing(number, at)
+        self._read_at |= dict.fromkeys(((number, place) for place in range(at, end)), now)
         return self.stream.page(line, at, end, time.time())
 
     def _note_latency(self, sequence: bytes) -> None:
-        place = (int(sequence) - self.stream.lines[0].sequence(-1)) % 1_000_000_000_000 // 1000
-        due = place * len(self.stream.lines) / self.workload.per_second
         assert self._opened_at is not None
-        self._latencies.append(time.monotonic() - self._opened_at - due)
+        number, place = self.stream.place_of(int(sequence))
+        now, due = time.monotonic() - self._opened_at, self._due[number][place]
+        self.samples.append((due, now - due, now - self._read_at[number, place]))
 
-    @staticmethod
-    def _nothing(line: int, place: int) -> bytes:
-        return answer(b'{"NextShardIterator":"%b","Records":[]}' % iterator(line, place))
+    def _nothing(self, line: int, place: int) -> bytes:
+        return answer(b'{"NextShardIterator":"%b","Records":[]}' % iterator(line, place, self.stream.mark))
 
     def _write(self, body: bytes, done: bytes, reply: Callable[[bytes], None], write: Callable[[bytes], None]) -> None:
         if self.workload.capacity and not self._has_capacity(body.count(b'"dynamirror_sequence"')):
             self.requests["throttled"] += 1
-            reply(_THROTTLED)
+            reply(THROTTLED)
+            return
+        if self.trouble in REFUSED_WRITES:
+            self.requests[self.trouble] += 1
+            reply(REFUSED_WRITES[self.trouble])
             return
         try:
             write(body)
@@ -169,10 +187,10 @@ class Stub:
             "describestream": lambda: answer(json.dumps(described_stream(self.stream, asked)).encode()),
             "getsharditerator": lambda: answer(json.dumps(iterator_of(self.stream, asked)).encode()),
         }
-        if str(table).startswith((SOURCE, REPLICA)):  # a fleet's have numbers behind
+        if table in self._tables:
             known |= {
                 "describetable": lambda: answer(
-                    json.dumps({"Table": described_table(str(table), self.workload.table_items)}).encode()
+                    json.dumps({"Table": described_table(self.stream, str(table), self.workload.table_items)}).encode()
                 ),
                 "scan": lambda: self._scan(str(table), asked),
                 "batchgetitem": lambda: self._batch_get(str(table), asked),
@@ -188,10 +206,12 @@ class Stub:
             else:
                 reply(known[operation]())
             return
-        self.requests[f"control.{operation}"] += 1
-        task = asyncio.ensure_future(self._pass_on(target, body, reply))
-        _PASSING.add(task)
-        task.add_done_callback(_PASSING.discard)
+        self.pass_on(target, body, reply)
+
+    def pass_on(self, target: str, body: bytes, reply: Callable[[bytes], None]) -> None:
+        """To the emulator: it is about another table."""
+        self.requests[f"control.{target.rpartition('.')[2]}"] += 1
+        pass_on(self._behind, target, body, lambda status, found: reply(answer(found, status)))
 
     def _go(self) -> bytes:
         self._opened_at = time.monotonic()
@@ -203,21 +223,21 @@ class Stub:
         replica = self.replica
         expected = self.workload.records or self.workload.table_items
         done = replica.items_written >= expected if self._counts_only else replica.is_complete
-        seconds = replica.last_write_at - self._first_read_at if self._first_read_at else 0.0
+        seconds = replica.last_write_at - self.first_read_at if self.first_read_at else 0.0
         return {
             "is_complete": done,
             "seconds": seconds,
             "items_written": replica.items_written,
             "order_violations": replica.order_violations,
             "requests": dict(self.requests),
-            "latencies": sorted(self._latencies),
+            "latencies": sorted(latency for _, latency, _ in self.samples),
             "write_seconds": sum(self._delays) / len(self._delays) if self._delays else 0.0,
         }
 
     def _scan(self, table: str, asked: dict[str, Any]) -> bytes:
         segment, segments = asked.get("Segment", 0), asked.get("TotalSegments", 1)
-        items = self._tables.get(table, [])  # a fleet's tables are empty
-        if not items and table == REPLICA:
+        items = self._tables[table]
+        if not items and table == self.replica_name:
             return self._scan_live(segment, segments, asked)
         start, end = len(items) * segment // segments, len(items) * (segment + 1) // segments
         if "ExclusiveStartKey" in asked:
@@ -253,39 +273,18 @@ class Stub:
 
     def _item(self, table: str, key: dict[str, Any]) -> bytes | None:
         """What a table holds now: the source, the last state that the stream brings of the item."""
-        if table == REPLICA:
+        if table == self.replica_name:
             return self.replica.get(self.replica.key_of(msgspec.json.encode(key)))
         number = int(key["pk"]["S"].removeprefix("user-"))
         return self._items.image(number, self._versions[number]) if number in self._versions else None
 
-    async def _pass_on(self, target: str, body: bytes, reply: Callable[[bytes], None]) -> None:
-        reader, writer = await asyncio.open_connection(self._behind.hostname, self._behind.port)
-        writer.write(
-            b"POST / HTTP/1.1\r\nHost: %b\r\nX-Amz-Target: %b\r\nContent-Type: application/x-amz-json-1.0\r\n"
-            b"Authorization: AWS4-HMAC-SHA256 Credential=dynamirror/20260101/us-west-2/dynamodb/aws4_request, "
-            b"SignedHeaders=host, Signature=0\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
-            % (self._behind.netloc.encode(), SPELLED[target].encode(), len(body), body)
-        )
-        head, _, rest = (await reader.read()).partition(HEAD_END)
-        writer.close()
-        reply(answer(rest, head.split(b"\r\n", 1)[0].split(b" ", 1)[1]))
 
-
-_PASSING: set[asyncio.Future[None]] = set()
-
-
-async def serve(workload: Workload, behind: str, counts_only: bool, keys: Sequence[KeyAttribute]) -> None:
-    """Prints the port, then serves until it is ended."""
-    stub = Stub(workload, behind, counts_only, keys)
-    gc.freeze()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+def main(given: dict[str, Any]) -> None:
+    keys = [KeyAttribute(name, kind) for name, kind in given.get("keys", [("pk", "S")])]
+    stub = Stub(Workload(**given["workload"]), given["behind"], given.get("counts_only", False), keys)
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Awake())) as runner:
+        runner.run(serve(stub))
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Awake())) as runner:
-        key_attributes = [KeyAttribute(name, kind) for name, kind in given.get("keys", [("pk", "S")])]
-        workload_given = Workload(**given["workload"])
-        runner.run(serve(workload_given, given["behind"], given.get("counts_only", False), key_attributes))
+    main(json.loads(sys.argv[1]))

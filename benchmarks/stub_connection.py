@@ -1,12 +1,17 @@
-"""The stub's side of the wire: connections that wait for each request, in a loop that hardly ever sleeps."""
+"""The stub's side of the wire: connections that wait for each request, in a loop that hardly ever sleeps.
+
+What concerns the control table goes on to an emulator from here.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import selectors
 import time
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import SplitResult
 
 AWAKE_SECONDS = 0.01
 HEAD_END = b"\r\n\r\n"
@@ -78,3 +83,34 @@ class Connection(asyncio.Protocol):
     def _reply(self, whole: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(whole)
+
+
+async def serve(stub: Handles) -> None:
+    """Prints the port, then serves until it is ended."""
+    gc.freeze()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(stub), "127.0.0.1", 0, backlog=1000)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def pass_on(behind: SplitResult, target: str, body: bytes, reply: Callable[[bytes, bytes], None]) -> None:
+    """To the emulator at that address; `reply` is told the status and the body of its answer."""
+    task = asyncio.ensure_future(_ask(behind, target, body, reply))
+    _PASSING.add(task)
+    task.add_done_callback(_PASSING.discard)
+
+
+_PASSING: set[asyncio.Future[None]] = set()
+
+
+async def _ask(behind: SplitResult, target: str, body: bytes, reply: Callable[[bytes, bytes], None]) -> None:
+    reader, writer = await asyncio.open_connection(behind.hostname, behind.port)
+    writer.write(
+        b"POST / HTTP/1.1\r\nHost: %b\r\nX-Amz-Target: %b\r\nContent-Type: application/x-amz-json-1.0\r\n"
+        b"Authorization: AWS4-HMAC-SHA256 Credential=dynamirror/20260101/us-west-2/dynamodb/aws4_request, "
+        b"SignedHeaders=host, Signature=0\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+        % (behind.netloc.encode(), SPELLED[target].encode(), len(body), body)
+    )
+    head, _, rest = (await reader.read()).partition(HEAD_END)
+    writer.close()
+    reply(head.split(b"\r\n", 1)[0].split(b" ", 1)[1], rest)

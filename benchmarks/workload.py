@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from service.model import ItemKey
 
 SOURCE, REPLICA, CONTROL = "bench-source", "bench-replica", "bench-control"
-STREAM_ARN = f"arn:aws:dynamodb:us-west-2:123456789012:table/{SOURCE}/stream/2026-01-01T00:00:00.000"
 HOT_KEYS, HOT_SHARE = 10, 0.9
 # GetRecords answers up to 1000 records or 1 MB (API reference, GetRecords).
 PAGE_RECORDS, PAGE_BYTES = 1000, 1_000_000
 SCAN_PAGE_BYTES = 1_000_000  # of what is stored (API reference, Scan)
 _JSON_FOR_STORED = 1.3  # a 1 KB item is about 1.3 KB of JSON
 _FIRST_SEQUENCE = 111_000_000_000_000_000_000_000_000  # 27 digits, as the service's are
+_LINE_SEQUENCES = 1_000_000_000_000
 _WORDS = 'the quick brown fox jumps over a lazy dog while 42 zebras watch; na\\u00efve caf\\u00e9, \\"quoted\\" '
 
 
@@ -97,14 +97,17 @@ class Line:
         return self._before[place] + 1
 
     def sequence(self, place: int) -> int:
-        return _FIRST_SEQUENCE + self.number * 1_000_000_000_000 + (place + 1) * 1000
+        return _FIRST_SEQUENCE + self.number * _LINE_SEQUENCES + (place + 1) * 1000
 
 
 class Stream:
     """The lines of a workload. Pages are made once and kept while they are few."""
 
-    def __init__(self, workload: Workload, created_at: float) -> None:
+    def __init__(self, workload: Workload, created_at: float, mark: str = "") -> None:
         self.workload = workload
+        self.mark = mark.encode()
+        self.table = SOURCE + mark
+        self.arn = f"arn:aws:dynamodb:us-west-2:123456789012:table/{self.table}/stream/2026-01-01T00:00:00.000"
         self._items = Items(workload.item_bytes)
         self._created_at = created_at
         chooser = random.Random(20_260_101)
@@ -147,7 +150,7 @@ class Stream:
             for place in range(start, end)
         )
         is_last = end == line.end_from(start) and end < len(line.keys)
-        following = b"" if is_last else b'"NextShardIterator":"%b",' % iterator(line.number, end)
+        following = b"" if is_last else b'"NextShardIterator":"%b",' % iterator(line.number, end, self.mark)
         return answer(b'{%b"Records":[%b]}' % (following, records))
 
     def keep_pages(self) -> None:
@@ -158,6 +161,21 @@ class Stream:
                 end = min(start + self.page_records, line.end_from(start))
                 self._kept[line.number, start] = self.page(line, start, end)
                 start = end
+
+    def due_times(self) -> list[list[float]]:
+        """When each of a line's changes is made, in seconds; nothing where all of them are there from the start.
+
+        Each at a random moment of its turn, so that neither the polls of a shard nor other streams keep step with it.
+        """
+        if not self.workload.per_second:
+            return []
+        turn, chooser = len(self.lines) / self.workload.per_second, random.Random(self.arn)
+        return [[(place + chooser.random()) * turn for place in range(len(line.keys))] for line in self.lines]
+
+    def place_of(self, sequence: int) -> tuple[int, int]:
+        """The line that a sequence number belongs to, and its place there."""
+        number, behind = divmod(sequence - _FIRST_SEQUENCE, _LINE_SEQUENCES)
+        return number, behind // 1000 - 1
 
     def last_sequences(self) -> dict[ItemKey, bytes]:
         """Each key's last sequence number, as the replica's items carry it."""
@@ -172,9 +190,9 @@ class Stream:
         return {key: line.version(place) for line in self.lines for place, key in enumerate(line.keys)}
 
 
-def iterator(line: int, place: int) -> bytes:
+def iterator(line: int, place: int, mark: bytes = b"") -> bytes:
     """As long as the service's own are."""
-    return b"it-%d-%d-%b" % (line, place, b"A" * 180)
+    return b"it-%d-%d-%b.%b" % (line, place, mark, b"A" * 180)
 
 
 def answer(body: bytes, status: bytes = b"200 OK") -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 from service.configuration.settings import ProcessSettings
 from service.ports import Clock
 from service.replication.allowance import SCANS_AT_ONCE, Allowance
+from service.replication.requests.turns import Turns
 from service.replication.requests.write_rate import WriteRate
 
 LEAST_QUEUE_BYTES = 1024 * 1024
@@ -14,10 +15,11 @@ LEAST_QUEUE_BYTES = 1024 * 1024
 
 
 class Budgets:
-    def __init__(self, process: ProcessSettings, clock: Clock) -> None:
+    def __init__(self, process: ProcessSettings, clock: Clock, *, is_alone: bool = False) -> None:
         self._queue_max_bytes = process.queue_max_bytes
         per_second = process.max_writes_per_second
         self._writes = WriteRate(clock, per_second) if per_second else None
+        self._turns = None if is_alone else Turns()
         self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
 
     def queue_bytes_of_each(self, pipelines: int) -> int:
@@ -27,4 +29,5 @@ class Budgets:
     def allowance(self, pipelines: int) -> Allowance:
         """Of one of so many."""
         writes = self._writes.share() if self._writes else None
-        return Allowance(self.queue_bytes_of_each(pipelines), writes, self._scans)
+        turns = self._turns.share() if self._turns else None
+        return Allowance(self.queue_bytes_of_each(pipelines), writes, turns, self._scans)

@@ -37,7 +37,7 @@ class Fleet:
         self._plan = plan
         self._around = around
         self._metrics = metrics
-        self._budgets = Budgets(plan.process, around.clock)
+        self._budgets = Budgets(plan.process, around.clock, is_alone=around.is_alone)
         self._runners: dict[str, PipelineRunner] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._lives: dict[str, asyncio.Task[None]] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from service.configuration.settings import Settings
 from service.ports import Clock
+from service.replication.requests.turns import TurnShare
 from service.replication.requests.write_rate import WriteRate, WriteRateShare
 
 SCANS_AT_ONCE = 4
@@ -19,6 +20,8 @@ class Allowance:
     """Of what is read and not settled yet; it changes with the number of pipelines."""
     writes: WriteRateShare | None = None
     """None: there is no ceiling."""
+    turns: TurnShare | None = None
+    """None: there is no other pipeline."""
     scans: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SCANS_AT_ONCE))
     """A snapshot or verification runs while it holds one."""
 

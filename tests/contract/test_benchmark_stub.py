@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.replica import Replica
-from benchmarks.stub import Connection, Stub
+from benchmarks.stub import Stub
+from benchmarks.stub_connection import Connection
 from benchmarks.workload import REPLICA, SOURCE, Workload
 from service.aws.clients import Connections
 from service.aws.connection_pool import open_connections

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from service.ports import Clock
 from service.replication.requests.adaptive_rate import AdaptiveRateLimiter
+from service.replication.requests.turns import TurnShare
 from service.replication.requests.write_rate import WriteRateShare
 
 LOWER_AT_MOST_EVERY_SECONDS = 0.1
@@ -26,6 +27,7 @@ class WriteLimiter:
         *,
         writers: int,
         ceiling: WriteRateShare | None = None,
+        turns: TurnShare | None = None,
         check_trust: Callable[[], None] = lambda: None,
     ) -> None:
         """`check_trust` raises LeaseLostError when the lease may be another's; asked right before each request."""
@@ -33,6 +35,7 @@ class WriteLimiter:
         self._writers = writers
         self._limit = float(writers)
         self._ceiling = ceiling
+        self._turns = turns
         self._lowered_at = float("-inf")
         self._check_trust = check_trust
         self._pace = AdaptiveRateLimiter(clock)
@@ -65,6 +68,8 @@ class WriteLimiter:
             await self._ceiling.wait(items)
         if self._pace.per_second is not None:
             await self._pace.wait(items)
+        if self._turns is not None:
+            await self._turns.wait()
         while self.is_paused or self.in_flight >= self.limit:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)

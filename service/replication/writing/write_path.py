@@ -62,7 +62,13 @@ def build_write_path(
     clock, replica = adapters.clock, adapters.replica
     metadata = metadata or metadata_of(settings, source, observer)
     allowance = allowance or Allowance.of_one(settings, clock)
-    gate = WriteLimiter(clock, writers=settings.writers, ceiling=allowance.writes, check_trust=check_trust)
+    gate = WriteLimiter(
+        clock,
+        writers=settings.writers,
+        ceiling=allowance.writes,
+        turns=allowance.turns,
+        check_trust=check_trust,
+    )
     doubts = Doubts(clock, lease_seconds=settings.lease_seconds)
     requests = Requests(
         clock=clock,
