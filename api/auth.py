@@ -32,6 +32,13 @@ class Caller(enum.StrEnum):
     STRANGER = "unknown"
 
 
+def access_header(caller: Caller) -> dict[str, str]:
+    """Tells a page which buttons may work; a stranger is told nothing."""
+    if caller is Caller.STRANGER:
+        return {}
+    return {"dynamirror-access": "read" if caller is Caller.READER else "change"}
+
+
 class Verdict(enum.Enum):
     ALLOWED = "allowed"
     TOKEN_NEEDED = "a token is needed"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -142,10 +143,11 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 class Answer:
-    """A `send` that adds the security headers where a route has not set its own, and remembers the status."""
+    """A `send` that adds these headers where a route has not set its own, and remembers the status."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, headers: Mapping[str, str]) -> None:
         self._send = send
+        self._headers = headers
         self.status = 0
         """0 until the answer has begun."""
 
@@ -153,7 +155,7 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
+            for name, value in self._headers.items():
                 headers.setdefault(name, value)
         await self._send(message)
 

@@ -18,8 +18,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import audit
-from api.auth import Caller, Tokens, Verdict, changes_something
+from api.auth import Caller, Tokens, Verdict, access_header, changes_something
 from api.hardening import (
+    SECURITY_HEADERS,
     Answer,
     BodyRefusedError,
     ClientGoneError,
@@ -88,7 +89,7 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         caller = self._tokens.caller(scope)
-        answer = Answer(send)
+        answer = Answer(send, SECURITY_HEADERS | access_header(caller))
         # The server leaves out the body of an answer to HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
         inner["state"] = dict(scope.get("state", {}))

@@ -32,8 +32,6 @@ function askForReplay() {
     go: "Start replay",
     fields: "replay-fields",
     prepare: (form) => {
-      const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-      setText(form.querySelector("[data-zone]"), `Time (${zone})`);
       const follow = () => {
         for (const each of form.querySelectorAll("[data-start]")) each.hidden = each.dataset.start !== form.elements.start.value;
       };
@@ -54,7 +52,7 @@ function replayRequest({ start, sequence_number, shard_id, from_time, dry_run })
   if (start.value === "from") return { ...asked, from: "trim_horizon" };
   if (start.value === "from_time") {
     if (!from_time.value) throw new Error("Give a date and a time to replay from.");
-    return { ...asked, from_time: new Date(from_time.value).toISOString() };
+    return { ...asked, from_time: new Date(`${from_time.value}Z`).toISOString() };
   }
   const number = sequence_number.value.trim();
   if (!/^[0-9]{1,40}$/.test(number)) throw new Error("Give a sequence number: 21 to 40 digits.");
@@ -89,34 +87,117 @@ function askToVerify() {
   });
 }
 
-function askToRedrive(letter) {
+const REDRIVEN_AT_ONCE = 100; // ids that one call takes
+
+/** Null: all that there are. The outcome is told at `place`, beside what was clicked. */
+function askToRedrive(letters, place) {
+  const bodies = letters === null ? [{ all: true }] : chunks(letters, REDRIVEN_AT_ONCE).map((some) => ({ ids: some.map(({ id }) => id) }));
   confirmChange({
-    title: letter ? "Redrive this dead letter?" : "Redrive all dead letters?",
-    text: `${letter ? `${letter.event_name} ${keyWords(letter.keys)} is` : "They are"} written again, unless a newer state of the item has been applied since.`,
-    go: letter ? "Redrive" : "Redrive all",
+    title: letters === null ? "Redrive all dead letters?" : `Redrive ${plural(letters.length, "dead letter")}?`,
+    text: `${letters === null ? "All of them are" : letterSentence(letters)} written again, unless a newer state of the item has been applied since.`,
+    go: "Redrive",
+    place,
     act: async () => {
-      const asked = letter ? { ids: [letter.id] } : { all: true };
-      const { id, state, redriven, superseded, failed } = await change("POST", "/dead-letters/redrive", asked);
-      void pollLetters();
-      void pollJobs();
-      if (state === "running") return `The redrive ${id} goes on; ${count(redriven)} written so far.`;
-      return `${count(redriven)} written, ${count(superseded)} not needed any more, ${count(failed)} refused again.`;
+      const begun = await change("POST", "/dead-letters/redrive", bodies[0]);
+      const outcome = followRedrive(begun, bodies.slice(1), place);
+      if (begun.state !== "running" && bodies.length === 1) return outcome;
+      void outcome.then((sentence) => tell(sentence, "good", place), (error) => tell(`Redrive: ${error.message}`, "bad", place));
+      return null;
     },
   });
 }
 
-function askToDiscard(letter) {
+/** Until it has ended, whatever it takes; then the list is true. Returns the outcome as a sentence. */
+async function followRedrive(answer, bodies, place) {
+  const sum = { redriven: 0, superseded: 0, failed: 0 };
+  tell("Under way…", "careful", place); // and so its group is kept
+  const add = (ended) => Object.keys(sum).forEach((name) => (sum[name] += ended[name]));
+  try {
+    for (let rest = bodies; ; rest = rest.slice(1)) {
+      for (; answer.state === "running"; answer = await read(`/redrives/${encodeURIComponent(answer.id)}`)) {
+        tell(`Redrive ${answer.id} goes on: ${redriveWords({ ...answer, redriven: sum.redriven + answer.redriven })}`, "careful", place);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+      add(answer);
+      if (answer.state === "failed" || answer.state === "cancelled") throw new Error(`${answer.error ?? "it was cancelled"}; ${redriveWords(sum)}`);
+      if (!rest.length) return redriveWords(sum);
+      answer = await change("POST", "/dead-letters/redrive", rest[0]);
+    }
+  } finally {
+    await fetchLetters();
+    pollNow();
+    void pollJobs();
+  }
+}
+
+const redriveWords = ({ redriven, superseded, failed }) => `${count(redriven)} written, ${count(superseded)} not needed any more, ${count(failed)} refused again.`;
+
+function askToDiscard(letters, place) {
   confirmChange({
-    title: "Discard this dead letter?",
-    text: `${letter.event_name} ${keyWords(letter.keys)} is given up for good: the replica keeps what it has.`,
+    title: `Discard ${plural(letters.length, "dead letter")}?`,
+    text: `${letterSentence(letters)} given up for good: the replica keeps what it has.`,
     go: "Discard",
     isDestructive: true,
+    place,
     act: async () => {
-      await change("DELETE", `/dead-letters/${encodeURIComponent(letter.id)}`);
-      void pollLetters();
-      return `Discarded ${keyWords(letter.keys)}.`;
+      try {
+        for (const { id } of letters) await discard(id);
+        tell("Discarded.", "good", place); // and so its group is kept
+      } finally {
+        await fetchLetters();
+        pollNow();
+      }
+      return letters.length === 1 ? `Discarded ${keyWords(letters[0].keys)}.` : `Discarded ${count(letters.length)}.`;
     },
   });
+}
+
+/** One that is gone meanwhile is discarded. */
+async function discard(id) {
+  try {
+    await change("DELETE", `/dead-letters/${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
+}
+
+function letterSentence(letters) {
+  const [{ event_name, keys }] = letters;
+  return letters.length === 1 ? `${event_name} ${keyWords(keys)} is` : `${plural(letters.length, "change")} are`;
+}
+
+function chunks(items, size) {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
+
+function askToCancel(job) {
+  const name = job.kind.toLowerCase();
+  confirmChange({
+    title: `Cancel this ${name}?`,
+    text: `${job.kind} ${job.id} ends, and is never taken up again. What it has written stays.`,
+    go: `Cancel the ${name}`,
+    isDestructive: true,
+    place: $("jobs-notice"),
+    act: async () => {
+      try {
+        await change("DELETE", `${JOB_LISTS[job.kind]}/${encodeURIComponent(job.id)}`);
+      } catch (error) {
+        if (error.status !== 409 && error.status !== 404) throw error;
+        const ended = await endedMeanwhile(job);
+        if (!ended) throw error;
+        return `${job.kind} ${job.id} had ended already: ${ended}.`;
+      }
+      await pollJobs();
+      return `${job.kind} ${job.id} is cancelled.`;
+    },
+  });
+}
+
+/** How, or null while it runs. Somebody else may have cancelled it at the same moment. */
+async function endedMeanwhile(job) {
+  await pollJobs();
+  const found = jobsSeen.find(({ kind, id }) => kind === job.kind && id === job.id);
+  return found && found.state !== "running" ? shapeOf(JOB_STATES, found.state).word : null;
 }
 
 const ACTIONS = {
@@ -125,7 +206,7 @@ const ACTIONS = {
   replay: askForReplay,
   snapshot: askForSnapshot,
   verify: askToVerify,
-  "redrive-all": () => askToRedrive(null),
+  "redrive-all": () => askToRedrive(null, $("letters-notice")),
 };
 for (const [id, ask] of Object.entries(ACTIONS)) {
   $(id).addEventListener("click", () => {

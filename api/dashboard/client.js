@@ -40,6 +40,9 @@ const token = {
   },
 };
 
+/** What the service said last of the token; an older one says nothing, and refuses. */
+let mayChange = true;
+
 async function request(method, path, body, seconds) {
   const headers = {};
   if (token.value !== null) headers.authorization = `Bearer ${token.value}`;
@@ -54,6 +57,7 @@ async function request(method, path, body, seconds) {
     const cause = error.name === "TimeoutError" ? `There was no answer within ${seconds} s.` : "The connection failed.";
     throw new Unreachable(cause);
   }
+  mayChange = answer.headers.get("dynamirror-access") !== "read";
   const content = parsed(text);
   if (!answer.ok) throw new Refusal(answer.status, content ?? {});
   if (text && content === null) throw new Unreachable("The answer is not this service's.");

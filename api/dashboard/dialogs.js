@@ -6,14 +6,15 @@ let isAsked = false;
 
 /**
  * Ask before something is changed. `act(form)` does it and returns a sentence about the outcome; what it throws is
- * shown in the dialog, which stays. `fields` is the id of a template whose controls `act` reads.
+ * shown in the dialog, which stays. `fields` is the id of a template whose controls `act` reads. The outcome is told at
+ * `place`; null: `act` tells it there itself.
  */
-function confirmChange({ title, text, go, fields = null, isDestructive = false, act, prepare = () => {} }) {
+function confirmChange({ title, text, go, fields = null, isDestructive = false, place = $("messages"), act, prepare = () => {} }) {
   if (isAsked) {
     tell(`${question.go}: still under way. Its outcome is told here.`, "careful");
     return;
   }
-  question = { act, go };
+  question = { act, go, place };
   setText($("confirmation-title"), title);
   setText($("confirmation-text"), text);
   setText($("confirmation-go"), go);
@@ -35,10 +36,10 @@ async function answerQuestion(event) {
   try {
     const outcome = await asked.act($("confirmation-form"));
     $("confirmation").close();
-    tell(outcome);
+    if (outcome !== null) tell(outcome, "good", asked.place);
   } catch (error) {
     if ($("confirmation").open) showProblem($("confirmation-problem"), error);
-    else tell(`${asked.go}: ${error.message}`, "bad");
+    else tell(`${asked.go}: ${error.message}`, "bad", asked.place);
     if (error.status === 401) connection.lost(error);
   } finally {
     setAsked(false);
@@ -50,7 +51,7 @@ function setAsked(asked) {
   isAsked = asked;
   setIdle($("confirmation-go"), asked);
   setText($("confirmation-go"), asked ? "Working…" : question.go);
-  setText($("confirmation-cancel"), asked ? "Close" : "Cancel");
+  setText($("confirmation-cancel"), asked ? "Close" : "Back");
 }
 
 function showProblem(place, error) {
@@ -68,12 +69,15 @@ function showProblem(place, error) {
   place.append(offer);
 }
 
-/** One message at a time; it stays until the next one or until it is dismissed. */
-function tell(text, tone = "good") {
+/** One message at a time and place; it stays until the next one or until it is dismissed. */
+function tell(text, tone = "good", place = $("messages")) {
   const dismiss = element("button", { type: "button", className: "quiet" }, "Dismiss");
-  dismiss.addEventListener("click", () => $("messages").replaceChildren());
+  dismiss.addEventListener("click", () => {
+    place.replaceChildren();
+    showLetters(); // a group may be kept for its message alone
+  });
   const shape = icon({ good: "check", careful: "hourglass", bad: "failed" }[tone]);
-  $("messages").replaceChildren(element("div", { className: `banner ${tone}` }, shape, element("p", {}, text), dismiss));
+  place.replaceChildren(element("div", { className: `banner ${tone}` }, shape, element("p", {}, text), dismiss));
 }
 
 function askForToken() {

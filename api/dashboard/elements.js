@@ -21,6 +21,9 @@ function vector(name, attributes = {}) {
   return made;
 }
 
+/** An id or a sequence number, which is never broken into lines. */
+const id = (text) => element("span", { className: "id" }, text);
+
 function icon(name) {
   const svg = vector("svg", { class: "icon", "aria-hidden": "true" });
   svg.append(vector("use", { href: `#icon-${name}` }));

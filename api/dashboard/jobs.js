@@ -3,6 +3,7 @@
 
 const SHOWN_JOBS = 4;
 const JOB_LISTS = { Replay: "/replays", Snapshot: "/snapshots", Verification: "/verifications", Redrive: "/redrives" };
+const STARTED_BY = { admin: "by an admin", schedule: "by its settings", gap: "to mend a gap" };
 let jobsSeen = [];
 let areAllJobsShown = false;
 
@@ -35,6 +36,7 @@ function makeJob(job) {
     "li",
     { className: "job" },
     element("p", { className: "job-name" }, icon("ring"), element("strong"), " ", element("span")),
+    cancelButton(job),
     element("p", { className: "job-when soft small" }),
     element("progress", { max: 1, "aria-label": `${job.kind} ${job.id}` }),
     element("p", { className: "job-counts small" }),
@@ -43,8 +45,15 @@ function makeJob(job) {
   );
 }
 
+function cancelButton(job) {
+  const button = element("button", { type: "button", className: "change", "aria-label": `Cancel ${job.kind.toLowerCase()} ${job.id}` }, "Cancel…");
+  button.addEventListener("click", () => askToCancel(job));
+  return button;
+}
+
 function fillJob(row, job) {
-  const [name, when, progress, numbers, error, keys] = row.children;
+  const [name, cancel, when, progress, numbers, error, keys] = row.children;
+  cancel.hidden = job.state !== "running";
   const shape = jobShape(job);
   row.dataset.tone = shape.tone;
   setIcon(name.children[0].firstChild, shape.icon);
@@ -54,11 +63,11 @@ function fillJob(row, job) {
   showProgress(progress, job);
   setText(numbers, jobNumbers(job));
   setText(error, job.error ?? "");
-  const differing = job.differing_keys ?? [];
-  keys.hidden = !differing.length;
-  setText(keys.children[0], `${plural(differing.length, "differing key")}`);
-  const line = (entry) => element("li", {}, `${entry.kind}: ${keyWords(entry.key)}`);
-  keep(keys.children[1], differing, (entry) => JSON.stringify(entry), line, () => {});
+  const [lines, what] = job.failures ? [job.failures, "refused letter"] : [job.differing_keys ?? [], "differing key"];
+  keys.hidden = !lines.length;
+  setText(keys.children[0], plural(lines.length, what));
+  const line = (entry) => element("li", {}, ...(job.failures ? [id(entry.id), `: ${entry.error}`] : [`${entry.kind}: ${keyWords(entry.key)}`]));
+  keep(keys.children[1], lines, (entry) => JSON.stringify(entry), line, () => {});
 }
 
 /** A job that is done and leaves something for a person is no good news: its shape and its words say so. */
@@ -80,7 +89,7 @@ function leftWords(job) {
 
 function jobWords(job) {
   const words = [];
-  if (job.sequence_number) words.push(`, from ${job.sequence_number}`);
+  if (job.sequence_number) words.push(", from ", id(job.sequence_number));
   if (job.from_time) words.push(", from ", stamp(job.from_time));
   if (job.from) words.push(", from the trim horizon");
   if (job.dry_run) words.push(", dry run");
@@ -91,13 +100,20 @@ function jobWords(job) {
 
 function jobTimes(job) {
   const took = job.finished_at ? `, took ${duration(secondsBetween(job.started_at, job.finished_at))}` : "";
-  return ["began ", stamp(job.started_at), took];
+  return [id(job.id), ` began ${STARTED_BY[job.started_by] ?? ""} `, stamp(job.started_at), `${took}${paceWords(job)}`];
+}
+
+const doneOf = (job) => job.items_scanned ?? job.items_read ?? job.records_read ?? job.redriven + job.superseded + job.failed;
+
+function paceWords({ per_second, seconds_left }) {
+  if (per_second === null || per_second === undefined) return "";
+  return `, ${rate(per_second)}/s${seconds_left === null ? "" : `, about ${duration(Math.ceil(seconds_left))} left`}`;
 }
 
 /** A bar while it runs: how far it is, or, where the end is not known, only that it goes on. */
 function showProgress(progress, job) {
-  const estimated = job.items_estimated ?? 0;
-  const done = job.items_scanned ?? job.items_read ?? 0;
+  const estimated = job.items_estimated ?? job.letters ?? 0;
+  const done = doneOf(job);
   progress.hidden = job.state !== "running";
   if (isEstimated(done, estimated)) progress.value = Math.min(0.99, done / estimated);
   else progress.removeAttribute("value");

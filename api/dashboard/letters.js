@@ -1,18 +1,30 @@
-// Dead letters: the changes that could not be written, each with its cause, and what may be done about it.
+// Dead letters: the changes that could not be written, grouped by their cause or their key, and what may be done about them.
 "use strict";
 
 const MOST_LETTERS = 1000; // what one answer of the API may hold
-let lettersWanted = 5;
+const LETTERS_SECONDS = 30; // they are asked for at once when their number changes
+const SHOWN_GROUPS = 20;
+const OPEN_LETTERS = 8; // so few are shown without a click
 let lettersTold = 0;
+let lettersSeen = [];
+let areLettersCut = false;
+let lettersAt = -Infinity; // this browser's seconds
+let letterPolls = 0;
+let areAllGroupsShown = false;
 
-/** Ask for the list, if there is anything to show or to take away. */
 async function pollLetters() {
-  if (!lettersTold && !$("letters").children.length) return;
+  if ((lettersTold || lettersSeen.length) && seconds() - lettersAt >= LETTERS_SECONDS) await fetchLetters();
+}
+
+async function fetchLetters() {
+  const poll = ++letterPolls;
+  lettersAt = seconds();
   try {
-    const page = await read(`/dead-letters?limit=${lettersWanted}`);
-    keep($("letters"), page.items, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, () => {});
-    $("more-letters").hidden = page.cursor === null || lettersWanted >= MOST_LETTERS;
-    showLetterCount(lettersTold);
+    const { items, cursor } = await read(`/dead-letters?limit=${MOST_LETTERS}`);
+    if (poll !== letterPolls) return; // a later one knows more
+    lettersSeen = items;
+    areLettersCut = cursor !== null;
+    showLetters();
   } catch (error) {
     setText($("letters-text"), `Not up to date: ${error.message}`);
   }
@@ -20,41 +32,114 @@ async function pollLetters() {
 
 /** `number` is the status document's; a change of it fetches the list. Null: nobody here can tell. */
 function showLetterCount(number) {
-  const isNews = number !== lettersTold;
+  if (number !== lettersTold) lettersAt = -Infinity;
   lettersTold = number;
   const isUnknown = number === null;
-  const words = isUnknown ? "How many changes could not be written is not known" : plural(number, "change") + " could not be written";
-  setText($("letters-text"), `${words}; kept until redriven or discarded`);
-  $("letters-panel").hidden = number === 0;
   $("letter-link").hidden = number === 0;
   setText($("letter-count"), isUnknown ? "unknown" : count(number));
   setIcon($("letter-count-icon"), isUnknown ? "ring" : number ? "warning" : "check");
   $("letter-count").parentElement.dataset.tone = isUnknown ? "calm" : number ? "careful" : "good";
-  if (isNews) void pollLetters();
+  showLetters();
+}
+
+function letterWords() {
+  if (lettersTold === null) return "How many changes could not be written is not known; kept until redriven or discarded";
+  const cut = areLettersCut ? `; the first ${count(lettersSeen.length)} of them are shown` : "";
+  return `${plural(lettersTold, "change")} could not be written; kept until redriven or discarded${cut}`;
+}
+
+/** The present groups, and those that have gone and still say what became of them. */
+function showLetters() {
+  const groups = groupsOf(lettersSeen);
+  const rows = $("letters").kept ?? new Map();
+  const gone = [...rows].filter(([key, row]) => !groups.some((group) => group.key === key) && hasNotice(row.querySelector(".notice")));
+  const shown = areAllGroupsShown ? groups : groups.slice(0, SHOWN_GROUPS);
+  keep($("letters"), [...shown, ...gone.map(([key]) => ({ key, letters: [] }))], (group) => group.key, makeGroup, fillGroup);
+  foldButton($("more-letters"), areAllGroupsShown, groups.length > SHOWN_GROUPS, `Show all ${count(groups.length)}`, `Show the first ${SHOWN_GROUPS}`);
+  setText($("letters-text"), letterWords());
+  $("redrive-all").hidden = !lettersSeen.length;
+  $("letters-panel").hidden = lettersTold === 0 && !lettersSeen.length && !gone.length && !hasNotice($("letters-notice"));
+}
+
+const hasNotice = (place) => place.children.length > 0;
+
+/** Most letters first, at first; then each keeps its place under a person's hand. Numbers in an error, such as an item's size, make no other cause: so the service counts them too. */
+function groupsOf(letters) {
+  const isByKey = $("by-key").checked;
+  const groups = new Map();
+  for (const letter of letters) {
+    const key = isByKey ? `key ${keyWords(letter.keys)}` : `cause ${letter.error.replace(/\d+/g, "#")}`;
+    if (!groups.has(key)) groups.set(key, { key, isByKey, letters: [] });
+    groups.get(key).letters.push(letter);
+  }
+  const places = [...($("letters").kept ?? new Map()).keys()];
+  const place = ({ key }) => (places.includes(key) ? places.indexOf(key) : places.length);
+  return [...groups.values()].sort((one, other) => place(one) - place(other) || other.letters.length - one.letters.length);
+}
+
+function makeGroup() {
+  const list = element("ul", { className: "rows" });
+  const more = element("button", { type: "button", className: "quiet", hidden: true });
+  const summary = element("summary", {}, icon("warning"), element("strong"), " ", element("span"));
+  const fold = element("details", { open: lettersSeen.length <= OPEN_LETTERS }, summary, list, more);
+  const row = element("li", { className: "letter-group" }, fold, element("div", { className: "buttons change" }), element("div", { className: "notice", role: "status" }));
+  const redrive = element("button", { type: "button" });
+  const discard = element("button", { type: "button" });
+  redrive.addEventListener("click", () => askToRedrive(row.group.letters, row.querySelector(".notice")));
+  discard.addEventListener("click", () => askToDiscard(row.group.letters, row.querySelector(".notice")));
+  row.querySelector(".buttons").append(redrive, discard);
+  row.shown = OPEN_LETTERS;
+  fold.addEventListener("toggle", () => fillGroup(row, row.group));
+  more.addEventListener("click", () => {
+    row.shown *= 5;
+    fillGroup(row, row.group);
+  });
+  return row;
+}
+
+function fillGroup(row, group) {
+  row.group = group;
+  const [fold, buttons] = row.children;
+  const [summary, list, more] = fold.children;
+  const { letters, isByKey } = group;
+  fold.hidden = buttons.hidden = !letters.length;
+  if (!letters.length) return;
+  setText(summary.children[1], isByKey ? keyWords(letters[0].keys) : plural(letters.length, "change"));
+  setText(summary.children[2], isByKey ? plural(letters.length, "cause") : letters[0].error);
+  const some = letters.length > 1 ? ` all ${count(letters.length)}` : "";
+  setText(buttons.children[0], `Redrive${some}…`);
+  setText(buttons.children[1], `Discard${some}…`);
+  const shown = fold.open ? letters.slice(0, row.shown) : [];
+  keep(list, shown, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, (child) => child.classList.toggle("is-alone", letters.length === 1));
+  more.hidden = letters.length <= row.shown;
+  setText(more, `Show more of ${count(letters.length)}`);
 }
 
 function makeLetter(letter) {
   const redrive = element("button", { type: "button", "aria-label": `Redrive ${keyWords(letter.keys)}` }, "Redrive…");
   const discard = element("button", { type: "button", "aria-label": `Discard ${keyWords(letter.keys)}` }, "Discard…");
-  redrive.addEventListener("click", () => askToRedrive(letter));
-  discard.addEventListener("click", () => askToDiscard(letter));
-  const tries = `${plural(letter.attempts, "try", "tries")}, last `;
-  const where = `${letter.shard_id}${letter.sequence_number ? ` · ${letter.sequence_number}` : ""}`;
-  return element(
+  const row = element(
     "li",
     { className: "letter" },
     element(
       "div",
       {},
-      element("p", {}, icon("warning"), element("strong", {}, letter.event_name), " ", element("code", {}, keyWords(letter.keys))),
+      element("p", {}, element("strong", {}, letter.event_name), " ", element("code", {}, keyWords(letter.keys))),
       element("p", {}, letter.error),
-      element("p", { className: "soft small" }, tries, stamp(letter.failed_at), " · ", element("span", { className: "mono" }, where)),
+      element("p", { className: "soft small" }, `${plural(letter.attempts, "try", "tries")}, last `, stamp(letter.failed_at)),
+      element("p", { className: "soft small" }, id(letter.shard_id), " ", id(letter.sequence_number ?? "")),
     ),
-    element("div", { className: "buttons" }, redrive, discard),
+    element("div", { className: "buttons change" }, redrive, discard),
   );
+  const place = () => row.closest(".letter-group").querySelector(".notice");
+  redrive.addEventListener("click", () => askToRedrive([letter], place()));
+  discard.addEventListener("click", () => askToDiscard([letter], place()));
+  return row;
 }
 
+$("by-cause").addEventListener("change", showLetters);
+$("by-key").addEventListener("change", showLetters);
 $("more-letters").addEventListener("click", () => {
-  lettersWanted = Math.min(MOST_LETTERS, lettersWanted * 5);
-  void pollLetters();
+  areAllGroupsShown = !areAllGroupsShown;
+  showLetters();
 });

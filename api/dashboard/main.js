@@ -20,6 +20,8 @@ const connection = {
     this.wasTokenGood = token.value !== null;
     document.body.className = "is-good";
     $("connection").hidden = true;
+    document.body.dataset.access = mayChange ? "change" : "read";
+    $("read-only").hidden = mayChange;
     $("change-token").hidden = token.value === null;
     if ($("token-dialog").open) $("token-dialog").close();
   },

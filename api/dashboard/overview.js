@@ -182,7 +182,7 @@ function makeAlert({ gap }) {
     element("p", {}, element("strong", {}, "A gap: history is missing. "), gap.reason),
     element("p", { className: "soft small" }, `${where}${after}. Found `, stamp(gap.detected_at), "."),
   );
-  const mend = element("button", { type: "button" }, "Snapshot…");
+  const mend = element("button", { type: "button", className: "change" }, "Snapshot…");
   mend.addEventListener("click", askForSnapshot);
   return element("div", { className: "banner bad" }, icon("failed"), words, mend);
 }

@@ -130,27 +130,3 @@ def test_jobs_show_how_far_they_are_and_what_came_of_them(page: DashboardPage):
     assert page.run(f"{bars}.querySelector('progress').position") == -1, "an estimate that is passed tells nothing"
     page.stage.jobs["s1"] = page.stage.jobs["s1"].model_copy(update={"state": JobState.DONE})
     page.shows("jobs-text", "2 running")
-
-
-def test_dead_letters_show_their_causes_and_can_be_redriven_and_discarded(page: DashboardPage):
-    page.stage.has_letters(7)
-    page.open()
-    page.shows("letter-count", "7")
-    page.shows("letters", 'customer = "customer-00000", order = 1000')
-    page.shows("letters", "DynamoDB's limit is 400 KB")
-    page.click("more-letters")
-    page.shows("letters", "customer-00006")
-    page.click_in("letters", "Redrive")
-    page.confirm()
-    page.shows("messages", "1 written")
-    page.shows("letter-count", "6")
-    page.click_in("letters", "Discard")
-    page.until(lambda: page.is_open("confirmation"))
-    assert page.focused() == "confirmation-cancel"
-    page.confirm()
-    page.shows("letter-count", "5")
-    page.click("redrive-all")
-    page.confirm()
-    page.shows("letter-count", "0")
-    assert page.changes_asked("redrive") == [{"ids": ["letter-0000"]}, {"ids": None}]
-    assert page.changes_asked("discard") == [{"letter_id": "letter-0001"}]

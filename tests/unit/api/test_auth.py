@@ -174,3 +174,10 @@ async def test_the_body_of_a_stranger_is_not_looked_at():
 
 def test_tokens_do_not_show_in_texts():
     assert ADMIN not in repr(Tokens.of(ADMIN, READ))
+
+
+async def test_an_answer_says_what_its_token_opens():
+    api = FakeApi(admin_token=ADMIN, read_token=READ)
+    told = [(await api.call("GET", "/status", token)).headers.get("dynamirror-access") for token in (ADMIN, READ, None)]
+    assert told == ["change", "read", None]
+    assert (await FakeApi().call("GET", "/status")).headers["dynamirror-access"] == "change"
