@@ -37,6 +37,7 @@ function showState(status) {
   setIcon($("state-icon"), shape.icon);
   $("state-panel").dataset.tone = shape.tone;
   setText($("reason"), isGapToldAbove ? "History is missing; what and where is told above." : (status.reason ?? ""));
+  setText($("state-advice"), isGapToldAbove ? "" : adviceWords(stateAdvice(status, shape.tone)));
   setText($("role"), status.role === "standby" ? `standby: ${status.active ?? "no process that is known"} replicates` : status.role);
   $("paused-row").hidden = status.paused_since === null;
   setWords($("paused-since"), ...(status.paused_since === null ? [] : pauseWords(status)));
@@ -54,6 +55,12 @@ function showState(status) {
 
 function pauseWords({ paused_since, now }) {
   return [stamp(paused_since), `, ${duration(secondsBetween(paused_since, now))} ago`];
+}
+
+/** Of what its reason says, or else of its state, where that is nobody's wish. */
+function stateAdvice({ state, reason }, tone) {
+  const found = reason ? adviceOf(reason) : null;
+  return found ?? (tone === "good" || (reason && state !== "failed") ? null : STATE_ADVICE[state]);
 }
 
 /**
@@ -165,15 +172,16 @@ const isAboutMemory = (warning) => warning.includes("hours behind");
 function warningAlert(status, text, at) {
   const memory = isAboutMemory(text) ? memoryOf(status) : null;
   const end = memory === null ? [] : [". The stream's memory ends at ", ...memoryWords(memory), "."];
-  return { key: `${at} ${memory === null ? text : "memory"}`, words: [text, ...end] };
+  return { key: `${at} ${memory === null ? text : "memory"}`, text, words: [text, ...end] };
 }
 
-function fillAlert(alert, { words }) {
+function fillAlert(alert, { words, text = "" }) {
   if (words) setWords(alert.querySelector("p"), ...words);
+  if (words) setText(alert.querySelector(".advice"), adviceWords(adviceOf(text)));
 }
 
 function makeAlert({ gap }) {
-  if (!gap) return element("div", { className: "banner careful" }, icon("warning"), element("p"));
+  if (!gap) return element("div", { className: "banner careful" }, icon("warning"), element("div", {}, element("p"), element("p", { className: "soft small advice" })));
   const where = gap.shard_id ? `Shard ${gap.shard_id}` : "The whole stream";
   const after = gap.after_sequence_number ? `, after ${gap.after_sequence_number}` : "";
   const words = element(
@@ -181,6 +189,7 @@ function makeAlert({ gap }) {
     {},
     element("p", {}, element("strong", {}, "A gap: history is missing. "), gap.reason),
     element("p", { className: "soft small" }, `${where}${after}. Found `, stamp(gap.detected_at), "."),
+    element("p", { className: "soft small advice" }, adviceWords(adviceOf(gap.reason))),
   );
   const mend = element("button", { type: "button", className: "change" }, "Snapshot…");
   mend.addEventListener("click", askForSnapshot);

@@ -1,8 +1,8 @@
-// The shard tree: children stand below their parents. Hundreds stay usable: closed ones are folded, the list is cut.
+// The shard tree: children stand below their parents. A thousand stay usable: closed ones are folded, the list is cut.
 "use strict";
 
 const SHOWN_SHARDS = 30;
-const fold = { isClosedShown: false, isAllShown: false };
+const fold = { isClosedShown: false, isAllShown: false, opened: new Set() };
 let shardsSeen = [];
 let roleSeen = "active";
 
@@ -15,7 +15,8 @@ function shardRows(shards, isShown) {
   const children = new Map();
   for (const shard of shards) {
     const parent = known.has(shard.parent_shard_id) ? shard.parent_shard_id : null;
-    children.set(parent, [...(children.get(parent) ?? []), shard]);
+    if (!children.has(parent)) children.set(parent, []);
+    children.get(parent).push(shard);
   }
   for (const each of children.values()) each.sort((one, other) => (one.shard_id < other.shard_id ? -1 : 1));
   const trees = (children.get(null) ?? []).map((root) => treeRows(root, children, isShown));
@@ -29,7 +30,8 @@ function treeRows(root, children, isShown) {
   while (waiting.length) {
     const { shard, depth, folded } = waiting.pop();
     const shown = isShown(shard);
-    if (shown) rows.push({ shard, depth, folded });
+    const born = children.get(shard.shard_id)?.length ?? 0;
+    if (shown) rows.push({ shard, depth, folded, born });
     const below = { depth: depth + (shown ? 1 : 0), folded: shown ? 0 : folded + 1 };
     for (const child of [...(children.get(shard.shard_id) ?? [])].reverse()) waiting.push({ shard: child, ...below });
   }
@@ -40,7 +42,8 @@ function showShards(shards, role) {
   shardsSeen = shards;
   roleSeen = role;
   const closed = shards.filter((shard) => shard.state === "closed").length;
-  const rows = shardRows(shards, (shard) => fold.isClosedShown || shard.state !== "closed");
+  const opened = ancestorsOf(shards, fold.opened);
+  const rows = shardRows(shards, (shard) => fold.isClosedShown || shard.state !== "closed" || opened.has(shard.shard_id));
   const shown = fold.isAllShown ? rows : rows.slice(0, SHOWN_SHARDS);
   keep($("shards"), shown, (row) => row.shard.shard_id, makeShardRow, fillShardRow);
   $("shard-table").hidden = !shards.length;
@@ -48,6 +51,14 @@ function showShards(shards, role) {
   foldButton($("closed-shards"), fold.isClosedShown, closed, `Show ${count(closed)} closed`, "Fold closed");
   const rest = rows.length - SHOWN_SHARDS;
   foldButton($("more-shards"), fold.isAllShown, rest > 0, `Show all ${count(rows.length)}`, `Show the first ${SHOWN_SHARDS}`);
+}
+
+/** The closed ones above those shards whose history somebody has unfolded. */
+function ancestorsOf(shards, ids) {
+  const parents = new Map(ids.size ? shards.map((shard) => [shard.shard_id, shard.parent_shard_id]) : []);
+  const found = new Set();
+  for (const id of ids) for (let at = parents.get(id); at && !found.has(at); at = parents.get(at)) found.add(at);
+  return found;
 }
 
 function foldButton(button, isOpen, isNeeded, open, close) {
@@ -65,14 +76,19 @@ function shardWords(shards) {
   return `${count(shards.length)}: ${parts.join(", ")}${behind}`;
 }
 
-function makeShardRow() {
+function makeShardRow({ shard }) {
   const cell = (className = "") => element("td", { className, role: "cell" });
-  const name = element("td", { className: "name", role: "cell" }, element("span"), " ", element("span", { className: "soft small" }));
+  const above = element("button", { type: "button", className: "quiet small" });
+  const name = element("td", { className: "name", role: "cell" }, element("span", { className: "id" }), " ", element("span", { className: "soft small" }), " ", above);
   const state = element("td", { className: "status", role: "cell" }, icon("ring"), element("span"));
+  above.addEventListener("click", () => {
+    fold.opened.add(shard.shard_id);
+    showShards(shardsSeen, roleSeen);
+  });
   return element("tr", { role: "row" }, name, state, cell("right lag"), cell("right read"), cell("right applied"), cell("wide"));
 }
 
-function fillShardRow(row, { shard, depth, folded }) {
+function fillShardRow(row, { shard, depth, folded, born }) {
   const [name, state, lag, read, applied, checkpoint] = row.children;
   const shape = shapeOf(SHARD_STATES, shard.state);
   row.dataset.tone = shape.tone;
@@ -80,7 +96,9 @@ function fillShardRow(row, { shard, depth, folded }) {
   name.classList.toggle("is-child", depth > 0);
   name.title = shard.parent_shard_id ? `Child of ${shard.parent_shard_id}` : "";
   setText(name.firstChild, shard.shard_id);
-  setText(name.lastChild, folded ? `after ${count(folded)} closed` : "");
+  setText(name.children[1], born > 1 ? `split into ${count(born)}` : born ? "continued by one" : "");
+  setText(name.lastChild, `after ${count(folded)} closed`);
+  name.lastChild.hidden = !folded;
   setIcon(state.firstChild.firstChild, shape.icon);
   setText(state.lastChild, shape.word);
   setText(lag, shard.state === "closed" ? "–" : duration(shard.lag_seconds));
@@ -90,6 +108,7 @@ function fillShardRow(row, { shard, depth, folded }) {
 }
 
 $("closed-shards").addEventListener("click", () => {
+  fold.opened.clear();
   fold.isClosedShown = !fold.isClosedShown;
   showShards(shardsSeen, roleSeen);
 });

@@ -99,3 +99,15 @@ function keyWords(keys) {
   });
   return values.join(", ");
 }
+
+/** What docs/troubleshooting.md says of a sentence of the service: by the longest part that it knows; null: nothing. */
+function adviceOf(sentence) {
+  const parts = Object.keys(ADVICE).filter((part) => sentence.includes(part));
+  return parts.length ? ADVICE[parts.reduce((best, part) => (part.length > best.length ? part : best))] : null;
+}
+
+function adviceWords(advice) {
+  if (advice === null || advice === undefined) return "";
+  const [section, cause, action] = advice;
+  return `What to do: ${action}. Why: ${cause}. (docs/troubleshooting.md, ${section})`;
+}

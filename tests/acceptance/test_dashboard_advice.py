@@ -1,0 +1,46 @@
+"""What to do about what the dashboard tells: beside it, in the words of docs/troubleshooting.md."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.operations.documents.jobs import JobState, Replay
+from service.operations.documents.status import GapStatus, PipelineState
+from tests.fakes.console import NOW
+from tests.support.installed.dashboard_page import DashboardPage
+
+
+def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_beside_them(page: DashboardPage):
+    gone = "shard shardId-1 is gone from the stream before it was read to its end"
+    page.stage.warnings = ["the replica throttles: its capacity is below what the stream brings; raise it, or wait"]
+    page.stage.state, page.stage.reason = PipelineState.FAILED, gone
+    gap = GapStatus(shard_id="shardId-1", after_sequence_number=None, detected_at=NOW, reason=gone)
+    page.stage.shown["gaps"] = [gap]
+    page.stage.has_letters(1)
+    error = "another process has taken the pipeline over"
+    page.stage.jobs["r1"] = Replay(id="r1", state=JobState.FAILED, started_at=NOW, error=error)
+    page.open()
+    page.shows("alerts", "What to do: raise it; the writers adapt automatically.")
+    page.shows("alerts", "What to do: a snapshot. Why: a shard with unread records is no longer listed.")
+    page.shows("alerts", "(docs/troubleshooting.md, Gaps)")
+    page.shows("letters-advice", "correct the cause, then POST /dead-letters/redrive, or discard them.")
+    page.shows("jobs", "What to do: dynamirror jobs shows it.")
+    assert page.text("state-advice") == "", "it is told above"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "advice"),
+    [
+        (PipelineState.FAILED, "the replica table belongs to the pipeline 'a'", "name another replica table"),
+        (PipelineState.RUNNING, "the replica refuses all writes: AccessDeniedException", "correct that; it continues"),
+        (PipelineState.PAUSED, None, "POST /resume within 24 hours"),
+        (PipelineState.FAILED, "UnknownCode: never heard of", "correct it and restart"),
+        (PipelineState.RUNNING, None, ""),
+    ],
+)
+def test_a_state_has_it_by_its_reason_or_by_itself(page: DashboardPage, state, reason, advice):
+    page.stage.state, page.stage.reason = state, reason
+    page.open()
+    page.shows("role", "active")
+    assert advice in page.text("state-advice")
+    assert bool(page.text("state-advice")) == bool(advice)
