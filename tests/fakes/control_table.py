@@ -84,7 +84,7 @@ class FakeCalls:
     async def _begin(self, name: str) -> None:
         self.calls.append(name)
         if self.before_call is not None:
-            await self.beforecall(name)
+            await self.before_call(name)
         else:
             await asyncio.sleep(0)
         self._fail(name, after=False)
@@ -92,7 +92,7 @@ class FakeCalls:
     async def _end(self, name: str) -> None:
         self._fail(name, after=True)
         if self.after_call is not None:
-            await self.aftercall(name)
+            await self.after_call(name)
 
     def _fail(self, name: str, *, after: bool) -> None:
         for failure in self._failures:
