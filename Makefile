@@ -10,7 +10,7 @@ AT_ONCE ?= 3
 PORT ?= 8000
 SERVERS ?= $(TEST_SERVERS)
 
-.PHONY: demo help setup emulator test test-endpoint chaos check audit lambda release bench clean
+.PHONY: demo help setup emulator test test-endpoint chaos check audit lambda release site bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -69,6 +69,13 @@ release: $(TEST)  ## build into dist/ what a release has: sdist, wheel, bill of 
 	done
 	ls -l dist
 
+site: $(VENV)/.installed-site  ## build the documents into dist/site; a broken link is an error
+	rm -rf .cache/site dist/site && mkdir -p .cache/site/pages
+	git ls-files -z '*.md' deploy schemas docs .github LICENSE | tar --create --null --files-from - \
+		| tar --extract --directory .cache/site/pages
+	find .cache/site/pages -name '*.md' -exec perl -pi -e 's/^(```\w+) .*/$$1/' {} +  # the words that the tests read
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+
 bench: $(TEST)  ## ratios to the obvious program and to the limit; BENCH="--quick" takes a minute
 	$(BIN)/python -m benchmarks $(BENCH)
 
@@ -85,6 +92,10 @@ $(DEMO): pyproject.toml constraints.txt | $(VENV)/.created
 $(TEST): pyproject.toml constraints.txt | $(VENV)/.created
 	@echo "installing into $(VENV), once; this takes some minutes"
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-site: pyproject.toml constraints.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[site]'
 	@touch $@
 
 $(VENV)/.created:
