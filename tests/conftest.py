@@ -5,6 +5,7 @@ tests/unit needs no server and runs without what the servers need: so nothing he
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -26,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(promise): what AWS does and not every server; see servers/differences.py")
     config.pluginmanager.register(CoverageOfRun())
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays for the whole run: no collection of garbage walks it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

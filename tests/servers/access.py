@@ -5,6 +5,7 @@ An endpoint of one's own (`endpoint.py`) may bring its region and its credential
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ def sdk_client(
 
     It never retries unless asked to, so that a test sees what the server answered.
     """
-    session = aioboto3.Session(region_name=region, **credentials)
     config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={})
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    is_plain = endpoint_url is not None and endpoint_url.startswith("http:")
+    # Without TLS no certificates are read: that would take longer than most of the tests.
+    verify = False if is_plain else None
+    return _session(region, **credentials).client(service, endpoint_url=endpoint_url, config=config, verify=verify)
+
+
+@cache
+def _session(region: str, **credentials: str) -> Any:
+    """Shared by all clients of a process: a session of its own would read the SDK's descriptions for each of them."""
+    return aioboto3.Session(region_name=region, **credentials)

@@ -85,6 +85,7 @@ def _thaw() -> None:
     """What the service has frozen (gc.freeze) would last as long as the tests do, its open sockets with it."""
     gc.unfreeze()
     gc.collect()
+    gc.freeze()  # what is left is the tests' own
 
 
 async def client_of_role(endpoint_url: str, role_arn: str, service: str = "dynamodb") -> Any:

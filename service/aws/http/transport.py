@@ -12,6 +12,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Protocol
 
 import aiohttp
@@ -128,11 +129,17 @@ def proxy_of(url: str) -> str | None:
 def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     """As aiobotocore makes it: the given bundle, else REQUESTS_CA_BUNDLE, else the certificates of certifi.
 
-    And the certificate must be the host's: botocore leaves that to urllib3, which is not here.
+    And the certificate must be the host's: botocore leaves that to urllib3, which is not here. All endpoints of a
+    bundle share one context: to read certifi's takes some 25 ms.
     """
+    return _trusting(ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True))
+
+
+@cache
+def _trusting(bundle: str) -> ssl.SSLContext:
     context: ssl.SSLContext = create_urllib3_context()
     context.check_hostname = True
-    context.load_verify_locations(ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True))
+    context.load_verify_locations(bundle)
     return context
 
 

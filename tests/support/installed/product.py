@@ -62,7 +62,7 @@ class Product:
         self._process: asyncio.subprocess.Process | None = None
         token = self._settings.get("ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=60, headers=headers)
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=60, headers=headers, verify=False)
         self.errors = b""
 
     async def __aenter__(self) -> Self:
