@@ -108,9 +108,11 @@ function behindWords(lag, state) {
   return [`behind for ${wasSeenToKeepUp ? "" : "over "}${since}`, "hourglass", "careful"];
 }
 
-function showThroughput({ rates, totals }) {
-  setText($("read-rate"), rate(rates.records_read_per_second));
-  setText($("applied-rate"), rate(rates.records_applied_per_second));
+/** Where another process replicates, what this one reads and writes says nothing of the pipeline. */
+function showThroughput({ rates, totals, role }) {
+  const told = (number) => (role === "standby" ? "–" : rate(number));
+  setText($("read-rate"), told(rates.records_read_per_second));
+  setText($("applied-rate"), told(rates.records_applied_per_second));
   const names = ["records_read", "records_applied", "items_written", "records_coalesced", "records_skipped", "retries"];
   const make = (name) => element("div", {}, element("dt", {}, name.replace(/^(records|items)_/, "")), element("dd"));
   keep($("totals"), names, (name) => name, make, (row, name) => setText(row.lastChild, count(totals[name])));

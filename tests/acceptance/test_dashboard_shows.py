@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from service.operations.documents.status import PipelineState, RatesStatus
+from tests.fakes.console import NOW
 from tests.fakes.dashboard_console import GAP, NUMBER, RETENTION
 from tests.support.installed.dashboard_page import DashboardPage
 
@@ -98,31 +101,6 @@ def test_a_full_queue_is_told_in_words(page: DashboardPage):
     page.shows("queue-text", "Full")
 
 
-def test_hundreds_of_shards_are_cut_and_the_closed_ones_folded(page: DashboardPage):
-    page.stage.has_shards(200, closed=40)
-    page.open()
-    page.shows("shards-text", "200: 53 waiting for parent")
-
-    def rows() -> list[list[str]]:
-        script = (
-            "return [...document.querySelectorAll('#shards tr')].map((row) => [...row.cells].map((c) => c.innerText))"
-        )
-        return page.run(script)
-
-    assert len(rows()) == 30
-    assert not any(row[1] == "closed" for row in rows())
-    assert "failed" in [row[1] for row in rows()[:2]]
-    page.click("closed-shards")
-    page.click("more-shards")
-    page.until(lambda: len(rows()) == 200)
-    depths = page.run(
-        "return [...document.querySelectorAll('#shards .name')].map((c) => c.style.getPropertyValue('--depth'))"
-    )
-    assert depths[:6] == ["0", "1", "1", "0", "1", "1"]
-    page.click("closed-shards")
-    page.until(lambda: len(rows()) == 160)
-
-
 def test_a_phone_of_360_pixels_needs_no_sideways_scrolling(page: DashboardPage):
     page.use_a_phone()
     page.stage.is_busy()
@@ -148,3 +126,18 @@ def test_a_phone_of_360_pixels_needs_no_sideways_scrolling(page: DashboardPage):
     page.confirm()
     page.shows("messages", "Paused.")
     assert page.overflow() == []
+
+
+def test_it_follows_a_pipeline_that_moves_to_another_process(page: DashboardPage):
+    page.stage.is_busy()
+    page.stage.has_history(hours=1)
+    page.open()
+    page.shows("applied-rate", "1,840")
+    page.stage.stands_by()
+    page.stage.steps.append(page.stage.step(NOW - timedelta(seconds=1), 1, PipelineState.STANDBY, 12))
+    page.shows("state", "Standing by")
+    page.shows("role", "mirror-1-17-5e0c1a2b replicates")
+    page.shows("applied-rate", "–")
+    page.shows("latency-mean", "–")
+    page.shows("state-advice", "it takes over when that process is gone")
+    assert page.complaints() == []
