@@ -162,6 +162,12 @@ class Worlds:
             log = record_log(settings, pipeline=settings.pipeline_name if self._names_records else None)
             yield World(settings, connections, SystemClock(connections.times), log)
 
+    @asynccontextmanager
+    async def tables(self, settings: Settings) -> AsyncIterator[DynamoTableList]:
+        """The tables where the source is, until the block ends. Raises ConfigurationError."""
+        async with self._pool.source(settings, request_timeout(settings)) as connection:
+            yield DynamoTableList(connection.client)
+
 
 @asynccontextmanager
 async def open_worlds(*, names_records: bool = False) -> AsyncIterator[Worlds]:
@@ -187,9 +193,9 @@ async def open_inspection(settings: Settings) -> AsyncIterator[tuple[DynamoInspe
 
 @asynccontextmanager
 async def open_table_list(settings: Settings) -> AsyncIterator[DynamoTableList]:
-    """The tables where the source is, until the block ends. Raises ConfigurationError."""
-    async with open_pool() as pool, pool.source(settings, request_timeout(settings)) as connection:
-        yield DynamoTableList(connection.client)
+    """As `Worlds.tables`, over a connection of their own."""
+    async with open_worlds() as worlds, worlds.tables(settings) as tables:
+        yield tables
 
 
 def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappings]:

@@ -57,6 +57,7 @@ async def serve(
     plan = await plans.first()
     process = plan.process
     async with open_worlds(names_records=not plans.is_alone) as worlds, AsyncExitStack() as stack:
+        plans.look_through(worlds.tables)
         around = Surroundings(
             open_world=worlds.open,
             open_mappings=open_mappings,

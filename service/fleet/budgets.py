@@ -10,9 +10,6 @@ from service.replication.allowance import SCANS_AT_ONCE, Allowance
 from service.replication.requests.turns import Turns
 from service.replication.requests.write_rate import WriteRate
 
-LEAST_QUEUE_BYTES = 1024 * 1024
-"""A page of a stream has up to 1 MB (API reference, GetRecords): with less, no page would fit."""
-
 
 class Budgets:
     def __init__(self, process: ProcessSettings, clock: Clock, *, is_alone: bool = False) -> None:
@@ -23,8 +20,8 @@ class Budgets:
         self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
 
     def queue_bytes_of_each(self, pipelines: int) -> int:
-        """An even share, whatever each of them does with it; together they may exceed the bound by the least."""
-        return max(self._queue_max_bytes // max(pipelines, 1), min(self._queue_max_bytes, LEAST_QUEUE_BYTES))
+        """An even share, whatever each of them does with it: a page that is larger enters its queue in parts."""
+        return max(self._queue_max_bytes // max(pipelines, 1), 1)
 
     def allowance(self, pipelines: int) -> Allowance:
         """Of one of so many."""

@@ -6,22 +6,20 @@ Looks at the tables never read the file again: a file that somebody is editing i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from service.configuration.fleet_file import FleetFile, load_fleet
 from service.configuration.fleet_plan import DiscoveredTable, FleetPlan, LeftOut, plan
-from service.configuration.settings import ProcessSettings, Settings
+from service.configuration.settings import ProcessSettings
 from service.errors import ConfigurationError, HaltError
-from service.fleet.discovery import TableList, discover
-from service.fleet.plans import Apply
+from service.fleet.discovery import discover
+from service.fleet.plans import Apply, OpenTables
 from service.observability.log_setup import logger
 from service.ports import Clock
 
 LOOK_AGAIN_SECONDS = 300.0
-OpenTables = Callable[[Settings], AbstractAsyncContextManager[TableList]]
 
 
 class FilePlans:
@@ -46,6 +44,9 @@ class FilePlans:
         self._found: list[DiscoveredTable] = []
         self._has_looked = False
         self._turn = asyncio.Lock()
+
+    def look_through(self, open_tables: OpenTables) -> None:
+        self._open_tables = open_tables
 
     async def first(self) -> FleetPlan:
         """The pipelines that the file names: they need not wait for the first look."""

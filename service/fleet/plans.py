@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings
+from service.fleet.discovery import TableList
 from service.operations.console import ConflictError
 
+OpenTables = Callable[[Settings], AbstractAsyncContextManager[TableList]]
 Apply = Callable[[FleetPlan], Awaitable[object]]
 
 
 class Plans(Protocol):
     is_alone: bool
     """One pipeline, which the process was started for."""
+
+    def look_through(self, open_tables: OpenTables) -> None:
+        """From now on tables are discovered over the process's own connections."""
 
     async def first(self) -> FleetPlan:
         """Raises ConfigurationError."""
@@ -33,6 +39,9 @@ class EnvironmentPlan:
 
     def __init__(self, settings: Settings) -> None:
         self._plan = FleetPlan.of(settings)
+
+    def look_through(self, open_tables: OpenTables) -> None:
+        """There is nothing to discover."""
 
     async def first(self) -> FleetPlan:
         return self._plan

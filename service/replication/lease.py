@@ -21,6 +21,8 @@ LOOKS_PER_LEASE = 10
 """How often a standby looks at the lease of the active process."""
 LOOK_WHEN_ASKED_SECONDS = 0.2
 """Between two looks at a lease that was asked for: nobody has the pipeline from its release to the next look."""
+RESERVED_SECONDS = 2.0
+"""A released lease waits so long for the process that it is reserved for: that one may have died."""
 
 
 class LeaseHolder:
@@ -58,8 +60,9 @@ class LeaseHolder:
     async def stand_by(self) -> LeaseRecord | None:
         """Wait until the lease is ours; returns the former owner's, None if there never was one.
 
-        A lease is taken when it was released, or when its owner did not renew it for its whole time while we watched:
-        by the renewals that we saw and our monotonic clock, whatever the wall clocks of the two show.
+        A lease is taken when it was released, for another process a little later, or when its owner did not renew it
+        for its whole time while we watched: by the renewals that we saw and our monotonic clock, whatever the wall
+        clocks of the two show.
         """
         watched: LeaseRecord | None = None
         watched_since = 0.0
@@ -70,7 +73,7 @@ class LeaseHolder:
                 self.has_vanished = self.has_vanished or (seen is None and self.record is not None)
                 self.record, self.asked_at = seen, asked_at
                 self.failing_since = self.failure = None
-                if seen is None or watched is None or seen.renewals != watched.renewals:
+                if seen is None or watched is None or _is_news(seen, watched):
                     watched, watched_since = seen, self._clock.monotonic()
                 if self._is_free(seen, asked_at - watched_since):
                     await self._acquire(seen)
@@ -90,7 +93,7 @@ class LeaseHolder:
             return True
         if seen.is_released and seen.reserved_for in ("", self.owner):
             return True
-        return watched_seconds >= seen.lease_seconds
+        return watched_seconds >= _free_after_seconds(seen)
 
     async def _ask(self, seen: LeaseRecord | None) -> None:
         """Once for each time that the lease is wanted. Raises LeaseLostError when its owner has changed."""
@@ -106,7 +109,7 @@ class LeaseHolder:
             seconds = min(seconds, LOOK_WHEN_ASKED_SECONDS)
         if watched is None:
             return seconds
-        left = watched_since + watched.lease_seconds - self._clock.monotonic()
+        left = watched_since + _free_after_seconds(watched) - self._clock.monotonic()
         return min(seconds, max(left, 0.01))
 
     async def _acquire(self, seen: LeaseRecord | None) -> None:
@@ -185,3 +188,12 @@ class LeaseHolder:
 
     def _trust_from(self, started: float) -> None:
         self._trusted_until = started + self._lease_seconds * (1 - MARGIN)
+
+
+def _is_news(seen: LeaseRecord, watched: LeaseRecord) -> bool:
+    return (seen.renewals, seen.is_released) != (watched.renewals, watched.is_released)
+
+
+def _free_after_seconds(seen: LeaseRecord) -> float:
+    """So long a lease that is another's, or reserved for another, has to stand still."""
+    return min(RESERVED_SECONDS, seen.lease_seconds) if seen.is_released else seen.lease_seconds

@@ -15,7 +15,7 @@ from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings, load_settings
 from service.events import Observers
 from service.fleet.fleet import Fleet
-from service.fleet.plans import Apply
+from service.fleet.plans import Apply, OpenTables
 from service.fleet.surroundings import Surroundings
 from service.observability.metrics import Metrics
 from service.operations.documents.status import Status
@@ -45,6 +45,9 @@ class Plans:
     def __init__(self, entries: Mapping[str, Settings]) -> None:
         self.entries = dict(entries)
         self.error: Exception | None = None
+
+    def look_through(self, open_tables: OpenTables) -> None:
+        """There is nothing to discover."""
 
     async def first(self) -> FleetPlan:
         return await self.again()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.errors import AmbiguousError, LeaseLostError, UnavailableError
-from service.replication.lease import LOOK_WHEN_ASKED_SECONDS, LOOKS_PER_LEASE, LeaseHolder
+from service.replication.lease import LOOK_WHEN_ASKED_SECONDS, LOOKS_PER_LEASE, RESERVED_SECONDS, LeaseHolder
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.control_table import FakeControlTable
@@ -228,7 +228,7 @@ async def test_a_lease_that_is_wanted_is_asked_for_once_and_taken_as_soon_as_it_
     standing[1].cancel()
 
 
-async def test_a_lease_that_is_reserved_for_a_dead_process_is_taken_after_its_time():
+async def test_a_lease_that_is_reserved_for_a_dead_process_is_taken_two_seconds_later():
     rivals = Rivals()
     first, _ = rivals.holder("a")
     await first.stand_by()
@@ -236,7 +236,20 @@ async def test_a_lease_that_is_reserved_for_a_dead_process_is_taken_after_its_ti
     second, _ = rivals.holder("b")
     before = rivals.clock.monotonic()
     await second.stand_by()
-    assert LEASE <= rivals.clock.monotonic() - before <= LEASE * 1.2
+    assert RESERVED_SECONDS <= rivals.clock.monotonic() - before <= RESERVED_SECONDS + 0.1
+
+
+async def test_who_watched_the_owner_for_long_leaves_a_reserved_lease_to_whom_it_is_reserved_for():
+    rivals = Rivals()
+    first, _ = rivals.holder("a")
+    await first.stand_by()
+    second, _ = rivals.holder("b")
+    standing = asyncio.create_task(second.stand_by())
+    await asyncio.sleep(LEASE * 0.9)
+    released = rivals.clock.monotonic()
+    await first.release(is_clean=True, reserved_for="c")
+    await standing
+    assert rivals.clock.monotonic() - released >= RESERVED_SECONDS
 
 
 async def test_who_hands_over_does_not_take_it_back_at_once():
@@ -245,7 +258,7 @@ async def test_who_hands_over_does_not_take_it_back_at_once():
     await first.stand_by()
     await first.release(is_clean=True, reserved_for="b")
     standing = asyncio.create_task(first.stand_by())
-    await asyncio.sleep(LEASE / 2)
+    await asyncio.sleep(RESERVED_SECONDS * 0.9)
     assert first.lease is None
     standing.cancel()
 
