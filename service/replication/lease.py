@@ -7,7 +7,8 @@ fences the control table: a former owner's writes are refused there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from service.errors import LeaseLostError, RetryableError, ThrottledError
 from service.events import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
@@ -56,6 +57,7 @@ class LeaseHolder:
         self.is_wanted = False
         """Ask the owner, at the next look, to hand the pipeline over to this process."""
         self._asked: LeaseRecord | None = None
+        self._acquiring: asyncio.Task[None] | None = None
 
     async def stand_by(self) -> LeaseRecord | None:
         """Wait until the lease is ours; returns the former owner's, None if there never was one.
@@ -114,7 +116,22 @@ class LeaseHolder:
 
     async def _acquire(self, seen: LeaseRecord | None) -> None:
         started = self._clock.monotonic()
-        record = await self._store.acquire_lease(self.owner, seen, self._lease_seconds, self._clock.now())
+        request = self._store.acquire_lease(self.owner, seen, self._lease_seconds, self._clock.now())
+        self._acquiring = asyncio.create_task(self._own(request, started), name="lease acquired")
+        self._acquiring.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._acquiring)  # whoever ends the waiting has to know what came of it
+
+    async def until_known(self) -> None:
+        """After `stand_by` was cancelled: returns when nothing is under way that may make the lease ours."""
+        if self._acquiring is None or self._acquiring.done():
+            return
+        try:
+            await asyncio.wait([self._acquiring])
+        finally:
+            self._acquiring.cancel()
+
+    async def _own(self, request: Awaitable[LeaseRecord], started: float) -> None:
+        record = await request
         self.record, self.asked_at = record, started
         self.behind_since = lambda: None  # what a former flow of this process knew is old
         self.is_wanted, self._asked = False, None

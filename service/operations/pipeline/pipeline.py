@@ -236,11 +236,11 @@ class Pipeline:
         await self._with_lease_kept(self._retrying(record))
 
     async def _release(self, *, is_clean: bool) -> None:
-        if self.holder.lease is None:
-            return
         try:
             async with self.ending.in_time("the lease is not released and runs out by itself"):
-                await self.holder.release(is_clean=is_clean, reserved_for=self.successor)
+                await self.holder.until_known()
+                if self.holder.lease is not None:
+                    await self.holder.release(is_clean=is_clean, reserved_for=self.successor)
         except (RetryableError, LeaseLostError, TimeoutError):
             self.holder.lose()  # it runs out by itself
 
