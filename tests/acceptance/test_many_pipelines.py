@@ -19,6 +19,7 @@ from tests.servers.functions import until
 from tests.support.installed.product import COMMAND, free_port
 from tests.support.installed.terminal import Terminal
 from tests.support.markdown import docs
+from tests.support.thoroughness import played
 
 BLOCKS = docs("many-pipelines").blocks()
 FIVE, DISCOVER = (block.text for block in BLOCKS if block.language == "toml")
@@ -95,7 +96,7 @@ def test_what_the_page_discovers_is_a_file_that_can_be_read(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("on", ["moto", "ministack"])
+@pytest.mark.parametrize("on", played(["ministack", "moto"], every=2))
 async def test_five_tables_one_more_by_a_reload_and_one_that_fails(user: User) -> None:
     for name in (*TABLES, "more"):
         await user.table(name)

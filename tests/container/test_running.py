@@ -13,6 +13,7 @@ from tests.acceptance.test_demo import ADMIN_API, CONVERGED, END
 from tests.support.container.buildah import settings_of
 from tests.support.container.contained import Contained, FirstProcess
 from tests.support.container.image import SECONDS
+from tests.support.thoroughness import played
 
 pytestmark = pytest.mark.timeout(SECONDS)
 
@@ -25,7 +26,7 @@ async def health_in(box: str, image: str, **environment: str) -> tuple[int, str]
     return ended.code, ended.out + ended.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", played([signal.SIGTERM, signal.SIGINT], every=2))
 async def test_the_demo_runs_in_it_and_ends_settled(box: str, image_name: str, number: signal.Signals) -> None:
     (entry,) = settings_of(image_name)["Entrypoint"]
     async with Contained(box, entry, "demo") as demo, httpx.AsyncClient(trust_env=False) as client:
