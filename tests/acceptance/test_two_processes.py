@@ -28,7 +28,8 @@ class FleetProcess:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._port = free_port()
-        self._api = httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{self._port}", timeout=10)
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._api = httpx.AsyncClient(trust_env=False, base_url=self.url, timeout=10)
 
     async def __aenter__(self) -> Self:
         return self
