@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.auth import READING_METHODS, is_open
+from api.examples import add_examples
 from api.problems import MEDIA_TYPE, Problem
 
 _DESCRIPTION = """\
@@ -95,3 +96,4 @@ def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bo
             answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         if status == "401":
             answer["headers"] = _CHALLENGE
+    add_examples(path, method, operation)

@@ -33,7 +33,10 @@ _REDRIVE: dict[int | str, dict[str, Any]] = {
     **_NONE,
     409: {"description": "Another redrive is running, or the pipeline is paused."},
 }
-_EXAMPLES: dict[str, Any] = {"some": {"value": {"ids": ["…"]}}, "all": {"value": {"all": True}}}
+_EXAMPLES: dict[str, Any] = {
+    "some": {"value": {"ids": ["000001100000000017454423009"]}},
+    "all": {"value": {"all": True}},
+}
 
 router = APIRouter(tags=["dead letters"])
 _PLAIN = [Depends(no_parameters)]
