@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,9 +37,7 @@ ONE_TABLE = {
     "env": {"DYNAMIRROR_SOURCE_TABLE": "master-table", "DYNAMIRROR_REPLICA_TABLE": "replica-table"},
 }
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("helm_python") is None, reason="Helm's library is there for Linux on x86-64 only"
-)
+pytestmark = pytest.mark.library("helm_python")
 
 
 def rendered(values: Mapping[str, Any] | None = None, name: str = "dynamirror") -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ Nothing is skipped: a test runs, or it is named here with its reason.
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -56,6 +57,12 @@ def why_not(servers: list[str], needs: list[str]) -> str | None:
     return reasons[0] if reasons else None
 
 
+def library_lacking(libraries: Iterable[str]) -> str | None:
+    """Why a test with these libraries is left out: pyproject.toml names some of them for certain machines alone."""
+    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    return f"without {missing[0]}, which is not there for this machine" if missing else None
+
+
 def folder_of(nodeid: str) -> str:
     """`tests/unit` of `tests/unit/aws/test_x.py::test_y`."""
     return "/".join(nodeid.partition("::")[0].split("/")[:2])
@@ -74,8 +81,10 @@ class CoverageOfRun:
         for item in items:
             servers, needs = sorted(set(servers_of(item))), needs_of(item)
             item.user_properties.append(("servers", servers))
-            is_alone = folder_of(item.nodeid) == WITHOUT_SERVERS
-            if not is_alone and (reason := why_not(servers, [] if config.getoption(ANYWAY) else needs)):
+            reason = library_lacking(name for marker in item.iter_markers("library") for name in marker.args)
+            if reason is None and folder_of(item.nodeid) != WITHOUT_SERVERS:
+                reason = why_not(servers, [] if config.getoption(ANYWAY) else needs)
+            if reason is not None:
                 self._left_out[reason].add(item.nodeid)
                 left_out.append(item)
         if left_out:

@@ -9,7 +9,7 @@ import pytest
 from tests.servers.differences import DIFFERENCES, lacking, strictest
 from tests.servers.process import ServerError
 from tests.servers.start import ALL, chosen
-from tests.support.coverage_of_run import FEW, told
+from tests.support.coverage_of_run import FEW, library_lacking, told
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,10 @@ def test_the_end_of_a_run_names_what_it_left_out():
     assert "left out on moto: it can't" in lines
     assert sum(line.startswith("    tests/contract/test_") for line in lines) == FEW
     assert lines[-1] == "    and 2 more"
+
+
+def test_a_test_whose_library_this_machine_lacks_is_left_out_with_its_reason():
+    assert library_lacking(["json"]) is None
+    assert (
+        library_lacking(["json", "no_such_library"]) == "without no_such_library, which is not there for this machine"
+    )
