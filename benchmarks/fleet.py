@@ -161,8 +161,16 @@ def raising(item: object) -> object:
     raise ValueError("this transform always raises")
 
 
-def troubles(per_second: float, behind: str, seconds: float) -> dict[str, list[list[Sample]]]:
-    """Nine healthy pipelines, and a tenth one that is new in each phase: the nine's samples of each phase, by its name.
+@dataclass(frozen=True, slots=True)
+class Phase:
+    samples: list[Sample]
+    """Of the nine."""
+    of_core: float
+    """Of all ten."""
+
+
+def troubles(per_second: float, behind: str, seconds: float) -> dict[str, list[Phase]]:
+    """Nine healthy pipelines, and a tenth one that is new in each phase; by what befalls it.
 
     Every trouble comes between two phases in which all are healthy, so that a noisy minute meets both.
     """
@@ -172,7 +180,7 @@ def troubles(per_second: float, behind: str, seconds: float) -> dict[str, list[l
     whole = len(phases) * (seconds + SETTLE_SECONDS + 10)
     healthy = Workload(records=round(per_second * whole), per_second=per_second)
     tenths = [Workload(records=BACKLOG_RECORDS) if name == "full backlog" else healthy for name in phases]
-    found: dict[str, list[list[Sample]]] = {name: [] for name in TROUBLES}
+    found: dict[str, list[Phase]] = {name: [] for name in TROUBLES}
     with running([healthy] * HEALTHY + tenths, behind, HEALTHY) as fleet:
         nine = {f"p{number}": settings_of(number) for number in range(HEALTHY)}
         began = time.monotonic()
@@ -183,11 +191,11 @@ def troubles(per_second: float, behind: str, seconds: float) -> dict[str, list[l
                 fleet.until(lambda pipelines: all(each["state"] == "running" for each in pipelines))
             time.sleep(SETTLE_SECONDS)  # its start is over, and so is the end of the one before
             fleet.stub.ask("Trouble", pipeline=number, kind=name)
-            start = time.monotonic() - began
+            start, before = time.monotonic() - began, fleet.program.used()
             fleet.stub.go(pipelines=[number])
             time.sleep(seconds)
-            end = time.monotonic() - began
+            end, used = time.monotonic() - began, fleet.program.used().since(before)
             time.sleep(1.0)  # what was made at its end is written
             in_phase = [each for each in fleet.samples() if each.pipeline < HEALTHY and start <= each.due < end]
-            found[name].append(in_phase)
+            found[name].append(Phase(in_phase, used.cpu / (end - start)))
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks import fleet
 from benchmarks.cases import Figure, Runner
-from benchmarks.fleet import Sample
+from benchmarks.fleet import Phase
 from benchmarks.measuring import median
 
 PER_SECOND = 4.0
@@ -76,8 +76,9 @@ def _troubles(runner: Runner) -> Iterator[Figure]:
     """What befalls one of ten pipelines: the p99 of the other nine, to when all are healthy."""
     found = fleet.troubles(PER_SECOND, runner.behind, 5.0 if runner.is_quick else 8.0)
 
-    def p99(phases: Sequence[Sequence[Sample]], *, after_read: bool = False) -> float:
-        return median([percentile([s.after_read if after_read else s.latency for s in some], 0.99) for some in phases])
+    def p99(phases: Sequence[Phase], *, after_read: bool = False) -> float:
+        each = [[one.after_read if after_read else one.latency for one in phase.samples] for phase in phases]
+        return median([percentile(values, 0.99) for values in each])
 
     healthy, healthy_after = p99(found["healthy"]), p99(found["healthy"], after_read=True)
     for name, phases in found.items():
@@ -85,6 +86,7 @@ def _troubles(runner: Runner) -> Iterator[Figure]:
         runner.tell(f"{case:34} p99 of the others {p99(phases) * 1000:6,.0f} ms")
         yield Figure(case, "p99 of the others", p99(phases) * 1000, "ms")
         yield Figure(case, "p99 of the others, from the read on", p99(phases, after_read=True) * 1000, "ms")
+        yield Figure(case, "of a core", median([phase.of_core for phase in phases]) * 100, "%")
         if name != "healthy":
             ratio = p99(phases) / healthy
             yield Figure(case, "to all healthy", ratio, "x", 1.2, is_ceiling=True, decides=name != "full backlog")
