@@ -12,6 +12,8 @@ from benchmarks.measuring import median
 PER_SECOND = 4.0
 """Changes of each pipeline."""
 POINTS = (1, 10, 50)
+STEADY_SECONDS = {1: 30.0, 10: 15.0, 50: 12.0}
+"""Of each point: one pipeline's changes are few."""
 
 
 def fleet_figures(runner: Runner) -> Iterator[Figure]:
@@ -27,10 +29,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def _steady(runner: Runner) -> Iterator[Figure]:
     """From the moment when a change can be read: with the wait for the next poll of its shard, up to 250 ms."""
-    seconds = 8.0 if runner.is_quick else 30.0
     whole: dict[int, float] = {}
     for pipelines in POINTS:
         case = f"steady, {pipelines} pipelines"
+        seconds = 8.0 if runner.is_quick else STEADY_SECONDS[pipelines]
         samples, of_core = fleet.steady(pipelines, PER_SECOND, runner.behind, seconds)
         latencies, after = [each.latency for each in samples], [each.after_read for each in samples]
         whole[pipelines] = percentile(latencies, 0.99)
@@ -57,7 +59,7 @@ def _busy(runner: Runner) -> Iterator[Figure]:
     records = 40_000 if runner.is_quick else 200_000
     rates: dict[int, list[float]] = {pipelines: [] for pipelines in POINTS}
     violations = 0
-    for _ in range(1 if runner.is_quick else 3):
+    for _ in range(1 if runner.is_quick else 2):
         for pipelines in POINTS:
             found = runner.told(f"busy, {pipelines} pipelines", fleet.busy(pipelines, records, runner.behind))
             rates[pipelines].append(found.rate)
@@ -74,7 +76,7 @@ def _busy(runner: Runner) -> Iterator[Figure]:
 
 def _troubles(runner: Runner) -> Iterator[Figure]:
     """What befalls one of ten pipelines: the p99 of the other nine, to when all are healthy."""
-    found = fleet.troubles(PER_SECOND, runner.behind, 5.0 if runner.is_quick else 8.0)
+    found = fleet.troubles(PER_SECOND, runner.behind, 4.0 if runner.is_quick else 6.0)
 
     def p99(phases: Sequence[Phase], *, after_read: bool = False) -> float:
         each = [[one.after_read if after_read else one.latency for one in phase.samples] for phase in phases]
