@@ -50,6 +50,12 @@ def note(request: Request, **details: Any) -> None:
     }
 
 
+def asker(request: Request) -> str:
+    """Who asks, for a person: whose token it is, and the address that it came from."""
+    who = request.scope["state"]["who"]
+    return f"{who} from {request.client.host}" if request.client else str(who)
+
+
 def event_of(scope: Scope, who: str, status: int) -> AuditEvent:
     client = scope.get("client")
     return AuditEvent(

@@ -92,7 +92,7 @@ class RequestMiddleware:
         answer = Answer(send, SECURITY_HEADERS | access_header(caller))
         # The server leaves out the body of an answer to HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
-        inner["state"] = dict(scope.get("state", {}))
+        inner["state"] = dict(scope.get("state", {})) | {"who": caller.value}
         try:
             await self._serve(inner, receive, answer, caller)
         except ClientGoneError:

@@ -98,6 +98,8 @@ class LeaseRecord:
     is_paused: bool = False
     paused_since: float = 0.0
     """Since when it is paused; 0.0 when it is not, or nobody told."""
+    paused_by: str = ""
+    """Who paused it, as the admin API knows; empty when it is not paused, or nobody told."""
     behind_since: float = 0.0
     """From when on changes at the source may be unapplied, as an owner last knew; 0.0 when none ever did."""
     wanted_by: str = ""

@@ -53,8 +53,9 @@ function showState(status) {
   lastAnnounced = status.state;
 }
 
-function pauseWords({ paused_since, now }) {
-  return [stamp(paused_since), `, ${duration(secondsBetween(paused_since, now))} ago`];
+function pauseWords({ paused_since, paused_by, now }) {
+  const by = paused_by ? `, by ${paused_by}` : "";
+  return [stamp(paused_since), `, ${duration(secondsBetween(paused_since, now))} ago${by}`];
 }
 
 /** Of what its reason says, or else of its state, where that is nobody's wish. */

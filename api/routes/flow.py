@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from api.addressing import Asked, consoles_of, no_parameters
-from api.audit import digest, note
+from api.audit import asker, digest, note
 from api.payloads import Nothing, Outcome, ReplicateRequest
 from api.rendering import rendered
 from service.operations.documents.settings import EffectiveSettings
@@ -55,12 +55,12 @@ async def _with_turns(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 @router.post("/pause", response_model=Status)
-async def pause(console: Asked, body: Annotated[Nothing | None, Body()] = None) -> Response:
+async def pause(console: Asked, request: Request, body: Annotated[Nothing | None, Body()] = None) -> Response:
     """Stop the writes. Answers when none is in flight any more; kept through restarts; may be repeated.
 
     409, at once, when somebody resumes before that.
     """
-    return rendered(await console.pause())
+    return rendered(await console.pause(asker(request)))
 
 
 @router.post("/resume", response_model=Status)

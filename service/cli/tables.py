@@ -76,7 +76,8 @@ def _overview(status: Document) -> Table:
     role = f"{status.get('role')}, {status.get('active') or 'no process that is known'} replicates"
     table.add_row("role", text(role if status.get("role") == "standby" else status.get("role")))
     if status.get("paused_since"):
-        table.add_row("paused since", text(status["paused_since"], _WORRY))
+        by = f" by {status['paused_by']}" if status.get("paused_by") else ""
+        table.add_row("paused since", text(f"{status['paused_since']}{by}", _WORRY))
     for side in ("source", "replica"):
         place = status.get(side, {})
         table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))

@@ -96,7 +96,8 @@ class PipelineMapping:
     def _is(self, state: str) -> bool:
         return self.seen is not None and self.seen.state == state
 
-    async def pause(self) -> None:
+    async def pause(self, by: str = "") -> None:
+        """Lambda keeps no note of `by`."""
         await self.switch(is_on=False)
 
     async def resume(self) -> None:

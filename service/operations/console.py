@@ -62,7 +62,7 @@ class Reporting(Protocol):
 class Pausing(Protocol):
     """Stops the writes of a pipeline, and lets them go on. Both may be repeated."""
 
-    async def pause(self) -> None: ...
+    async def pause(self, by: str) -> None: ...
 
     async def resume(self) -> None: ...
 
@@ -72,8 +72,11 @@ class Console(Reporting, Protocol):
 
     def settings(self) -> EffectiveSettings: ...
 
-    async def pause(self) -> Status:
-        """Returns when no write is in flight any more; kept through restarts; may be repeated."""
+    async def pause(self, by: str = "") -> Status:
+        """Returns when no write is in flight any more; kept through restarts; may be repeated.
+
+        `by` is kept with it: who asked first.
+        """
 
     async def resume(self) -> Status: ...
 

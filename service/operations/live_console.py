@@ -65,8 +65,8 @@ class LiveConsole:
     def not_ready_reason(self) -> str | None:
         return self._report.not_ready_reason()
 
-    async def pause(self) -> Status:
-        await self._pausing.pause()
+    async def pause(self, by: str = "") -> Status:
+        await self._pausing.pause(by)
         return self.status()
 
     async def resume(self) -> Status:

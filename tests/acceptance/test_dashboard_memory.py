@@ -17,8 +17,9 @@ def paused(page: DashboardPage, hours: float) -> None:
 
 def test_since_when_it_is_paused_is_told_and_when_the_stream_forgets(page: DashboardPage):
     paused(page, 3)
+    page.stage.shown["paused_by"] = "admin from 10.0.3.7"
     page.open()
-    page.shows("paused-since", "23 Nov 2026, 07:15:00 UTC, 3 h ago")
+    page.shows("paused-since", "23 Nov 2026, 07:15:00 UTC, 3 h ago, by admin from 10.0.3.7")
     page.shows("memory", "24 Nov 2026, 07:15:00 UTC: 21 h left")
     local = page.run("return document.querySelector('#paused-since time').title")
     assert local.endswith("your time")

@@ -36,6 +36,20 @@ async def test_a_pause_knows_since_when(store):
     assert await store.set_paused(True, NOW + 8) == NOW + 8
 
 
+async def test_a_pause_knows_who_asked_for_it_first(store):
+    seen = await store.acquire_lease("first", None, 10, NOW)
+    assert seen.paused_by == ""
+
+    await store.set_paused(True, NOW + 1, "admin from 10.0.3.7")
+    await store.set_paused(True, NOW + 2, "admin from 10.0.3.8")
+    assert (await store.renew_lease(lease_of(), NOW + 3)).paused_by == "admin from 10.0.3.7"
+
+    await store.set_paused(False)
+    assert (await store.read_lease()).paused_by == ""
+    await store.set_paused(True, NOW + 4)
+    assert (await store.read_lease()).paused_by == ""
+
+
 async def test_a_pause_whose_beginning_nobody_told_gets_one_when_it_is_asked_for_again(store):
     await store.set_paused(True)
     assert await store.set_paused(True, NOW + 1) == NOW + 1

@@ -132,8 +132,8 @@ class FakeConsole:
     def not_ready_reason(self) -> str | None:
         return self.reason
 
-    async def pause(self) -> Status:
-        self._ask("pause")
+    async def pause(self, by: str = "") -> Status:
+        self._ask("pause", by=by)
         if self.held is not None:
             await self.held.wait()
         self.state = PipelineState.PAUSED

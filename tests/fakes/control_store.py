@@ -80,10 +80,11 @@ class FakeControlStore(FakeLetters):
                 raise LeaseLostError("the lease was released")
             self.items.lease = self.wrote("ask_for_lease", replace(held, wanted_by=asker, asks=held.asks + 1))
 
-    async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
+    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
         async with self.call("set_paused"):
             if not (is_paused and self.items.is_paused and self.items.paused_since):
                 self.items.paused_since = (now or 0.0) if is_paused else 0.0
+                self.items.paused_by = by if is_paused else ""
             self.items.is_paused = self.wrote("set_paused", is_paused)
             return self.items.paused_since
 
@@ -199,7 +200,8 @@ class FakeControlStore(FakeLetters):
             return held if held is not None and held.claimed_by == self.pipeline else None
 
     def _with_pause(self, held: LeaseRecord) -> LeaseRecord:
-        return replace(held, is_paused=self.items.is_paused, paused_since=self.items.paused_since)
+        paused = {"paused_since": self.items.paused_since, "paused_by": self.items.paused_by}
+        return replace(held, is_paused=self.items.is_paused, **paused)
 
     def _mine(self, lease: Lease) -> LeaseRecord:
         held = self.items.lease

@@ -20,6 +20,7 @@ class FakePipeline:
     lease: LeaseRecord | None = None
     is_paused: bool = False
     paused_since: float = 0.0
+    paused_by: str = ""
     progress_generation: int | None = None
     progress: PipelineRecord | None = None
     letters: dict[str, DeadLetter] = field(default_factory=dict)

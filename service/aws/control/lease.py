@@ -94,15 +94,19 @@ class LeaseItems:
         except ItemDiffersError as failed:
             raise self._lost(failed) from failed
 
-    async def set_paused(self, is_paused: bool, now: float | None = None) -> float:
+    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
         if not is_paused:
-            await self._table.update(LEASE, "SET #is_paused = :no REMOVE #paused_since", {":no": flag(False)})
+            change = "SET #is_paused = :no REMOVE #paused_since, #paused_by"
+            await self._table.update(LEASE, change, {":no": flag(False)})
             return 0.0
-        values, since = {":yes": flag(True)}, "REMOVE #paused_since"
-        if now is not None:
-            values, since = {**values, ":now": number(now)}, ", #paused_since = :now"
+        told = {"paused_since": number(now) if now is not None else None, "paused_by": text(by) if by else None}
+        known = {name: value for name, value in told.items() if value is not None}
+        change = ", ".join(["SET #is_paused = :yes", *(f"#{name} = :{name}" for name in known)])
+        if unknown := ", ".join(f"#{name}" for name in told if name not in known):
+            change += f" REMOVE {unknown}"
+        values = {":yes": flag(True), **{f":{name}": value for name, value in known.items()}}
         try:
-            await self._table.update(LEASE, f"SET #is_paused = :yes {since}", values, only_if=_NOT_PAUSED_YET)
+            await self._table.update(LEASE, change, values, only_if=_NOT_PAUSED_YET)
         except ItemDiffersError as paused:
             with understood(self._table.pipeline, LEASE):
                 return float_of(paused.found, "paused_since", 0.0)
@@ -121,6 +125,7 @@ class LeaseItems:
                 is_clean=flag_of(found, "is_clean"),
                 is_paused=is_paused,
                 paused_since=float_of(found, "paused_since", 0.0) if is_paused else 0.0,
+                paused_by=(optional_text_of(found, "paused_by") or "") if is_paused else "",
                 behind_since=float_of(found, "behind_since", 0.0),
                 wanted_by=optional_text_of(found, "wanted_by") or "",
                 asks=integer_of(found, "asks", 0),

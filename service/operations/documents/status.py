@@ -138,6 +138,11 @@ class Status(Document):
         examples=["mirror-7f9c-1-5e0c1a2b"],
     )
     paused_since: Instant | None = Field(default=None, description="Null while it is not paused; kept over restarts.")
+    paused_by: str | None = Field(
+        default=None,
+        description="Who paused it, as far as the admin API can tell. Null while it is not paused, or that is unknown.",
+        examples=["admin from 10.0.3.7"],
+    )
     source: SourceStatus
     replica: ReplicaStatus
     lag: LagStatus

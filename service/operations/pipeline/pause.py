@@ -23,12 +23,13 @@ class Pause:
         self._clock = adapters.clock
         self._deciding = asyncio.Lock()
 
-    async def pause(self) -> None:
+    async def pause(self, by: str = "") -> None:
         """Returns when no write is in flight any more, here or in the process that replicates. May be repeated.
 
-        Raises ConflictError as soon as somebody resumes: to say that it is paused would be wrong by then.
+        `by` is kept with it: who asked first. Raises ConflictError as soon as somebody resumes: to say that it is
+        paused would be wrong by then.
         """
-        if not await self._decided(is_paused=True):
+        if not await self._decided(is_paused=True, by=by):
             await self._until_the_owner_knows()
             return
         flow = self._pipeline.replicator
@@ -46,21 +47,21 @@ class Pause:
             while self._pipeline.state is PipelineState.STARTING and self._clock.monotonic() < give_up_at:
                 await self._clock.sleep(POLL_SECONDS)
 
-    async def _decided(self, *, is_paused: bool) -> bool:
+    async def _decided(self, *, is_paused: bool, by: str = "") -> bool:
         """In the control table and then here, one after the other, so that both end as was asked last.
 
         True if this process is the one that follows it.
         """
         async with self._deciding:
-            since = await self._set(is_paused=is_paused)
+            since = await self._set(is_paused=is_paused, by=by)
             is_ours = self._pipeline.holder.lease is not None
             if is_ours:
                 self._pipeline.show_paused(is_paused, since)
             return is_ours
 
-    async def _set(self, *, is_paused: bool) -> float:
+    async def _set(self, *, is_paused: bool, by: str) -> float:
         try:
-            return await self._adapters.control.set_paused(is_paused, self._adapters.clock.now())
+            return await self._adapters.control.set_paused(is_paused, self._adapters.clock.now(), by)
         except RetryableError as error:
             raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
 

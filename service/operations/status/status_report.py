@@ -91,6 +91,7 @@ class Report:
             role=Role.ACTIVE if pipeline.holder.lease is not None else Role.STANDBY,
             active=pipeline.holder.active,
             paused_since=self._paused_since(flow),
+            paused_by=self._paused_by(flow),
             source=self._source(),
             replica=self._replica(),
             lag=lag,
@@ -166,6 +167,11 @@ class Report:
         record = self._pipeline.holder.record
         since = self._pipeline.paused_since if flow is not None else record.paused_since if record is not None else None
         return moment(since) if since else None
+
+    def _paused_by(self, flow: Replicator | None) -> str | None:
+        """As the lease told it last: a moment after the pause."""
+        record = self._pipeline.holder.record
+        return record.paused_by or None if record is not None and self._paused_since(flow) is not None else None
 
     def _warnings(self, lag_seconds: float | None) -> list[str]:
         found = list(self._totals.warnings.values())

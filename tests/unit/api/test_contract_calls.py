@@ -9,7 +9,7 @@ import pytest
 
 from service.operations.console import ConflictError, InvalidError, NotFoundError, TrimmedAlreadyError
 from service.operations.documents.jobs import JobState, Replay
-from tests.fakes.api import METRICS, FakeApi, problem_of
+from tests.fakes.api import ADMIN, METRICS, FakeApi, problem_of
 from tests.fakes.console import SECRET
 
 NUMBER = "1100000000017454423009"
@@ -20,6 +20,7 @@ STATUS_FIELDS = [
     "role",
     "active",
     "paused_since",
+    "paused_by",
     "source",
     "replica",
     "lag",
@@ -283,3 +284,10 @@ async def test_a_job_that_is_not_there_is_404_with_the_console_s_words(api: Fake
 async def test_openapi_and_docs_are_there(api: FakeApi):
     assert (await api.call("GET", "/openapi.json")).json()["info"]["version"] == "0.1.0"
     assert "SwaggerUIBundle" in (await api.call("GET", "/docs")).text
+
+
+async def test_a_pause_is_told_who_asks_for_it():
+    api = FakeApi(admin_token=ADMIN)
+    assert (await api.call("POST", "/pause", ADMIN)).status_code == 200
+    ((_, asked),) = [each for each in api.console.asked if each[0] == "pause"]
+    assert asked == {"by": "admin from 127.0.0.1"}

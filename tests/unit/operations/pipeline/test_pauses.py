@@ -17,6 +17,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
+from tests.support.kinds_of_jobs import console
 from tests.support.numbered_items import item
 
 
@@ -192,3 +193,12 @@ async def test_a_mapping_that_is_switched_back_ends_the_call_that_waits_and_is_o
     for call in waiting:
         with pytest.raises(ConflictError, match="asked to be on meanwhile"):
             await call
+
+
+async def test_the_status_tells_who_paused_it_here_and_in_a_standby():
+    async with Service(World()) as service:
+        await service.until_caught_up()
+        await console(service).pause("admin from 10.0.3.7")
+        await until(lambda: console(service).status().paused_by == "admin from 10.0.3.7")
+        await console(service).resume()
+        assert console(service).status().paused_by is None
