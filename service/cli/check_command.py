@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -11,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from service.check.findings import Findings, Outcome
+from service.cli.configured import Config, PipelineOfFile, pipelines
 from service.cli.tables import text
-from service.configuration.settings import Settings, load_settings
-from service.observability.log_setup import configure_log
+from service.configuration.settings import Settings
 from service.signals import Signals, run_until_signal
 
 _WORDS = {
@@ -31,6 +32,8 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
+    config: Config = None,
+    pipeline: PipelineOfFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look whether a start would succeed, and change nothing.
@@ -38,12 +41,21 @@ def check(
     Settings, rights, tables, stream, indexes and control table are looked at. Each line says what is right or what to
     do. Exit code 1 when a start would fail; 2 for bad settings.
     """
-    settings = load_settings()
-    configure_log(settings)
-    findings = run_until_signal(_checked(settings), "nothing was changed", Signals(settings.shutdown_timeout_seconds))
-    print(json.dumps(findings.document(), ensure_ascii=False, indent=2)) if as_json else _show(findings)
-    if not findings.is_right:
+    asked = pipelines(config, pipeline)
+    seconds = max((settings.shutdown_timeout_seconds for settings in asked.values()), default=0.0)
+    found = run_until_signal(_all_checked(asked.values()), "nothing was changed", Signals(seconds))
+    if as_json:
+        documents = [findings.document() for findings in found]
+        shown = documents[0] if config is None else {"items": documents}
+        print(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        _show(found, has_names=config is not None)
+    if not all(findings.is_right for findings in found):
         raise typer.Exit(PROBLEMS_FOUND)
+
+
+async def _all_checked(asked: Iterable[Settings]) -> list[Findings]:
+    return [await _checked(settings) for settings in asked]
 
 
 async def _checked(settings: Settings) -> Findings:
@@ -55,15 +67,22 @@ async def _checked(settings: Settings) -> Findings:
         return await look(settings, inspection, clock)
 
 
-def _show(findings: Findings) -> None:
-    table = Table("about", "", "", "", box=None, pad_edge=False, show_header=False)
-    for finding in findings.found:
-        word, style = _WORDS[finding.outcome]
-        table.add_row(text(finding.topic), text(finding.name), text(word, style), text(finding.text))
+def _show(found: list[Findings], *, has_names: bool) -> None:
+    """With names: the pipeline in front of each line."""
     console = Console(file=sys.stdout, highlight=False, markup=False)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for findings in found:
+        for finding in findings.found:
+            word, style = _WORDS[finding.outcome]
+            cells = (text(finding.topic), text(finding.name), text(word, style), text(finding.text))
+            table.add_row(*([text(findings.pipeline)] if has_names else []), *cells)
     console.print(table)
-    if findings.first_start is not None:
-        console.print(f"\nA start now {findings.first_start.text}.")
-    problems = sum(finding.outcome is Outcome.PROBLEM for finding in findings.found)
-    verdict = f"{problems} problem{'' if problems == 1 else 's'}: a start would fail" if problems else "ready to start"
-    console.print(f"\n{findings.pipeline}: {verdict}")
+    for findings in found:
+        of = f" of {findings.pipeline}" if has_names else ""
+        if findings.first_start is not None:
+            console.print(f"\nA start{of} now {findings.first_start.text}.")
+        problems = sum(finding.outcome is Outcome.PROBLEM for finding in findings.found)
+        verdict = (
+            f"{problems} problem{'' if problems == 1 else 's'}: a start would fail" if problems else "ready to start"
+        )
+        console.print(f"\n{findings.pipeline}: {verdict}")

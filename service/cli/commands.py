@@ -15,12 +15,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.cli import admin_commands, check_command, job_commands, letter_commands, run_command
-from service.configuration.settings import load_settings
+from service.cli import admin_commands, check_command, job_commands, letter_commands, migrate_command, run_command
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
-from service.observability.log_setup import configure_log
-from service.signals import Signals, run_until_signal
 
 FAILED = 1
 CONFIGURATION = 2
@@ -66,31 +63,7 @@ def demo(
         asyncio.run(show(Console(), seconds))
 
 
-@app.command()
-def migrate(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the steps, and change nothing.")] = False,
-) -> None:
-    """Bring the control table to the newest schema.
-
-    It is created where it is missing.
-    """
-    settings = load_settings()
-    configure_log(settings)
-    from service.cli.standalone import pending_migrations, take_migrations
-
-    signals = Signals(settings.shutdown_timeout_seconds)
-    if not dry_run:
-        done = run_until_signal(take_migrations(settings), "migrate again: steps may be repeated", signals)
-        print("\n".join(f"applied {migration}" for migration in done) or "nothing to do")
-        return
-    for migration in (found := run_until_signal(pending_migrations(settings), "nothing was changed", signals)):
-        print(migration)
-        for step in migration.steps:
-            print(f"  {step}")
-    if not found:
-        print("nothing to do")
-
-
+migrate_command.register(app)
 check_command.register(app)
 run_command.register(app)
 job_commands.register(app)

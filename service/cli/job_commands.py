@@ -6,17 +6,18 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 
 from service.cli.admin_client import AdminClient, Document
-from service.cli.asking import PipelineName, asking
+from service.cli.asking import asking
+from service.cli.configured import Config, one_pipeline
 from service.cli.progress_bar import JobBar
-from service.configuration.settings import Settings, load_settings
+from service.configuration.settings import Settings
 from service.errors import HaltError
-from service.observability.log_setup import configure_log
 from service.operations.documents.jobs import Job, JobState, Snapshot, Verification
 from service.signals import Signals, run_until_signal
 
@@ -33,6 +34,9 @@ Url = Annotated[
         help="Let the service whose admin API is here do it. Its token comes from DYNAMIRROR_ADMIN_TOKEN.",
     ),
 ]
+PipelineName = Annotated[
+    str | None, typer.Option("--pipeline", metavar="NAME", help="Which of the service's pipelines, or of the file's.")
+]
 
 
 def _fraction(sample: float | None) -> float | None:
@@ -48,13 +52,13 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
-def snapshot(url: Url = None, pipeline: PipelineName = None) -> None:
+def snapshot(url: Url = None, config: Config = None, pipeline: PipelineName = None) -> None:
     """Copy the whole source into the replica, beside the stream.
 
     A snapshot that was interrupted goes on where it was. Without --url, this process replicates until the copy is done;
     no other may do so meanwhile.
     """
-    settings = None if url is not None else _settings(pipeline)
+    settings = _own_settings(url, config, pipeline)
     with JobBar("snapshot") as bar:
 
         def show(job: Snapshot) -> None:
@@ -77,6 +81,7 @@ def snapshot(url: Url = None, pipeline: PipelineName = None) -> None:
 
 def verify(
     url: Url = None,
+    config: Config = None,
     pipeline: PipelineName = None,
     repair: Annotated[bool, typer.Option("--repair", help="Mend the differences in the replica.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -93,7 +98,7 @@ def verify(
     Beside a running service or without one. Exit code 3 when they differ; with --repair, when a difference is left.
     Without --url, this process replicates until the repair is done; no other may do so meanwhile.
     """
-    settings = None if url is not None else _settings(pipeline)
+    settings = _own_settings(url, config, pipeline)
     with JobBar("verify") as bar:
 
         def show(job: Verification) -> None:
@@ -127,13 +132,13 @@ def verify(
         raise typer.Exit(DIFFERENCES_LEFT)
 
 
-def _settings(pipeline: str | None) -> Settings:
-    """Raises ConfigurationError, BadParameter."""
-    if pipeline is not None:
-        raise typer.BadParameter("--pipeline goes with --url: without it, the settings say which pipeline this is")
-    settings = load_settings()
-    configure_log(settings)
-    return settings
+def _own_settings(url: str | None, config: Path | None, pipeline: str | None) -> Settings | None:
+    """None: the service at the URL does the work. Raises ConfigurationError, BadParameter."""
+    if url is None:
+        return one_pipeline(config, pipeline)
+    if config is not None:
+        raise typer.BadParameter("--config is for the work of this process: with --url, the service has its own")
+    return None
 
 
 def _followed(

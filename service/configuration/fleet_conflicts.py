@@ -10,11 +10,28 @@ from service.configuration.sides import TableIdentity
 
 # Developer Guide, "DynamoDB Streams and Lambda triggers": no more than two processes read a shard at the same time.
 READERS = 2
+CALLS = frozenset(
+    {
+        *("healthz", "readyz", "status", "history", "settings", "metrics", "pause", "resume", "replicate"),
+        *("replay", "replays", "snapshot", "snapshots", "verify", "verifications", "redrives", "dead-letters"),
+    }
+)
+"""What a pipeline's path in the admin API goes on with."""
 
 
 def conflicts(pipelines: Mapping[str, Settings]) -> list[tuple[str, str]]:
     """The name of a pipeline, and why it can't be: for each that shares what only one may have, and for each cycle."""
-    return [*_replicas(pipelines), *_readers(pipelines), *_cycles(pipelines)]
+    return [*_paths(pipelines), *_replicas(pipelines), *_readers(pipelines), *_cycles(pipelines)]
+
+
+def _paths(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
+    """A name with a slash, whose path in the API is one of another pipeline's calls."""
+    for name in pipelines:
+        parts = name.split("/")
+        for count in range(1, len(parts)):
+            other = "/".join(parts[:count])
+            if other in pipelines and parts[count] in CALLS:
+                yield name, f"/pipelines/{name} would be a call of {other} too; give one of the two another name"
 
 
 def _replicas(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:

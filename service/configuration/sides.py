@@ -59,6 +59,10 @@ class Side:
 
     @property
     def identity(self) -> TableIdentity:
+        return self.identity_of(self.table)
+
+    def identity_of(self, table: str) -> TableIdentity:
+        """Of another table that the same credentials ask for in the same place; by its name or ARN."""
         role_arn = self.access.role_arn
-        account = table_account(self.table) or (role_arn.split(":")[4] if role_arn else self.access.profile)
-        return TableIdentity(self.endpoint_url, self.access.region, account, table_name(self.table))
+        account = table_account(table) or (role_arn.split(":")[4] if role_arn else self.access.profile)
+        return TableIdentity(self.endpoint_url, self.access.region, account, table_name(table))

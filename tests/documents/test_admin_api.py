@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.problems import TYPES, Problem
+from service.configuration.fleet_conflicts import CALLS
 from service.operations.documents.status import Status
 from tests.fakes.api import FakeApi
 from tests.support.markdown import README, ROOT, Document, code, docs, documents
@@ -101,3 +102,8 @@ def test_each_json_block_is_one_of_these() -> None:
         tags = {block.tag for block in document.blocks() if block.language == "json"}
         assert tags <= ({"status", "problem"} | {call for call, _ in BODIES}), document.path.name
         assert not tags or document.path.name == "admin-api.md"
+
+
+def test_the_words_that_a_pipelines_name_may_not_go_on_with_are_the_calls_own() -> None:
+    words = {path.removeprefix(f"{OF_A_NAME}/").split("/")[0] for path in paths() if path.startswith(OF_A_NAME)}
+    assert words - {""} == CALLS

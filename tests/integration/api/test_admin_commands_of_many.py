@@ -80,4 +80,4 @@ async def test_a_job_is_begun_and_followed_in_the_pipeline_that_is_named(shell: 
 def test_a_job_that_this_process_does_itself_takes_no_name(command: str):
     result = CliRunner().invoke(app, [command, "--pipeline", "orders"])
     assert result.exit_code == 2
-    assert "--url" in result.output
+    assert "--config" in result.output

@@ -168,10 +168,10 @@ def test_what_no_one_catches_shows_no_text_either() -> None:
 def test_no_error_leaves_the_command_with_its_traceback(
     shell: Shell, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(config: None, name: None) -> None:
         raise error
 
-    monkeypatch.setattr("service.cli.job_commands._settings", fail)
+    monkeypatch.setattr("service.cli.job_commands.one_pipeline", fail)
     assert shell.run("snapshot") == 1
     (said,) = shell.err.splitlines()
     assert "a-secret" not in said
