@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks import measuring
+from benchmarks import fleet, measuring
 from benchmarks.measuring import Measured
 from benchmarks.workload import Workload
 
@@ -260,7 +260,7 @@ def _fleet(runner: Runner) -> Iterator[Figure]:
     """Many pipelines of four shards in one process."""
     for pipelines in (1, 10, 50):
         case = f"idle, {pipelines} pipelines"
-        share, peak = measuring.idle_fleet(pipelines, 4, runner.behind, settle_seconds=15, seconds=20)
+        share, peak = fleet.idle(pipelines, runner.behind, settle_seconds=15, seconds=20)
         runner.tell(f"{case:28} {share * 100:9,.1f} % of a core {peak / MIB:9,.0f} MiB")
         is_bound = pipelines == 50
         yield Figure(case, "of a core", share * 100, "%", 15.0 if is_bound else None, is_ceiling=True)

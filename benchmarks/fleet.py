@@ -105,6 +105,15 @@ def running(workloads: Sequence[Workload], behind: str, first: int | None = None
             yield fleet
 
 
+def idle(pipelines: int, behind: str, *, settle_seconds: float, seconds: float) -> tuple[float, int]:
+    """The share of a core that one process with so many pipelines takes while nothing happens, and its peak memory."""
+    with running([Workload(records=0)] * pipelines, behind) as fleet:
+        time.sleep(settle_seconds)
+        before = fleet.program.used()
+        time.sleep(seconds)
+        return fleet.program.used().since(before).cpu / seconds, fleet.program.peak_memory_bytes()
+
+
 def steady(pipelines: int, per_second: float, behind: str, seconds: float) -> tuple[list[Sample], float]:
     """So many changes a second of each pipeline: the samples, and the share of a core that they took."""
     workload = Workload(records=round(per_second * (seconds + 20)), per_second=per_second)

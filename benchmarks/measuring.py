@@ -154,40 +154,6 @@ def idle(workload: Workload, behind: str, *, settle_seconds: float, seconds: flo
             return program.used().since(before).cpu / seconds
 
 
-def idle_fleet(pipelines: int, lines: int, behind: str, *, settle_seconds: float, seconds: float) -> tuple[float, int]:
-    """The share of a core that one process with so many pipelines takes while nothing happens, and its peak memory."""
-    with stub(Workload(records=0, lines=lines), behind) as server, tempfile.TemporaryDirectory() as folder:
-        log, file, port = Path(folder) / "log", Path(folder) / "fleet.toml", free_port()
-        given = product_settings(server.url, ADMIN_PORT=port)
-        tables = {each: given.pop(f"DYNAMIRROR_{each}_TABLE") for each in ("SOURCE", "REPLICA")}
-        del given["DYNAMIRROR_PIPELINE"]
-        file.write_text(
-            "".join(
-                f'[pipelines.p{number}]\nsource_table = "{tables["SOURCE"]}-{number}"\n'
-                f'replica_table = "{tables["REPLICA"]}-{number}"\n'
-                for number in range(pipelines)
-            )
-        )
-        with measured([*PRODUCT, "--config", str(file)], given, log) as program:
-            give_up_at = time.monotonic() + START_SECONDS
-            while not _all_are_caught_up(port, pipelines):
-                if program.process.poll() is not None or time.monotonic() > give_up_at:
-                    raise MeasuringError(f"the pipelines do not run; the log ends: {log.read_text()[-1500:]}")
-                time.sleep(0.5)
-            time.sleep(settle_seconds)
-            before = program.used()
-            time.sleep(seconds)
-            return program.used().since(before).cpu / seconds, program.peak_memory_bytes()
-
-
-def _all_are_caught_up(port: int, pipelines: int) -> bool:
-    try:
-        items = ask_json(f"http://127.0.0.1:{port}/pipelines")["items"]
-    except OSError:
-        return False
-    return len(items) == pipelines and all(each["caught_up"] for each in items)
-
-
 def verification(workload: Workload, behind: str) -> Measured:
     """Both tables are the same: the cost of looking."""
     with stub(workload, behind) as server, tempfile.TemporaryDirectory() as folder:
