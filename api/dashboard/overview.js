@@ -31,7 +31,7 @@ function showOverview(status) {
 const place = (table) => (table.region ? `${table.table} (${table.region})` : table.table);
 
 function showState(status) {
-  const shape = shapeOf(STATES, status.state);
+  const shape = stateShape(status);
   const isGapToldAbove = status.gaps.some((gap) => gap.reason === status.reason);
   setText($("state"), shape.word);
   setIcon($("state-icon"), shape.icon);
@@ -56,6 +56,12 @@ function showState(status) {
 function pauseWords({ paused_since, paused_by, now }) {
   const by = paused_by ? `, by ${paused_by}` : "";
   return [stamp(paused_since), `, ${duration(secondsBetween(paused_since, now))} ago${by}`];
+}
+
+/** A reason is something that a person must see to, whatever else goes on. */
+function stateShape({ state, reason }) {
+  const shape = shapeOf(STATES, state);
+  return reason && shape.tone === "good" ? { word: `${shape.word}, in trouble`, icon: "warning", tone: "bad" } : shape;
 }
 
 /** Of what its reason says, or else of its state, where that is nobody's wish. */

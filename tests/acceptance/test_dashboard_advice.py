@@ -42,5 +42,8 @@ def test_a_state_has_it_by_its_reason_or_by_itself(page: DashboardPage, state, r
     page.stage.state, page.stage.reason = state, reason
     page.open()
     page.shows("role", "active")
+    page.shows(
+        "state", "Running, in trouble" if reason and state is PipelineState.RUNNING else state.value.capitalize()
+    )
     assert advice in page.text("state-advice")
     assert bool(page.text("state-advice")) == bool(advice)

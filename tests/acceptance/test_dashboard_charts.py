@@ -64,6 +64,7 @@ def test_what_comes_is_asked_for_alone_and_added(page: DashboardPage):
     page.until(lambda: drawn(page, "lag"))
     page.requested()
     page.stage.steps.append(page.stage.step(NOW - timedelta(seconds=2), 1, PipelineState.RUNNING, 30))
+    page.run("void pollHistory()")
     page.until(lambda: "lag 30 s" in caption(page, "lag"))
     (asked,) = {url for url in page.requested() if "/history" in url}
     assert asked.endswith("/history?since=2026-11-23T10%3A14%3A00Z")

@@ -54,8 +54,10 @@ def test_one_that_can_t_be_cancelled_says_why(running: DashboardPage):
 def test_its_rate_and_the_time_left_are_told_and_who_started_it(running: DashboardPage):
     told = {"started_by": StartedBy.GAP, "per_second": 812.4, "seconds_left": 1098.2}
     running.stage.jobs["s1"] = running.stage.jobs["s1"].model_copy(update=told)
+    running.run("void pollJobs()")
     running.shows("jobs", "s1 began to mend a gap 23 Nov 2026, 10:11:00 UTC, 812/s, about 18 min 19 s left")
     running.stage.jobs["s1"] = running.stage.jobs["s1"].model_copy(update={"seconds_left": None})
+    running.run("void pollJobs()")
     running.shows("jobs", "UTC, 812/s\n")
 
 
