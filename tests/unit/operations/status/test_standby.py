@@ -249,7 +249,8 @@ def test_a_pause_that_a_hand_has_set_begins_when_it_is_seen() -> None:
 
 def test_a_standby_warns_of_the_retention_too() -> None:
     async def scenario(world: World) -> None:
-        async with Service(world) as active, Service(world) as standby:
+        long = {"poll_interval_seconds": 60, "lease_seconds": 300}
+        async with Service(world, **long) as active, Service(world, **long) as standby:
             await active.until_caught_up()
             await Pause(active.pipeline, active.adapters).pause()
             await asyncio.sleep(19 * 3600)

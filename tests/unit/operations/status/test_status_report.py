@@ -46,7 +46,7 @@ def test_a_running_pipeline_shows_what_it_has_done() -> None:
 
 def test_a_paused_pipeline_is_ready_and_its_lag_grows() -> None:
     async def scenario(world: World) -> None:
-        async with Service(world) as service:
+        async with Service(world, poll_interval_seconds=5, lease_seconds=300) as service:
             await service.until_caught_up()
             pause = Pause(service.pipeline, service.adapters)
             await pause.pause()
