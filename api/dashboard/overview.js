@@ -49,8 +49,8 @@ function showState(status) {
   setIdle($("resume"), ["running", "snapshotting"].includes(status.state));
   const behind = status.lag.seconds === null || status.lag.caught_up ? "" : `, ${duration(status.lag.seconds)} behind`;
   document.title = `${shape.word}${behind} · ${status.pipeline}`;
-  if (lastAnnounced !== status.state) announce(`State: ${shape.word}. ${status.reason ?? ""}`);
-  lastAnnounced = status.state;
+  if (lastAnnounced !== shape.word) announce(`State: ${shape.word}. ${status.reason ?? ""}`);
+  lastAnnounced = shape.word;
 }
 
 function pauseWords({ paused_since, paused_by, now }) {
