@@ -84,6 +84,7 @@ _STATUS = {
     "role": "active",
     "active": "mirror-7f9c-1-5e0c1a2b",
     "paused_since": None,
+    "paused_by": None,
     "source": {
         "table": "master-table",
         "region": "us-west-2",
