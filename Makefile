@@ -10,7 +10,7 @@ AT_ONCE ?= 5
 PORT ?= 8000
 SERVERS ?= $(TEST_SERVERS)
 
-.PHONY: demo help setup emulator test test-endpoint chaos check audit lambda release site bench clean
+.PHONY: demo help setup emulator test test-endpoint chaos mutants check audit lambda release site bench clean
 
 demo: $(DEMO)  ## replicate between two tables of an emulator in this terminal
 	$(BIN)/dynamirror demo
@@ -40,6 +40,9 @@ chaos: $(TEST)  ## a long night: all settings, more of each property, then fault
 	[ -n "$(CHAOS)" ] || TEST_THOROUGHLY=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 \
 		$$(grep -rl --include='test_*.py' support.thoroughness tests)
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+mutants: $(TEST)  ## plant the mistakes of tests/mutants/mistakes.toml one by one: a test must notice each; MUTANTS="lease lag": some
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 check: $(TEST)  ## format, lint, types, import contracts, file lengths
 	$(BIN)/ruff format --check .

@@ -30,5 +30,5 @@ def test_a_planted_mistake_is_caught_by_a_test_of_that_name(broken: str, caught:
 
 
 def test_every_row_of_the_table_of_planted_mistakes_is_read() -> None:
-    table = TEXT.partition("## Which test catches which mistake")[2]
+    table = TEXT.partition("## What the nights and the installed command catch")[2]
     assert len(ROWS) == len(re.findall(r"^\| (?!broken)", table, re.MULTILINE)) > 0

@@ -97,6 +97,13 @@ async def test_every_read_is_consistent_and_a_scan_goes_on_where_it_stopped():
     assert second["ExclusiveStartKey"] == json.loads(stop)
 
 
+async def test_the_read_of_one_item_is_consistent():
+    http = ScriptedHttp(b'{"Item":{"k":{"N":"1"}}}')
+
+    assert await table_on(http).get(key(1)) == b'{"k":{"N":"1"}}'
+    assert json.loads(http.requests[0][0])["ConsistentRead"] is True
+
+
 NO_ANSWERS = [
     b"",
     b"<html>Sign in</html>",

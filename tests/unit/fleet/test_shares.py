@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from service.errors import UnavailableError
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.fleet import FleetProcess, Worlds, entries_of
@@ -97,14 +99,15 @@ async def test_an_endless_verification_keeps_no_pipeline_from_moving():
             await until_shared(worlds, ("first", 3), ("second", 3))
 
 
-async def test_a_job_that_somebody_waits_for_keeps_its_process_until_it_has_ended():
+@pytest.mark.parametrize("job", ["snapshot", "verify"])
+async def test_a_job_that_somebody_waits_for_keeps_its_process_until_it_has_ended(job: str):
     worlds = Worlds()
     async with worlds.process(entries_of(*PAIR), "first") as first:
         await first.until_caught_up()
         for name in PAIR:
             worlds.world(name).source.put(item(1))
             worlds.world(name).plan.outage("source", 0, worlds.world(name).clock.now() + 200)
-            await first.fleet.of(name).snapshot()
+            await getattr(first.fleet.of(name), job)()
         async with worlds.process(entries_of(*PAIR), "second"):
             await asyncio.sleep(120)
             assert owned_by_first(worlds) == ["orders", "users"]

@@ -11,7 +11,7 @@ import pytest
 from service.configuration.settings import load_settings
 from service.errors import GapError, UnavailableError
 from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
-from service.pipeline_state import Checkpoint, LeaseRecord, PipelineRecord
+from service.pipeline_state import Checkpoint, Gap, LeaseRecord, PipelineRecord
 from service.replication.guard_window import MARGIN_SECONDS
 from service.replication.lease import LeaseHolder
 from service.replication.lease_term import Beginning, LeaseTerm
@@ -76,6 +76,7 @@ async def test_a_first_start_saves_its_positions_before_anything_is_scanned_e65(
 
 async def test_the_tip_of_a_first_start_is_fixed_before_the_start_is_over_e65():
     office = Office("latest")
+    office.world.source.put(item("a", "0"))
     beginning = await office.begin()
     office.world.source.put(item("a", "1"))
     found = [await reader.read_once() for reader in beginning.at_tip.values()]
@@ -155,6 +156,13 @@ async def test_a_stream_that_was_created_anew_is_a_gap_e25():
     office.remember()
     office.world.source.recreate_stream()
     with pytest.raises(GapError, match="re-created"):
+        await office.begin(FORMER)
+
+
+async def test_a_gap_that_is_open_outlives_a_restart_although_nothing_shows_it_any_more():
+    office = Office()
+    office.remember(gaps=(Gap(ShardId("s"), None, EPOCH, "the shard s vanished"),))
+    with pytest.raises(GapError, match="the shard s vanished"):
         await office.begin(FORMER)
 
 
