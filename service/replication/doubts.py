@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -203,7 +203,3 @@ class Doubts:
 
 def _later_looks() -> Iterable[float]:
     return itertools.count(FIRST_LOOKS_SECONDS[-1] + LOOK_EVERY_SECONDS, LOOK_EVERY_SECONDS)
-
-
-def chunks(keys: Sequence[ItemKey], size: int) -> Iterable[Sequence[ItemKey]]:
-    return (keys[start : start + size] for start in range(0, len(keys), size))

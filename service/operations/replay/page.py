@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from service.errors import ChangeError, TransientChangeError
 from service.model import Change, Effect, Image, ItemKey
 from service.ports import Adapters
-from service.replication.doubts import chunks
 from service.replication.job_flow import JobFlow
+from service.replication.requests.batches import get_batches
 from service.replication.writing.desired_state import REMOVE
 from service.replication.writing.guard import Outcome, same_or_none
-
-GET_AT_ONCE = 100
-"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
 
 
 @dataclass(slots=True)
@@ -55,7 +52,7 @@ class PageReplay:
         """
         counts = Counts(read=len(changes))
         newest = {change.key: change for change in changes}
-        for keys in chunks(list(newest), GET_AT_ONCE):
+        for keys in get_batches(list(newest)):
             await self._flow.gate.until_open()
             await self._replay_keys(keys, newest, counts)
         return counts

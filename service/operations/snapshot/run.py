@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.errors import ChangeError
@@ -22,11 +22,10 @@ from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.reshaping import note_reshaped
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow
+from service.replication.requests.batches import get_batches
 from service.replication.writing.guard import Outcome
 
 SEGMENTS = 8
-GET_AT_ONCE = 100
-"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
 
 
 class Place:
@@ -184,8 +183,7 @@ class SnapshotRun:
         are.
         """
         shape, is_archive, kept = self._flow.guard.shape, self._flow.sink.intents.skips_ttl_deletes, 0
-        for start in range(0, len(page.items), GET_AT_ONCE):
-            keys = [key for key, _ in page.items[start : start + GET_AT_ONCE]]
+        for keys in get_batches([key for key, _ in page.items]):
             held = await self._held_by_source(keys)
             await shape.prepare(held.values())
             lacking = [key for key in keys if key not in held]
@@ -198,7 +196,7 @@ class SnapshotRun:
             self._written += sum(outcome is not None and outcome.took_effect for outcome in outcomes)
         return kept
 
-    async def _held_by_source(self, keys: list[ItemKey]) -> dict[ItemKey, Image]:
+    async def _held_by_source(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Image]:
         return await self._flow.requests.read(lambda: self._adapters.source.get_many(keys))
 
     async def _refresh(self, key: ItemKey) -> Outcome | None:

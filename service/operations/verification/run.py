@@ -11,7 +11,7 @@ A crash costs the pages whose suspicions were not settled yet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +22,9 @@ from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.verification.comparison import Comparison, is_in_sample
 from service.operations.verification.ledger import Ledger, OpenPage, PageCounts
 from service.operations.verification.observer import StreamObserver
-from service.operations.verification.suspects import GET_AT_ONCE, Suspects
+from service.operations.verification.suspects import Suspects
 from service.ports import Adapters, Clock
+from service.replication.requests.batches import get_batches
 
 REPORT_EVERY_SECONDS = 1.0
 MAX_PAGE_ITEMS = 1000
@@ -157,8 +158,7 @@ class VerificationRun:
     async def _compare_page(self, page: ScanPage, open_page: OpenPage) -> None:
         sample = self.job.sample
         items = page.items if sample is None else [item for item in page.items if is_in_sample(item[0], sample)]
-        for start in range(0, len(items), GET_AT_ONCE):
-            some = items[start : start + GET_AT_ONCE]
+        for some in get_batches(items):
             if open_page.table == "source":
                 suspicious = await self._unlike_replica(some)
                 open_page.counts.compared += len(some)
@@ -167,13 +167,13 @@ class VerificationRun:
             if suspicious:
                 await self._suspicions.add(suspicious, open_page)
 
-    async def _unlike_replica(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:
+    async def _unlike_replica(self, items: Sequence[tuple[ItemKey, Image]]) -> list[ItemKey]:
         keys = [key for key, _ in items]
         held = await self._looks.read(lambda: self._adapters.replica.get_many(keys), "replica")
         await self._comparison.prepare(image for _, image in items)
         return [key for key, image in items if self._comparison.difference(image, held.get(key)) is not None]
 
-    async def _unknown_to_source(self, items: list[tuple[ItemKey, Image]]) -> list[ItemKey]:
+    async def _unknown_to_source(self, items: Sequence[tuple[ItemKey, Image]]) -> list[ItemKey]:
         keys = [key for key, _ in items]
         held = await self._looks.read(lambda: self._adapters.source.get_many(keys), "source")
         return [key for key in keys if key not in held]  # what both hold was compared from the other side

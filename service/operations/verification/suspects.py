@@ -18,12 +18,11 @@ from service.operations.verification.comparison import Comparison, Kind, fingerp
 from service.operations.verification.ledger import OpenPage
 from service.operations.verification.observer import ObservedChanges, StreamObserver
 from service.ports import Clock, Table
+from service.replication.requests.batches import get_batches
 
 MAX_WAITING = 10_000
 """Suspects at a time, some 5 MB; with more, the scan waits."""
 LOOK_EVERY_SECONDS = 0.5
-GET_AT_ONCE = 100
-"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
 OVERTAKEN_AFTER_SECONDS = 1.0
 """A key that a change has overtaken is looked at before it is settled, first after so long: most are right by then. A
 stream that tells creation times by the minute (DynamoDB Local) would else keep each busy key for minutes."""
@@ -105,8 +104,8 @@ class Suspects:
             return
         chosen = set(map(id, due))
         self._waiting = [one for one in self._waiting if id(one) not in chosen]
-        for start in range(0, len(due), GET_AT_ONCE):
-            await self._look(due[start : start + GET_AT_ONCE], settled)
+        for some in get_batches(due):
+            await self._look(some, settled)
 
     def _is_due(self, one: Suspect, settled: float, now: float) -> bool:
         if one.seen_at < settled or one.look_early_at <= now:

@@ -14,14 +14,13 @@ from service.errors import ChangeError
 from service.events import LateWriteMended, Observer
 from service.model import Image, ItemKey
 from service.ports import Clock, ReplicaTable
-from service.replication.doubts import Doubt, Doubts, chunks
+from service.replication.doubts import Doubt, Doubts
+from service.replication.requests.batches import get_batches
 from service.replication.requests.retrying import Requests
 from service.replication.writing.guard import Guard, Outcome
 from service.replication.writing.lanes import Lanes
 
 LOOK_EVERY_SECONDS = 0.5
-GET_AT_ONCE = 100
-"""Keys in one BatchGetItem (botocore, dynamodb 2012-08-10: shape KeyList, max 100)."""
 
 
 class SecondLooks:
@@ -55,7 +54,7 @@ class SecondLooks:
 
     async def look_once(self) -> None:
         """Look at all keys whose time it is; returns when what was wrong is mended."""
-        for keys in chunks(self._doubts.due() if self._doubts else [], GET_AT_ONCE):
+        for keys in get_batches(self._doubts.due() if self._doubts else []):
             asked_at = self._clock.monotonic()
             held = await self._requests.read(lambda: self._replica.get_many(keys), "replica")  # noqa: B023 awaited here
             wrong = [key for key in keys if not self._is_as_settled(self._doubts.get(key), held.get(key))]
