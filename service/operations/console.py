@@ -5,11 +5,12 @@ The running service implements it, and an admin-only one for a pipeline that Lam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from service.errors import DynamirrorError
+from service.errors import DynamirrorError, LeaseLostError, RetryableError
 from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings
@@ -46,6 +47,17 @@ class TrimmedAlreadyError(OperationError):
 
 class UnavailableNowError(OperationError):
     """A table or the control table did not answer; try again."""
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """What the control table refuses an operator, as an answer. Raises ConflictError, UnavailableNowError."""
+    try:
+        yield
+    except RetryableError as error:
+        raise UnavailableNowError(f"{error}; try again") from error
+    except LeaseLostError as error:
+        raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
 
 
 class Reporting(Protocol):

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from service.errors import RetryableError
-from service.operations.console import NotFoundError, UnavailableNowError
+from service.operations.console import NotFoundError, answering
 from service.operations.documents.jobs import Job, JobState
 from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
@@ -112,23 +111,19 @@ class JobDocuments(Generic[AJob]):
 
     async def found(self, job_id: str) -> AJob:
         """Raises NotFoundError, UnavailableNowError."""
-        try:
+        with answering():
             shown = await self._in_slot()
             if shown is None or shown.id != job_id:  # in this order: filed before the slot is empty
                 shown = await self.filed(job_id)
-        except RetryableError as error:
-            raise UnavailableNowError(str(error)) from error
         if shown is None:
             raise NotFoundError(f"there is no {self.kind} {job_id!r}")
         return shown
 
     async def newest(self) -> list[AJob]:
         """Raises UnavailableNowError."""
-        try:
+        with answering():
             in_slot = await self._in_slot()
             filed = [self._understood(entry) for entry in await self._store.list_jobs(self.kind, SHOWN)]
-        except RetryableError as error:
-            raise UnavailableNowError(str(error)) from error
         if in_slot is None:
             return filed
         others = [job for job in filed if job.id != in_slot.id]

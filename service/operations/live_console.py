@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from service.configuration.settings import Settings
-from service.errors import LeaseLostError, RetryableError
 from service.operations.console import ConflictError, Pausing, Reporting, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
@@ -22,8 +20,6 @@ from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.verification.verifications import Verifications
-
-Answer = TypeVar("Answer")
 
 
 class LiveConsole:
@@ -167,13 +163,3 @@ class LiveConsole:
 
     async def discard(self, letter_id: str) -> None:
         await self._letters.discard(self._pipeline.replicator, letter_id)
-
-
-async def answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """A call to the control table or a source table on an operator's behalf: once, with an answer for a person."""
-    try:
-        return await call()
-    except RetryableError as error:
-        raise UnavailableNowError(f"{error}; try again") from error
-    except LeaseLostError as error:
-        raise ConflictError(f"this process has lost the pipeline to another: {error}") from error

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from service.errors import ChangeError, HaltError, RetryableError, TransientChangeError
+from service.errors import ChangeError, HaltError, TransientChangeError
 from service.events import Observer
-from service.operations.console import ConflictError, InvalidError, NotFoundError, UnavailableNowError
+from service.operations.console import ConflictError, InvalidError, NotFoundError, answering
 from service.operations.dead_letters.redrive import Redrive
 from service.operations.dead_letters.redrives import REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.documents.jobs import Redriving
@@ -155,9 +155,8 @@ class Letters:
 async def _answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
     """Asked once, with an answer for a person."""
     try:
-        return await call()
-    except RetryableError as error:
-        raise UnavailableNowError(f"{error}; try again") from error
+        with answering():
+            return await call()
     except HaltError as error:
         raise ConflictError(str(error)) from error
 

@@ -13,9 +13,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic
 
-from service.errors import AmbiguousError, DynamirrorError, LeaseLostError, RetryableError, first_of
+from service.errors import AmbiguousError, DynamirrorError, RetryableError, first_of
 from service.events import JobChanged, Observer
-from service.operations.console import ConflictError, NotFoundError, UnavailableNowError
+from service.operations.console import ConflictError, NotFoundError, answering
 from service.operations.documents.jobs import JobState
 from service.operations.job_store import AJob, JobDocuments
 from service.operations.jobs.run import Run, UnderWay
@@ -110,10 +110,8 @@ class JobRunner(ABC, Generic[AJob]):
             await self.has_looked.wait()
             if self._under_way is not None:
                 raise self._runs_already(self._under_way.run.job.id)
-            try:
+            with answering():
                 job, place = await make()
-            except RetryableError as error:
-                raise UnavailableNowError(f"{error}; try again") from error
             lease = lease_of(self._pipeline)
             if self._pipeline.replicator is not flow:
                 raise ConflictError("the pipeline is stopping: ask again when it runs")
@@ -128,22 +126,19 @@ class JobRunner(ABC, Generic[AJob]):
 
         Raises ConflictError, UnavailableNowError.
         """
-        try:
-            running = await self._log.begin(job, place, lease.generation)
-        except LeaseLostError as error:
-            raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
-        except AmbiguousError as error:
-            self._look_again()
-            await self.has_looked.wait()
-            with contextlib.suppress(NotFoundError):
-                await self.found(job.id)
-                return False
-            raise UnavailableNowError(f"{error}; try again") from error
-        except RetryableError as error:
-            raise UnavailableNowError(f"{error}; try again") from error
-        except asyncio.CancelledError:  # whoever asked has gone: it may exist all the same
-            self._look_again()
-            raise
+        with answering():
+            try:
+                running = await self._log.begin(job, place, lease.generation)
+            except AmbiguousError:
+                self._look_again()
+                await self.has_looked.wait()
+                with contextlib.suppress(NotFoundError):
+                    await self.found(job.id)
+                    return False
+                raise
+            except asyncio.CancelledError:  # whoever asked has gone: it may exist all the same
+                self._look_again()
+                raise
         if running is not None:
             raise self._runs_already(running)
         return True
@@ -189,12 +184,8 @@ class JobRunner(ABC, Generic[AJob]):
 
     async def _end_aside(self, ended: AJob, lease: Lease) -> None:
         """One that nobody carries on now, since no flow runs. Raises ConflictError, UnavailableNowError."""
-        try:
+        with answering():
             await self._log.end(ended, {}, lease.generation)
-        except LeaseLostError as error:
-            raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
-        except RetryableError as error:
-            raise UnavailableNowError(f"{error}; try again") from error
         self._observe(ended)
 
     def _go_on(self, flow: JobFlow) -> None:

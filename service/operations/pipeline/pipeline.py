@@ -13,7 +13,7 @@ from typing import TypeVar
 from service.configuration.settings import Settings
 from service.defects import told
 from service.errors import GapError, HaltError, LeaseLostError, RetryableError, SchemaError
-from service.events import GapFound, Halted, Observer, Paused, Retried, Warned
+from service.events import GapFound, Halted, Observer, Paused, Warned
 from service.migrations import migrate
 from service.operations.documents.status import PipelineState
 from service.operations.job_store import new_job_id
@@ -29,7 +29,7 @@ from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
 from service.replication.lease_term import LeaseTerm
 from service.replication.letter_count import LetterCount
-from service.replication.requests.backoff import Backoff
+from service.replication.requests.backoff import until_answered
 
 Answer = TypeVar("Answer")
 START_ANEW_AFTER_SECONDS = 5.0
@@ -188,17 +188,11 @@ class Pipeline:
             await self.ending.saved(running)
 
     async def _retrying(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
-        """A step outside of the flow, made again until it is answered."""
-        backoff = Backoff(self._clock)
-        while True:
-            try:
-                answer = await step()
-                self.reason = None
-                return answer
-            except RetryableError as error:
-                self.reason = str(error)
-                self._observer.observe(Retried("control", error.cause, is_throttle=False))
-            await backoff.wait()
+        """A step outside of the flow, made again until it is answered; meanwhile the status says why not."""
+        return await until_answered(step, self._clock, self._observer, "control", self._show_reason)
+
+    def _show_reason(self, reason: str | None) -> None:
+        self.reason = reason
 
     async def _start_anew(self, error: Exception) -> None:
         """Forget the flow and compute it again from what the control table remembers, after a while."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.errors import LeaseLostError, RetryableError
 from service.events import Observer
-from service.operations.console import ConflictError, UnavailableNowError
+from service.operations.console import ConflictError, answering
 from service.operations.documents.jobs import JobState, Snapshot, StartedBy
 from service.operations.job_store import new_job_id
 from service.operations.jobs.estimates import count_anew
@@ -63,14 +62,10 @@ class Snapshots(JobRunner[Snapshot]):
                 raise ConflictError("another call has mended the pipeline meanwhile: GET /snapshots shows its snapshot")
             await count_anew(pipeline)
             lease = lease_of(pipeline)
-            try:
+            with answering():
                 unfinished = await self._log.adopt(lease.generation)
                 if unfinished is not None:
                     await self._end_unfinished(unfinished, lease, OVERTAKEN)
-            except RetryableError as error:
-                raise UnavailableNowError(f"{error}; try again") from error
-            except LeaseLostError as error:
-                raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
             job, place = self._new(removes_extra=True, started_by=StartedBy.ADMIN)
             await self._begin(job, place, lease)
             if is_failed(pipeline):
@@ -186,10 +181,8 @@ class Snapshots(JobRunner[Snapshot]):
     async def _refuse_cancel(self, job: Snapshot) -> None:
         """The pipeline would call a replica whole that was never copied, or wait for good: it needs its snapshot."""
         flow = self._pipeline.replicator
-        try:
+        with answering():
             record = flow.checkpoints.record if flow is not None else await self._control.read_progress()
-        except RetryableError as error:
-            raise UnavailableNowError(f"{error}; try again") from error
         is_needed = record is not None and record.needs_snapshot and record.snapshot_id in (None, job.id)
         if is_needed or job.id == self._wanted_to_mend():
             raise ConflictError(NEEDED.format(job.id))

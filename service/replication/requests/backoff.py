@@ -40,12 +40,21 @@ class Backoff:
         self.attempts = 0
 
 
-async def until_answered(ask: Callable[[], Awaitable[Answer]], clock: Clock, observer: Observer, target: str) -> Answer:
-    """A request outside of the flow, made again until it is answered."""
+async def until_answered(
+    ask: Callable[[], Awaitable[Answer]],
+    clock: Clock,
+    observer: Observer,
+    target: str,
+    show: Callable[[str | None], None] = lambda trouble: None,
+) -> Answer:
+    """A request outside of the flow, made again until it is answered; `show` is told what keeps it, or that it is."""
     backoff = Backoff(clock)
     while True:
         try:
-            return await ask()
+            answer = await ask()
+            show(None)
+            return answer
         except RetryableError as error:
+            show(str(error))
             observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
         await backoff.wait()
