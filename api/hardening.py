@@ -142,7 +142,7 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-class Answer:
+class SecuredSend:
     """A `send` that adds these headers where a route has not set its own, and remembers the status."""
 
     def __init__(self, send: Send, headers: Mapping[str, str]) -> None:

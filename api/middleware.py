@@ -21,11 +21,11 @@ from api import audit
 from api.auth import Caller, Tokens, Verdict, access_header, changes_something
 from api.hardening import (
     SECURITY_HEADERS,
-    Answer,
     BodyRefusedError,
     ClientGoneError,
     Limits,
     Pace,
+    SecuredSend,
     browsers_objection,
     discard_body,
     read_body,
@@ -89,7 +89,7 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         caller = self._tokens.caller(scope)
-        answer = Answer(send, SECURITY_HEADERS | access_header(caller))
+        answer = SecuredSend(send, SECURITY_HEADERS | access_header(caller))
         # The server leaves out the body of an answer to HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
         inner["state"] = dict(scope.get("state", {})) | {"who": caller.value}
@@ -104,7 +104,7 @@ class RequestMiddleware:
         finally:
             self._remember(inner, scope["method"], caller, answer.status, time.perf_counter() - started)
 
-    async def _serve(self, scope: Scope, receive: Receive, answer: Answer, caller: Caller) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, answer: SecuredSend, caller: Caller) -> None:
         if not await self._pace_of(scope["path"], caller).admit():
             refusal: Response | None = problem(503, "Too many requests at once; try again later.", RETRY_AFTER)
         else:
@@ -139,7 +139,7 @@ class RequestMiddleware:
             case Verdict.ALLOWED:
                 return None
 
-    async def _work(self, scope: Scope, body: bytes, receive: Receive, answer: Answer) -> None:
+    async def _work(self, scope: Scope, body: bytes, receive: Receive, answer: SecuredSend) -> None:
         try:
             async with asyncio.timeout(self._limits.request_seconds) as bound:
                 await self._app(scope, replayed(body, receive), answer)

@@ -33,7 +33,7 @@ _SERVICES = {"dynamodb": TABLES, "dynamodbstreams": STREAMS}
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ServiceConnection:
     """One endpoint of one service."""
 
     client: Any
@@ -55,9 +55,9 @@ class Connection:
 class Connections:
     """What one pipeline speaks to. The control table lives beside the replica and goes through its client."""
 
-    source: Connection
-    streams: Connection
-    replica: Connection
+    source: ServiceConnection
+    streams: ServiceConnection
+    replica: ServiceConnection
     times: ServerTimes
     describing: CallRate
     """Of DescribeStream, for all that ask there as the same account."""
@@ -76,7 +76,7 @@ class Endpoint:
 @asynccontextmanager
 async def open_connection(
     session: AioSession, endpoint: Endpoint, http: aiohttp.ClientSession, times: ServerTimes
-) -> AsyncIterator[Connection]:
+) -> AsyncIterator[ServiceConnection]:
     """Until the block ends. `times` tells the time to sign at while this endpoint has not answered yet.
 
     Raises ConfigurationError.
@@ -107,7 +107,7 @@ async def open_connection(
         assert credentials is not None  # open_session found some
         signer = Signer(url, client.meta.region_name)
         wire = Wire(transport, signer, credentials, _SERVICES[endpoint.service], time, now)
-        yield Connection(client, wire, time, direct, session)
+        yield ServiceConnection(client, wire, time, direct, session)
 
 
 def sdk_config(request_timeout_seconds: float) -> AioConfig:

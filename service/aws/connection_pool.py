@@ -15,7 +15,7 @@ import aiohttp
 from aiobotocore.session import AioSession
 
 from service.aws.call_rate import DESCRIBE_STREAM_PER_SECOND, CallRate
-from service.aws.clients import Connection, Connections, Endpoint, open_connection, sdk_config
+from service.aws.clients import Connections, Endpoint, ServiceConnection, open_connection, sdk_config
 from service.aws.http.server_time import ServerTimes
 from service.aws.http.transport import http_session
 from service.aws.sessions import open_session
@@ -79,7 +79,9 @@ class ConnectionPool:
             yield Connections(source=table, streams=streams, replica=copy, times=times, describing=describing)
 
     @asynccontextmanager
-    async def source(self, settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connection]:
+    async def source(
+        self, settings: Settings, request_timeout_seconds: float = 2.0
+    ) -> AsyncIterator[ServiceConnection]:
         """Where the source's tables are, until the block ends. Raises ConfigurationError, as `connections`."""
         identity = _identity(settings, "source", request_timeout_seconds)
         endpoint = Endpoint("dynamodb", settings.source_endpoint_url, request_timeout_seconds)
@@ -96,7 +98,7 @@ class ConnectionPool:
         yield session
 
     @asynccontextmanager
-    async def _open_connection(self, key: tuple[_Identity, Endpoint]) -> AsyncIterator[Connection]:
+    async def _open_connection(self, key: tuple[_Identity, Endpoint]) -> AsyncIterator[ServiceConnection]:
         identity, endpoint = key
         async with (
             self._sessions.use(identity) as session,

@@ -14,7 +14,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 
 from service.aws.calls import ask
-from service.aws.clients import Connection, Connections
+from service.aws.clients import Connections, ServiceConnection
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.error_codes import Call, ConditionFailedError
@@ -41,7 +41,7 @@ class DynamoInspection:
         self._clock = clock
         self.clock_offset = clock.offset
 
-    def _place(self, side: str) -> tuple[Connection, str]:
+    def _place(self, side: str) -> tuple[ServiceConnection, str]:
         """The connection of `source`, `replica` or `control`, and the table's name there."""
         if side == "source":
             return self._connections.source, self._settings.source_table

@@ -18,8 +18,8 @@ from service.aws.http.transport import (
     CONNECT_SHARE,
     KEEP_ALIVE_SECONDS,
     WHOLE_READ_SECONDS,
-    Answer,
     AnswerLostError,
+    HttpAnswer,
     NotSentError,
 )
 
@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._poll = select.poll()
         self._parser = AnswerParser()
-        self._answered: asyncio.Future[Answer] | None = None
+        self._answered: asyncio.Future[HttpAnswer] | None = None
         """Of the exchange under way; None while there is none."""
         self._timer: asyncio.TimerHandle | None = None
         """Runs on from one exchange to the next, so that most of them need none of their own."""
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         """
         return self.is_open and not self._poll.poll(0)
 
-    async def exchange(self, request: bytes, give_up_at: float, quiet_seconds: float) -> Answer:
+    async def exchange(self, request: bytes, give_up_at: float, quiet_seconds: float) -> HttpAnswer:
         """Send and wait: until a moment of the loop's clock, or until nothing was heard for so long.
 
         Raises AnswerLostError; then, and after a cancellation, the connection is closed.
@@ -176,7 +176,7 @@ class DirectEndpoint:
             self._max_connections += 1
             self._room.release()
 
-    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> HttpAnswer:
         """One request. Raises NotSentError or AnswerLostError."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + (self._timeout_seconds if is_write else self._read_seconds)

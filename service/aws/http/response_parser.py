@@ -8,7 +8,7 @@ from __future__ import annotations
 import httptools
 
 from service.aws.answers import CHECKSUM_HEADER
-from service.aws.http.transport import Answer
+from service.aws.http.transport import HttpAnswer
 
 _MAX_QUIET_BYTES = 64 * 1024
 """Of a head, or of trailers: bytes that bring no body."""
@@ -26,7 +26,7 @@ class AnswerParser:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.answer: Answer | None = None
+        self.answer: HttpAnswer | None = None
         self._keeps = True
         self._is_followed = False
         """Somebody answers what was not asked."""
@@ -57,7 +57,7 @@ class AnswerParser:
         self.on_message_complete()
         self._keeps = False
 
-    def take(self) -> Answer | None:
+    def take(self) -> HttpAnswer | None:
         """The answer, which may have a megabyte, and is forgotten here."""
         answer, self.answer = self.answer, None
         return answer
@@ -105,7 +105,7 @@ class AnswerParser:
         self._keeps = self._parser.should_keep_alive()
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
-        self.answer = Answer(status, body, _text(self._fields.get(_CHECKSUM)), _text(self._fields.get(_DATE)))
+        self.answer = HttpAnswer(status, body, _text(self._fields.get(_CHECKSUM)), _text(self._fields.get(_DATE)))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -40,7 +40,7 @@ class AnswerLostError(Exception):
     """The request, or a part of it, was sent; no whole answer came back."""
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
     status: int
     body: bytes
     checksum: str | None = None
@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 class Http(Protocol):
     """One endpoint."""
 
-    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> HttpAnswer:
         """One request. Raises NotSentError or AnswerLostError."""
 
 
@@ -78,7 +78,7 @@ class AiohttpEndpoint:
             sock_read=request_timeout_seconds,
         )
 
-    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> Answer:
+    async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> HttpAnswer:
         try:
             async with self._session.post(
                 self._url,
@@ -89,7 +89,7 @@ class AiohttpEndpoint:
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                return Answer(
+                return HttpAnswer(
                     response.status,
                     await response.read(),
                     response.headers.get(CHECKSUM_HEADER),

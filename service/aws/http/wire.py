@@ -27,7 +27,7 @@ from service.aws.faults import (
 )
 from service.aws.http.server_time import ServerTime
 from service.aws.http.signing import Signer
-from service.aws.http.transport import Answer, AnswerLostError, Http, NotSentError
+from service.aws.http.transport import AnswerLostError, Http, HttpAnswer, NotSentError
 from service.errors import DynamirrorError, RefusedError
 
 # botocore, dynamodb 2012-08-10 and dynamodbstreams 2012-08-10: metadata.targetPrefix
@@ -90,7 +90,7 @@ class Wire:
             self._endpoint.heard(answer.date, sent)
         return understood
 
-    def _fault(self, call: Call, answer: Answer, sent: float) -> DynamirrorError:
+    def _fault(self, call: Call, answer: HttpAnswer, sent: float) -> DynamirrorError:
         if answer.status < 400:  # a redirect, for example: the services send none
             return answer_lost(call, f"HTTP status {answer.status}, which the service never sends", "Foreign")
         if has_code(answer.body):

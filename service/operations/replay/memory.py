@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from service.errors import RetryableError
-from service.operations.replay.position import Place
+from service.operations.replay.position import ReplayPosition
 from service.ports import FixedStore
 
 KIND = "replay"
@@ -25,19 +25,19 @@ class ReplayMemory:
     def __init__(self, store: FixedStore) -> None:
         self._store = store
 
-    async def keep(self, job_id: str, place: Place) -> None:
+    async def keep(self, job_id: str, place: ReplayPosition) -> None:
         """May be repeated."""
         await self._store.put_fixed(KIND, job_id, orjson.dumps(place.fixed()))
 
-    async def place(self, job_id: str, saved: Mapping[str, Any]) -> Place | None:
+    async def place(self, job_id: str, saved: Mapping[str, Any]) -> ReplayPosition | None:
         """From where the replay goes on; None when its range is not there any more, or somebody has changed it."""
         if "shards" in saved:
-            former = Place.of_former_version(saved)
+            former = ReplayPosition.of_former_version(saved)
             await self.keep(job_id, former)
             return former
         fixed = await self._store.get_fixed(KIND, job_id)
         try:
-            return None if fixed is None else Place.of(saved, orjson.loads(fixed))
+            return None if fixed is None else ReplayPosition.of(saved, orjson.loads(fixed))
         except (LookupError, TypeError, ValueError):
             return None
 

@@ -78,7 +78,7 @@ class ShardRange:
         return self.is_inside(change.sequence) and (from_time is None or _made_before(change) > from_time)
 
 
-class Place:
+class ReplayPosition:
     """Of one replay. Changed by its shards' tasks, each its own stretch."""
 
     def __init__(self, stream_arn: str, stretches: Iterable[ShardRange], from_time: float | None = None) -> None:
@@ -87,7 +87,7 @@ class Place:
         self.stretches = _parents_first({stretch.shard_id: stretch for stretch in stretches})
 
     @classmethod
-    def of(cls, saved: Mapping[str, Any], fixed: Iterable[Sequence[Any]]) -> Place:
+    def of(cls, saved: Mapping[str, Any], fixed: Iterable[Sequence[Any]]) -> ReplayPosition:
         """Raises LookupError, TypeError or ValueError when the one does not belong to the other."""
         place = cls(saved["stream_arn"], map(ShardRange.of, fixed), saved["from_time"])
         stretches = list(place.stretches.values())
@@ -99,7 +99,7 @@ class Place:
         return place
 
     @classmethod
-    def of_former_version(cls, saved: Mapping[str, Any]) -> Place:
+    def of_former_version(cls, saved: Mapping[str, Any]) -> ReplayPosition:
         return cls(saved["stream_arn"], map(ShardRange.of_former_version, saved["shards"]), saved["from_time"])
 
     def fixed(self) -> list[list[Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from service.errors import PositionError
 from service.model import Position, SequenceNumber, Shard, ShardId, StartAt, StreamDescription
 from service.operations.console import InvalidError, TrimmedAlreadyError
-from service.operations.replay.position import RETENTION_SECONDS, Place, ShardRange
+from service.operations.replay.position import RETENTION_SECONDS, ReplayPosition, ShardRange
 from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.replicator import Replicator
@@ -46,11 +46,11 @@ class ReplayRange:
             stretch.until = saved.position.since
         return stretch
 
-    def from_horizon(self) -> Place:
+    def from_horizon(self) -> ReplayPosition:
         """Everything that the stream still has."""
-        return Place(self._arn, self._stretches.values())
+        return ReplayPosition(self._arn, self._stretches.values())
 
-    async def from_time(self, moment: float) -> Place:
+    async def from_time(self, moment: float) -> ReplayPosition:
         """What was made at this time (seconds since the epoch) or later."""
         now = self._clock.now()
         if moment > now:
@@ -60,9 +60,9 @@ class ReplayRange:
                 "the stream keeps 24 hours, and `from_time` is older; `from`: `trim_horizon` replays all that is left",
                 await self._oldest(),
             )
-        return Place(self._arn, self._stretches.values(), from_time=moment)
+        return ReplayPosition(self._arn, self._stretches.values(), from_time=moment)
 
-    async def from_sequence(self, text: str, shard_id: str | None) -> tuple[Place, ShardId | None]:
+    async def from_sequence(self, text: str, shard_id: str | None) -> tuple[ReplayPosition, ShardId | None]:
         """The record with this number, what follows it in its shard, and all of the shard's descendants.
 
         Numbers of shards that were open at the same time can overlap: where no shard is named and several can hold the
@@ -84,7 +84,7 @@ class ReplayRange:
             raise await self._nowhere(number)
         for stretch in left:
             stretch.first = number
-        place = Place(self._arn, self._with_descendants(left))
+        place = ReplayPosition(self._arn, self._with_descendants(left))
         return place, left[0].shard_id if len(left) == 1 else None
 
     def _fewest_digits(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.errors import PositionError, ShardGoneError, TrimmedError
 from service.model import Page, Position, Shard
-from service.operations.replay.position import Place, ShardRange
+from service.operations.replay.position import ReplayPosition, ShardRange
 from service.ports import Clock, Streams
 from service.replication.job_flow import JobFlow
 from service.replication.reading.shard_reader import ShardReader
@@ -22,7 +22,7 @@ class StretchReader:
     def __init__(
         self,
         stretch: ShardRange,
-        place: Place,
+        place: ReplayPosition,
         *,
         flow: JobFlow,
         streams: Streams,

@@ -12,7 +12,7 @@ from service.operations.documents.jobs import JobState, Replay
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.memory import KIND, ReplayMemory
-from service.operations.replay.position import Place
+from service.operations.replay.position import ReplayPosition
 from service.operations.replay.range import ReplayRange
 from service.operations.replay.run import ReplayRun
 from service.pipeline_state import Lease
@@ -35,7 +35,7 @@ class Replays(JobRunner[Replay]):
     def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
         super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
         self._memory = ReplayMemory(adapters.control)
-        self._place_of_next: Place | None = None
+        self._place_of_next: ReplayPosition | None = None
         """Of the job whose run is made next."""
 
     async def start(
@@ -79,7 +79,7 @@ class Replays(JobRunner[Replay]):
 
     async def _range(
         self, flow: Replicator, sequence_number: str | None, shard_id: str | None, from_time: datetime | None
-    ) -> tuple[Place, str | None]:
+    ) -> tuple[ReplayPosition, str | None]:
         adapters = self._pipeline.outside.adapters
         try:
             stream = await adapters.streams.describe()

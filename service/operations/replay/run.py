@@ -15,7 +15,7 @@ from service.errors import first_of
 from service.model import Page, ShardId
 from service.operations.documents.jobs import Replay
 from service.operations.replay.page import Counts, PageReplay
-from service.operations.replay.position import Place, ShardRange
+from service.operations.replay.position import ReplayPosition, ShardRange
 from service.operations.replay.reader import StretchReader
 from service.pipeline_state import Checkpoint
 from service.ports import Adapters
@@ -29,7 +29,9 @@ LOOK_EVERY_SECONDS = 0.2
 class ReplayRun:
     """One replay's work in one tenure of the lease."""
 
-    def __init__(self, *, job: Replay, place: Place, flow: Replicator, adapters: Adapters, settings: Settings) -> None:
+    def __init__(
+        self, *, job: Replay, place: ReplayPosition, flow: Replicator, adapters: Adapters, settings: Settings
+    ) -> None:
         self.job = job
         self._place = place
         self._flow = flow

@@ -9,7 +9,6 @@ a crash here costs the pages since then, which are scanned again.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import Snapshot
+from service.operations.jobs.scan_position import ScanPosition
 from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.reshaping import note_reshaped
@@ -24,47 +24,6 @@ from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 from service.replication.requests.batches import get_batches
 from service.replication.writing.guard import Outcome
-
-SEGMENTS = 8
-
-
-class Place:
-    """Where each segment goes on: `at` its next start key, `finished` when there is none. JSON both ways."""
-
-    def __init__(self, saved: Mapping[str, Any]) -> None:
-        self.segments: int = saved.get("segments", SEGMENTS)
-        self.removes_extra: bool = saved.get("removes_extra", False)
-        self.kept: int = saved.get("kept", 0)
-        """Items that the source lacks and an archive keeps."""
-        self.shape_fingerprint: str | None = saved.get("shape_fingerprint")
-        """The settings under which the whole job runs, if it brings every item to their shape."""
-        self._at: dict[str, str] = dict(saved.get("at", {}))
-        self._finished: set[str] = set(saved.get("finished", ()))
-
-    def saved(self) -> dict[str, Any]:
-        return {
-            "segments": self.segments,
-            "removes_extra": self.removes_extra,
-            "kept": self.kept,
-            "shape_fingerprint": self.shape_fingerprint,
-            "at": self._at,
-            "finished": sorted(self._finished),
-        }
-
-    def start_of(self, table: str, segment: int) -> ItemKey | None:
-        text = self._at.get(f"{table}-{segment}")
-        return ItemKey(base64.b64decode(text)) if text else None
-
-    def is_finished(self, table: str, segment: int) -> bool:
-        return f"{table}-{segment}" in self._finished
-
-    def move(self, table: str, segment: int, next_key: ItemKey | None) -> None:
-        name = f"{table}-{segment}"
-        if next_key is None:
-            self._finished.add(name)
-            self._at.pop(name, None)
-        else:
-            self._at[name] = base64.b64encode(next_key).decode()
 
 
 class SnapshotRun:
@@ -81,7 +40,7 @@ class SnapshotRun:
         turns: ScanTurns,
     ) -> None:
         self.job = job
-        self._place = Place(place)
+        self._place = ScanPosition(place)
         self._flow = flow
         self._adapters = adapters
         self._observer = observer
@@ -121,9 +80,8 @@ class SnapshotRun:
 
     async def _scan_all(self, table: str) -> None:
         async with asyncio.TaskGroup() as tasks:
-            for segment in range(self._place.segments):
-                if not self._place.is_finished(table, segment):
-                    tasks.create_task(self._scan(table, segment), name=f"snapshot {table} {segment}")
+            for segment in self._place.unfinished(table):
+                tasks.create_task(self._scan(table, segment), name=f"snapshot {table} {segment}")
 
     async def _scan(self, table: str, segment: int) -> None:
         brought = self._flow.guard.brought

@@ -10,11 +10,12 @@ from service.operations.documents.jobs import JobState, Snapshot, StartedBy
 from service.operations.job_store import new_job_id
 from service.operations.jobs.estimates import count_anew
 from service.operations.jobs.runner import JobRunner, Unfinished
+from service.operations.jobs.scan_position import ScanPosition
 from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import resumed
-from service.operations.snapshot.run import Place, SnapshotRun
+from service.operations.snapshot.run import SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow
@@ -93,7 +94,7 @@ class Snapshots(JobRunner[Snapshot]):
             items_estimated=self._pipeline.outside.source.item_count,
         )
         shape = shape_fingerprint(self._pipeline.settings)
-        return job, Place({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
+        return job, ScanPosition({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
 
     def _go_on(self, flow: JobFlow) -> None:
         """Also with a snapshot that the pipeline needs, and that nobody has begun yet."""

@@ -15,7 +15,7 @@ import orjson
 
 from service.model import ItemKey
 from service.operations.documents.jobs import Verification
-from service.operations.snapshot.run import Place
+from service.operations.jobs.scan_position import ScanPosition
 from service.operations.verification.comparison import Kind
 
 SHOWN_KEYS = 100
@@ -110,7 +110,7 @@ class Ledger:
     """All pages of one verification. Owned by its run."""
 
     def __init__(self, place: Mapping[str, Any], counted: PageCounts) -> None:
-        self.place = Place(place)
+        self.place = ScanPosition(place)
         self.counted = counted
         """What counts for good, and is saved with the place."""
         self._open: dict[tuple[str, int], deque[OpenPage]] = {}

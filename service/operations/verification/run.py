@@ -30,7 +30,7 @@ REPORT_EVERY_SECONDS = 1.0
 MAX_PAGE_ITEMS = 1000
 
 
-class Pace:
+class ReadRate:
     """So many items a second; 0 is as fast as it goes."""
 
     def __init__(self, clock: Clock, items_per_second: float) -> None:
@@ -75,7 +75,7 @@ class VerificationRun:
         self._looks = looks
         self._comparison = comparison
         self._pressure = ScanThrottle()
-        self._pace = Pace(adapters.clock, items_per_second)
+        self._rate = ReadRate(adapters.clock, items_per_second)
         self._ledger = Ledger(place, PageCounts.of(job))
         self._suspicions = Suspects(
             source=adapters.source,
@@ -129,11 +129,9 @@ class VerificationRun:
         return self.shown().model_copy(update={"state": state, "error": error, "finished_at": at})
 
     async def _compare_all(self, table: str) -> None:
-        place = self._ledger.place
         async with asyncio.TaskGroup() as tasks:
-            for segment in range(place.segments):
-                if not place.is_finished(table, segment):
-                    tasks.create_task(self._compare_segment(table, segment), name=f"verify {table} {segment}")
+            for segment in self._ledger.place.unfinished(table):
+                tasks.create_task(self._compare_segment(table, segment), name=f"verify {table} {segment}")
 
     async def _compare_segment(self, table: str, segment: int) -> None:
         start = self._ledger.place.start_of(table, segment)
@@ -145,14 +143,14 @@ class VerificationRun:
             open_page.counts.read += len(page.items)
             await self._compare_page(page, open_page)
             self._ledger.settle(open_page)
-            await self._pace.take(len(page.items))
+            await self._rate.take(len(page.items))
             if page.next_key is None:
                 return
             start = page.next_key
 
     async def _page(self, table: str, segment: int, start: ItemKey | None) -> ScanPage:
         scanned = self._adapters.source if table == "source" else self._adapters.replica
-        segments, limit = self._ledger.place.segments, self._pace.page_items
+        segments, limit = self._ledger.place.segments, self._rate.page_items
         return await self._looks.read(lambda: self._pressure.scan(scanned, segment, segments, start, limit), table)
 
     async def _compare_page(self, page: ScanPage, open_page: OpenPage) -> None:

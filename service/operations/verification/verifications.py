@@ -10,10 +10,10 @@ from service.operations.console import InvalidError
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.runner import JobRunner, Unfinished
+from service.operations.jobs.scan_position import ScanPosition
 from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import note_reshaped, resumed
-from service.operations.snapshot.run import Place
 from service.operations.verification.continuous import (
     EndlessVerification,
     Showing,
@@ -67,7 +67,7 @@ class Verifications(JobRunner[Verification]):
                 sample=sample,
                 items_estimated=items_estimated(self._pipeline),
             )
-            return job, Place({"shape_fingerprint": shape}).saved()
+            return job, ScanPosition({"shape_fingerprint": shape}).saved()
 
         job, _ = await self._start(flow, make)
         return job

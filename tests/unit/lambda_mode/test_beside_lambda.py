@@ -10,7 +10,7 @@ import pytest
 from service.errors import ThrottledError
 from service.operations.documents.jobs import JobState, Snapshot
 from service.operations.job_store import JobDocuments
-from service.operations.snapshot.run import Place
+from service.operations.jobs.scan_position import ScanPosition
 from service.replication.writing.guard import MAX_LOOKS_AGAIN
 from tests.fakes.event_source import engine_on
 from tests.fakes.service import until
@@ -80,7 +80,7 @@ async def test_a_snapshot_that_goes_on_removes_what_its_predecessor_copied_too_l
     died = world.process()
     log = JobDocuments("snapshot", Snapshot, died.control, died.clock)
     job = Snapshot(id=log.new_id(), state=JobState.RUNNING, started_at=log.now(), items_estimated=1)
-    await log.begin(job, Place({}).saved(), 0)
+    await log.begin(job, ScanPosition({}).saved(), 0)
     async with Admin(world, settings_of(skip_ttl_deletes=str(keeps))) as admin:
         while (await log.found(job.id)).state is JobState.RUNNING:  # noqa: ASYNC110 the store is asked
             await asyncio.sleep(0.1)

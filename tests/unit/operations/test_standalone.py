@@ -12,7 +12,7 @@ from service.errors import HaltError
 from service.model import ItemKey
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
-from service.operations.snapshot.run import Place
+from service.operations.jobs.scan_position import ScanPosition
 from tests.fakes.command import Command
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
@@ -195,10 +195,10 @@ async def test_an_item_whose_key_the_transform_changes_becomes_a_dead_letter_tha
 
 
 def test_the_number_of_segments_is_that_of_the_start_whatever_the_program_says_by_then():
-    place = Place({})
+    place = ScanPosition({})
     place.move("source", 0, ItemKey(b'{"key":{"S":"a"}}'))
     place.move("source", 1, None)
-    later = Place({**place.saved(), "segments": 3})
+    later = ScanPosition({**place.saved(), "segments": 3})
 
     assert later.segments == 3
     assert later.start_of("source", 0) == ItemKey(b'{"key":{"S":"a"}}')

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.aws.http.response_parser import AnswerParser, GarbageError
-from service.aws.http.transport import Answer
+from service.aws.http.transport import HttpAnswer
 
 PLAIN = b"HTTP/1.1 200 OK\r\nX-Amz-Crc32: 7\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\nTrailer: x\r\n\r\n"
@@ -89,13 +89,13 @@ def test_more_than_the_answer_ends_the_connection(more):
     parser = fed(PLAIN + more)
 
     assert not parser.keeps_connection
-    assert parser.take() == Answer(200, b"hello", "7")
+    assert parser.take() == HttpAnswer(200, b"hello", "7")
 
 
 def test_a_trailer_is_no_header():
     parser = fed(CHUNKED.replace(b"Trailer: x", b"x-amz-crc32: 7"))
 
-    assert parser.take() == Answer(200, b"hello")
+    assert parser.take() == HttpAnswer(200, b"hello")
 
 
 def test_a_body_without_a_length_ends_with_the_connection():

@@ -11,7 +11,7 @@ from service.aws.answers import read_one_item_answer
 from service.aws.error_codes import Call
 from service.aws.http.server_time import ServerTime
 from service.aws.http.signing import Signer
-from service.aws.http.transport import Answer, AnswerLostError, NotSentError
+from service.aws.http.transport import AnswerLostError, HttpAnswer, NotSentError
 from service.aws.http.wire import STREAMS, Wire
 from service.errors import AmbiguousError, DynamirrorError, RefusedError, ThrottledError, UnavailableError
 from tests.support.scripted_http import ScriptedHttp, StaticCredentials, wire_on
@@ -42,8 +42,8 @@ async def test_streams_have_a_target_of_their_own():
 
 
 async def test_the_checksum_of_an_answer_is_checked():
-    good = Answer(200, b"{}", str(zlib.crc32(b"{}")))
-    bad = Answer(200, b"{}", "1")
+    good = HttpAnswer(200, b"{}", str(zlib.crc32(b"{}")))
+    bad = HttpAnswer(200, b"{}", "1")
 
     assert await wire_on(ScriptedHttp(good)).ask(PUT, b"", bytes) == b"{}"
     with pytest.raises(AmbiguousError, match="checksum"):
@@ -65,7 +65,7 @@ async def test_a_lost_answer_leaves_a_write_in_doubt_but_no_read():
 
 
 async def test_an_error_is_never_tried_again_here():
-    http = ScriptedHttp(Answer(400, b'{"__type":"x#ThrottlingException","message":"slower"}'), b"{}")
+    http = ScriptedHttp(HttpAnswer(400, b'{"__type":"x#ThrottlingException","message":"slower"}'), b"{}")
 
     with pytest.raises(ThrottledError):
         await wire_on(http).ask(PUT, b"", bytes)
@@ -123,9 +123,9 @@ async def test_credentials_that_stay_expired_refuse():
 @pytest.mark.parametrize("status", [204, 301, 302, 307])
 async def test_a_status_that_no_service_sends_is_a_lost_answer(status):
     with pytest.raises(AmbiguousError, match=str(status)):
-        await wire_on(ScriptedHttp(Answer(status, b"{}"))).ask(PUT, b"", bytes)
+        await wire_on(ScriptedHttp(HttpAnswer(status, b"{}"))).ask(PUT, b"", bytes)
     with pytest.raises(UnavailableError, match=str(status)):
-        await wire_on(ScriptedHttp(Answer(status, b"{}"))).ask(GET, b"", bytes)
+        await wire_on(ScriptedHttp(HttpAnswer(status, b"{}"))).ask(GET, b"", bytes)
 
 
 class GarbledCredentials:
@@ -146,7 +146,7 @@ DATED = "Fri, 27 Nov 2026 11:12:58 GMT"
 REFUSED = b'{"__type":"x#InvalidSignatureException","message":"Signature expired"}'
 
 
-async def dated(answer: Answer) -> ServerTime:
+async def dated(answer: HttpAnswer) -> ServerTime:
     endpoint = ServerTime()
     signer, credentials = Signer("http://h/", "us-west-2"), StaticCredentials()
     wire = Wire(ScriptedHttp(answer), signer, credentials, endpoint=endpoint)
@@ -156,7 +156,7 @@ async def dated(answer: Answer) -> ServerTime:
 
 
 async def test_each_answer_of_the_service_tells_its_time_a_refusal_too():
-    for answer in (Answer(200, b"{}", date=DATED), Answer(400, REFUSED, date=DATED.lower())):
+    for answer in (HttpAnswer(200, b"{}", date=DATED), HttpAnswer(400, REFUSED, date=DATED.lower())):
         endpoint = await dated(answer)
         assert abs(endpoint.steady() + endpoint.ahead - 1795777978) < 2
 
@@ -164,12 +164,12 @@ async def test_each_answer_of_the_service_tells_its_time_a_refusal_too():
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, b"<html>", date=DATED),
-        Answer(200, b"{}", "1", date=DATED),
-        Answer(302, b"{}", date=DATED),
-        Answer(400, b"<html>", date=DATED),
-        Answer(503, b"", date=DATED),
-        Answer(200, b"{}"),
+        HttpAnswer(200, b"<html>", date=DATED),
+        HttpAnswer(200, b"{}", "1", date=DATED),
+        HttpAnswer(302, b"{}", date=DATED),
+        HttpAnswer(400, b"<html>", date=DATED),
+        HttpAnswer(503, b"", date=DATED),
+        HttpAnswer(200, b"{}"),
     ],
 )
 async def test_an_answer_that_is_not_the_services_tells_no_time(answer):

@@ -10,7 +10,7 @@ import pytest
 from service.errors import AmbiguousError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
-from service.operations.snapshot.run import SEGMENTS
+from service.operations.jobs.scan_position import SEGMENTS
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.faults import Moment
 from tests.fakes.service import until

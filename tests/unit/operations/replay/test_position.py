@@ -10,7 +10,7 @@ import pytest
 
 from service.model import SequenceNumber, ShardId
 from service.operations.replay.memory import ReplayMemory
-from service.operations.replay.position import Place, ShardRange
+from service.operations.replay.position import ReplayPosition, ShardRange
 from tests.fakes.control_store import FakeControlStore
 
 ARN = "arn"
@@ -35,13 +35,13 @@ def rolled(shards: int, generations: int) -> list[ShardRange]:
     return found
 
 
-def restored(place: Place) -> Place:
+def restored(place: ReplayPosition) -> ReplayPosition:
     saved, fixed = orjson.loads(orjson.dumps([place.saved(), place.fixed()]))
-    return Place.of(saved, fixed)
+    return ReplayPosition.of(saved, fixed)
 
 
 def test_what_is_saved_every_second_is_short_with_twenty_thousand_shards_at_any_time():
-    place = Place(ARN, rolled(2000, 10))
+    place = ReplayPosition(ARN, rolled(2000, 10))
     assert len(orjson.dumps(place.fixed())) > 2_000_000
     dice = random.Random(5)
     longest = 0
@@ -62,7 +62,7 @@ def test_what_is_saved_every_second_is_short_with_twenty_thousand_shards_at_any_
 
 
 def test_a_place_comes_back_as_it_was():
-    place = Place(ARN, rolled(5, 4), from_time=17.5)
+    place = ReplayPosition(ARN, rolled(5, 4), from_time=17.5)
     stretches = list(place.stretches.values())
     stretches[3].first = SequenceNumber(5)
     stretches[4].until = 12.5
@@ -81,7 +81,7 @@ def test_a_place_comes_back_as_it_was():
 
 
 def test_parents_come_before_their_children_in_the_range():
-    place = Place(ARN, [*rolled(3, 50), ShardRange(ShardId("orphan"), ShardId("trimmed"))])
+    place = ReplayPosition(ARN, [*rolled(3, 50), ShardRange(ShardId("orphan"), ShardId("trimmed"))])
     seen: set[ShardId] = set()
     for stretch in place.stretches.values():
         assert stretch.parent_id in seen or stretch.parent_id not in place.stretches
@@ -118,7 +118,7 @@ async def test_a_place_of_a_former_version_is_read_and_kept_in_the_new_form():
 @pytest.mark.parametrize("fixed", [None, b"[]", b"{", b'[["a", null]]'])
 async def test_a_range_that_is_gone_or_damaged_is_none(fixed):
     store = FakeControlStore()
-    place = Place(ARN, rolled(2, 2))
+    place = ReplayPosition(ARN, rolled(2, 2))
     list(place.stretches.values())[3].is_done = True
     if fixed is not None:
         await store.put_fixed("replay", "job", fixed)
@@ -129,6 +129,6 @@ async def test_only_ranges_of_older_replays_are_forgotten():
     store = FakeControlStore()
     memory = ReplayMemory(store)
     for job_id in ("1", "2", "3"):
-        await memory.keep(job_id, Place(ARN, []))
+        await memory.keep(job_id, ReplayPosition(ARN, []))
     await memory.forget_before("2")
     assert set(store.items.fixed) == {("replay", "2"), ("replay", "3")}
