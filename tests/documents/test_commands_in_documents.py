@@ -22,13 +22,27 @@ ELSEWHERE = {
     "aws s3 cp": "needs an AWS account",
     "aws cloudformation deploy": "needs an AWS account; its parameters are compared with the template's",
     "aws dynamodb update-table": "needs an AWS account; what it asks for is checked against AWS's own service model",
+    "aws ssm put-parameter": "needs an AWS account; checked against AWS's own service model, as those that follow",
+    "aws secretsmanager create-secret": "needs an AWS account",
+    "aws servicediscovery create-private-dns-namespace": "needs an AWS account",
+    "aws servicediscovery create-service": "needs an AWS account; our stand-in for the CLI can't read its shorthand",
+    "aws ecs ": "needs an AWS account; test_ecs and test_ecs_service check the files",
     "docker build": "needs a Docker engine",
     "docker run": "needs a Docker engine; its settings are checked as the service would",
+    "docker compose": "needs a Docker engine; test_compose checks the file",
+    "kubectl ": "needs a cluster; test_kubernetes checks the files",
+    "helm upgrade": "needs a cluster; test_helm renders the chart with what it sets",
+    "make check": "runs these very tests",
+    "make mutants": "takes an hour; test_mutants checks what it plants",
+    "make setup": "installs what these tests run with",
+    "make test": "runs these very tests; what they name exists, by a test below",
+    "AWS_PROFILE=a-test-account make test-endpoint": "needs an AWS account",
+    ".venv/bin/python -m tests.on_endpoint": "needs an endpoint that was used before; test_on_endpoint runs it on one",
 }
-ABOUT_TESTS = {"testing.md"}
-"""Its blocks run tests; that their targets exist is a test below."""
-OF_THEIR_OWN = {"many-pipelines.md"}
-"""test_many_pipelines.py runs its blocks."""
+OF_THEIR_OWN = {
+    "docs/many-pipelines.md": "test_many_pipelines runs them",
+    "schemas/README.md": "a test below runs them",
+}
 
 
 def elsewhere() -> list[str]:
@@ -42,12 +56,13 @@ def test_every_block_is_a_shell_s_and_says_where_it_runs() -> None:
 
 def test_no_page_with_commands_is_left_out() -> None:
     """JSON is compared with the API by a test of its own; a block without a language is a picture or an output."""
-    pages = [README, *(Document(path) for path in sorted((ROOT / "docs").glob("*.md")))]
-    blocks = [(page.path.name, block) for page in pages for block in page.blocks()]
-    run = {page.path.name for page in PAGES}
-    assert {name for name, block in blocks if block.language == "sh"} - ABOUT_TESTS - OF_THEIR_OWN == run
+    blocks = [(page, block) for page in documents() for block in page.blocks()]
+    pages = {page for page, block in blocks if block.language in ("sh", "bash", "console", "shell")}
+    own = {page for page in pages if str(page.path.relative_to(ROOT)) in OF_THEIR_OWN}
+    assert pages - own == set(PAGES)
+    assert len(own) == len(OF_THEIR_OWN)
     bare = [command for _, block in blocks if not block.language for command in block.commands]
-    assert not [command for command in bare if re.match(r"(make|dynamirror|aws|curl|docker|export) ", command)]
+    assert not [command for command in bare if re.match(r"(make|dynamirror|aws|curl|docker|export) [^─]*$", command)]
 
 
 def test_what_is_not_run_is_named_with_its_reason_and_nothing_else_is() -> None:
@@ -58,8 +73,17 @@ def test_what_is_not_run_is_named_with_its_reason_and_nothing_else_is() -> None:
 
 def test_what_aws_is_asked_for_exists_in_aws() -> None:
     session = Session()
-    asked = [shlex.split(command)[1:] for command in elsewhere() if command.startswith("aws dynamodb ")]
-    assert [parsed(arguments, session).operation for arguments in asked] == ["UpdateTable"]
+    not_read = ("aws s3 cp", "aws cloudformation deploy", "aws servicediscovery create-service", "aws ecs ")
+    asked = [shlex.split(command, comments=True)[1:] for command in elsewhere() if command.startswith("aws ")]
+    asked = [words for words in asked if not " ".join(["aws", *words]).startswith(not_read)]
+    services = [parsed(words, session).service for words in asked]
+    assert services == ["dynamodb", "ssm", "secretsmanager", "servicediscovery"]
+
+
+def test_every_file_that_a_command_names_is_there() -> None:
+    named = {path for command in elsewhere() for path in re.findall(r"(?:tests|deploy)/[\w./-]*", command)}
+    assert {"tests/unit", "deploy/compose.yaml"} <= named
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
 def test_what_the_page_of_the_control_table_asks_aws_for_exists_in_aws(tmp_path: Path) -> None:
@@ -77,7 +101,7 @@ def test_what_the_page_of_the_control_table_asks_aws_for_exists_in_aws(tmp_path:
 
 
 def test_the_settings_of_the_container_are_settings() -> None:
-    (command,) = [command for command in elsewhere() if command.startswith("docker run")]
+    (command,) = [each for block in README.blocks() for each in block.commands if each.startswith("docker run")]
     words = shlex.split(command)
     given = [word for option, word in zip(words, words[1:], strict=False) if option == "-e"]
     assert words[-1] == "dynamirror"

@@ -89,7 +89,7 @@ def _parameter(operation: OperationModel, name: str, values: list[str]) -> tuple
 
 
 def _value(shape: Shape, words: list[str]) -> Any:
-    if words[0].lstrip()[:1] in ("{", "["):
+    if shape.type_name != "string" and words[0].lstrip()[:1] in ("{", "["):
         (text,) = words
         return json.loads(text)
     if isinstance(shape, ListShape):
