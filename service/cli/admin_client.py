@@ -105,6 +105,15 @@ class AdminClient:
     def status(self) -> Document:
         return self._ask("GET", "/status", "pipeline")
 
+    def overview(self) -> Document:
+        """The status; of several pipelines, where none was named, their list, which has `items`."""
+        try:
+            return self._answered("GET", f"{self._prefix}/status", "pipeline")
+        except AdminError as error:
+            if error.status != 404 or self._pipeline is not None:
+                raise
+            return self._answered("GET", "/pipelines", "items")
+
     def pause(self) -> Document:
         return self._ask("POST", "/pause", "pipeline")
 

@@ -23,7 +23,8 @@ from rich.live import Live
 from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, POLL_SECONDS, TOKEN_TEXT, Json, PipelineName, Url, asking, goes_on, refuse, show
 from service.cli.moment import moment
-from service.cli.tables import job_table, pairs, printable, status_tables, text
+from service.cli.pipeline_list import overview_tables
+from service.cli.tables import job_table, pairs, printable, text
 
 
 class Horizon(StrEnum):
@@ -50,10 +51,13 @@ def status(
         float, typer.Option(metavar="SECONDS", help="With --watch: between two looks.", min=0.1, max=3600)
     ] = 2.0,
 ) -> None:
-    """Show state, lag, shards, totals and warnings."""
+    """Show state, lag, shards, totals and warnings.
+
+    Of several pipelines, where none is named: each in a line, the worst first.
+    """
     with asking(url, pipeline) as client:
         if not watch:
-            show(client.status(), as_json, status_tables)
+            show(client.overview(), as_json, overview_tables)
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
@@ -171,14 +175,14 @@ def cancel(
 
 def _watch(client: AdminClient, every: float) -> None:
     """Until Ctrl-C. A service that goes away is shown as such, and looked for again."""
-    with Live(status_tables(client.status()), auto_refresh=False, screen=False) as live:
+    with Live(overview_tables(client.overview()), auto_refresh=False, screen=False) as live:
         for shown in _looks(client, every):
-            live.update(status_tables(shown) if isinstance(shown, dict) else text(shown, "bold red"), refresh=True)
+            live.update(overview_tables(shown) if isinstance(shown, dict) else text(shown, "bold red"), refresh=True)
 
 
 def _watch_json(client: AdminClient, every: float) -> None:
     """One document a line; a service that goes away is a line on standard error."""
-    print(json.dumps(client.status()), flush=True)
+    print(json.dumps(client.overview()), flush=True)
     for shown in _looks(client, every):
         if isinstance(shown, dict):
             print(json.dumps(shown), flush=True)
@@ -190,7 +194,7 @@ def _looks(client: AdminClient, every: float) -> Iterator[Document | AdminError]
     while True:
         time.sleep(every)
         try:
-            shown: Document | AdminError = client.status()
+            shown: Document | AdminError = client.overview()
         except AdminError as error:
             shown = error
         yield shown

@@ -19,17 +19,17 @@ from service.cli.admin_client import Document
 from service.cli.listing import Listing
 
 _PIPE_WIDTH = 10_000
-_GOOD, _WORRY, _BAD = "green", "yellow", "bold red"
-_STATE_STYLES = {
-    "running": _GOOD,
-    "reading": _GOOD,
-    "done": _GOOD,
-    "starting": _WORRY,
-    "snapshotting": _WORRY,
-    "paused": _WORRY,
-    "stopping": _WORRY,
-    "cancelled": _WORRY,
-    "failed": _BAD,
+GOOD, WORRY, BAD = "green", "yellow", "bold red"
+STATE_STYLES = {
+    "running": GOOD,
+    "reading": GOOD,
+    "done": GOOD,
+    "starting": WORRY,
+    "snapshotting": WORRY,
+    "paused": WORRY,
+    "stopping": WORRY,
+    "cancelled": WORRY,
+    "failed": BAD,
 }
 _JOB_COUNTS = (
     "records_read", "records_applied", "records_unchanged", "items_scanned", "items_written", "items_compared",
@@ -53,7 +53,7 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=_PIPE_WIDTH)
 
 
-_UNKNOWN = text("unknown", _WORRY)
+_UNKNOWN = text("unknown", WORRY)
 
 
 def status_tables(status: Document) -> RenderableType:
@@ -61,8 +61,8 @@ def status_tables(status: Document) -> RenderableType:
     parts: list[RenderableType] = [_overview(status)]
     if status.get("shards"):
         parts.append(_shards(status["shards"]))
-    parts += [text(f"gap: {each.get('reason')}", _BAD) for each in status.get("gaps", ())]
-    parts += [text(f"warning: {each}", _WORRY) for each in status.get("warnings", ())]
+    parts += [text(f"gap: {each.get('reason')}", BAD) for each in status.get("gaps", ())]
+    parts += [text(f"warning: {each}", WORRY) for each in status.get("warnings", ())]
     return Group(*parts)
 
 
@@ -70,14 +70,14 @@ def _overview(status: Document) -> Table:
     table = _pairs()
     state = status.get("state")
     table.add_row("pipeline", text(status.get("pipeline")))
-    table.add_row("state", text(state, _STATE_STYLES.get(str(state), "")))
+    table.add_row("state", text(state, STATE_STYLES.get(str(state), "")))
     if status.get("reason"):
-        table.add_row("reason", text(status["reason"], _BAD))
+        table.add_row("reason", text(status["reason"], BAD))
     role = f"{status.get('role')}, {status.get('active') or 'no process that is known'} replicates"
     table.add_row("role", text(role if status.get("role") == "standby" else status.get("role")))
     if status.get("paused_since"):
         by = f" by {status['paused_by']}" if status.get("paused_by") else ""
-        table.add_row("paused since", text(f"{status['paused_since']}{by}", _WORRY))
+        table.add_row("paused since", text(f"{status['paused_since']}{by}", WORRY))
     for side in ("source", "replica"):
         place = status.get(side, {})
         table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))
@@ -97,7 +97,7 @@ def _overview(status: Document) -> Table:
     table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
     letters = status.get("dead_letters")
     is_known = letters is not None
-    table.add_row("dead letters", text(number(letters), _BAD if letters else "") if is_known else _UNKNOWN)
+    table.add_row("dead letters", text(number(letters), BAD if letters else "") if is_known else _UNKNOWN)
     found = status.get("last_verification")
     table.add_row("verified", _verification(found) if found or is_known else _UNKNOWN)
     table.add_row("version", text(f"{status.get('version')}, since {status.get('started_at')}"))
@@ -108,10 +108,10 @@ def _lag(lag: Document) -> Text:
     if lag.get("seconds") is None:
         return _UNKNOWN
     if lag.get("unapplied_records") is None:
-        return text(f"{lag['seconds']:.1f} s, as the process that replicates told it last", _WORRY)
+        return text(f"{lag['seconds']:.1f} s, as the process that replicates told it last", WORRY)
     caught_up = bool(lag.get("caught_up"))
     words = "caught up" if caught_up else f"{number(lag.get('unapplied_records'))} records unapplied"
-    return text(f"{lag['seconds']:.1f} s, {words}", _GOOD if caught_up else _WORRY)
+    return text(f"{lag['seconds']:.1f} s, {words}", GOOD if caught_up else WORRY)
 
 
 def _verification(found: Document | None) -> Text:
@@ -123,7 +123,7 @@ def _verification(found: Document | None) -> Text:
         f"{number(found.get('items_compared'))} items, {number(differences)} differences, "
         + (f"{number(mended)} mended, " if mended else "")
         + f"{found.get('finished_at') or found.get('state')}",
-        _WORRY if differences > mended else "",
+        WORRY if differences > mended else "",
     )
 
 
@@ -134,7 +134,7 @@ def _shards(shards: Iterable[Document]) -> RenderableType:
         lag = shard.get("lag_seconds")
         table.add_row(
             text(shard.get("shard_id")),
-            text(state, _STATE_STYLES.get(state, "")),
+            text(state, STATE_STYLES.get(state, "")),
             text("" if lag is None else f"{lag:.1f}"),
             text(number(shard.get("records_read"))),
             text(number(shard.get("records_applied"))),
@@ -164,11 +164,11 @@ def job_table(jobs: Iterable[Document]) -> RenderableType:
         table.add_row(
             text(job.get("id")),
             text(job.get("kind")),
-            text(state, _STATE_STYLES.get(state, "")),
+            text(state, STATE_STYLES.get(state, "")),
             text(job.get("started_by")),
             text(
                 f"{_progress(job)}, {job['error']}" if job.get("error") else _progress(job),
-                _BAD if job.get("error") else "",
+                BAD if job.get("error") else "",
             ),
         )
     return table
@@ -191,7 +191,7 @@ def redrive_tables(outcome: Document) -> RenderableType:
     failures = outcome.get("failures") or ()
     table = Listing("id", "error", whole=("id",))
     for each in failures:
-        table.add_row(text(each.get("id")), text(each.get("error"), _BAD))
+        table.add_row(text(each.get("id")), text(each.get("error"), BAD))
     counts = pairs({name: value for name, value in outcome.items() if name != "failures"})
     return Group(counts, text("failed:"), table) if failures else counts
 
@@ -203,7 +203,7 @@ def pairs(document: Document) -> Table:
         if value is None or value == []:
             continue
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
-        style = _WORRY if name == "state" and has_left_over(document) else _STATE_STYLES.get(str(value), "")
+        style = WORRY if name == "state" and has_left_over(document) else STATE_STYLES.get(str(value), "")
         table.add_row(text(name.replace("_", " ")), text(shown, style))
     return table
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from service.cli.commands import app
+from service.operations.documents.fleet import LeftOut
 from tests.fakes.api import ADMIN, FakeApi
 from tests.fakes.consoles import FakeConsoles
 from tests.fakes.served_api import Serve
 from tests.support.admin_shell import Shell
 
 COMMANDS = [
-    ("status",),
     ("pause",),
     ("resume",),
     ("jobs",),
@@ -45,6 +46,22 @@ async def test_without_a_name_one_line_tells_the_names_and_the_exit_code_is_2(sh
     assert err.count("\n") == 1
     assert "--pipeline" in err
     assert "orders, users/eu" in err
+
+
+async def test_the_status_without_a_name_is_a_line_for_each_and_the_worst_is_on_top(
+    shell: Shell, consoles: FakeConsoles
+):
+    consoles.consoles["users/eu"].reason = "the replica refuses all writes"
+    consoles.not_replicated = [LeftOut(table="prod-x", reason="it has no stream")]
+    code, out, err = await shell.run("status")
+    assert (code, err) == (0, "")
+    _, first, second, left_out, hint = (line.strip() for line in out.splitlines())
+    assert re.fullmatch(r"users/eu +running, not ready +1\.5 +0 +the replica refuses all writes", first)
+    assert re.fullmatch(r"orders +running +1\.5 +0", second)
+    assert left_out == "left out: prod-x: it has no stream"
+    assert "--pipeline" in hint
+    code, out, err = await shell.run("status", "--json")
+    assert {each["name"] for each in json.loads(out)["items"]} == {"orders", "users/eu"}
 
 
 @pytest.mark.parametrize("way", ["option", "environment", "both", "before the subcommand"])
