@@ -27,7 +27,7 @@ class Caller(enum.StrEnum):
 
     ADMIN = "admin"
     READER = "read"
-    LOOPBACK = "none (loopback)"
+    LOOPBACK = "somebody without a token"
     """There are no tokens, and so the API listens on loopback only."""
     STRANGER = "unknown"
 

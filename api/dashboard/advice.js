@@ -5,7 +5,7 @@
 const ADVICE = {
   "and not replicating": ["Not ready", "it has been starting for over 30 s, or it is stopping", "see the state and the log"],
   "the control table has not answered for": ["Not ready", "permission, capacity or network of the replica's region", "correct that; it continues automatically"],
-  "the replica refuses all writes:": ["Not ready", "the replica is missing, its key differs, or access is denied", "correct that; it continues automatically, and nothing became a dead letter"],
+  "the replica refuses all writes:": ["Not ready", "the replica is missing, its key differs, or access is denied", "give the right that the sentence names (deploy/iam), or correct the table; it continues automatically, and nothing became a dead letter"],
   "no write to the replica has succeeded for": ["Not ready", "the replica does not answer, or answers with errors", "the sentence ends with the reason; check the network and AWS's health; it continues automatically"],
   "not DynamoDB's": ["Not ready", "a proxy, a firewall or another server answered, with a page or without an error code", "let the requests through, or correct the endpoint's URL; it continues automatically"],
   "KMS key": ["Not ready", "a table's key is disabled, is going to be deleted, or may not be used", "enable or allow it; it continues automatically"],
@@ -20,6 +20,7 @@ const ADVICE = {
   "the replica throttles": ["Warnings", "the replica's write capacity is below the stream's rate", "raise it; the writers adapt automatically"],
   "hours behind": ["Warnings", "18 or more of the stream's 24 hours are used up", "resume, or raise the replica's capacity, now"],
   "this machine's clock is": ["Warnings", "it differs from AWS's by 30 s or more, according to the dates of AWS's answers", "set it (NTP); meanwhile the pipeline uses AWS's clock, but roles and their credentials may be refused"],
+  "to the credentials in use": ["Warnings", "a request was denied: the sentence names its table and action", "allow it, as deploy/iam/ lists; it continues automatically"],
   "no stamp is written there": ["Warnings", "the source's items have an attribute of that name, which is kept", "set DYNAMIRROR_STAMP_ATTRIBUTE to another name, or to nothing"],
   "does not go to the replica": ["Warnings", "the source's items have an attribute with the name of our sequence number", "set DYNAMIRROR_SEQUENCE_ATTRIBUTE to another name, then verify with repair"],
   "DYNAMIRROR_SEQUENCE_ATTRIBUTE is empty": ["Warnings", "you turned the sequence number off: I3 holds only as far as the stream's order ensures it", "leave it on, unless the replica must not have the attribute"],
@@ -39,7 +40,7 @@ const ADVICE = {
   "the last batch of": ["Warnings", "the Lambda function failed", "its log says why"],
   "records were not settled and come again": ["Warnings", "in the Lambda function's log: the batch took longer than the function may run, or the replica refuses it", "a longer time-out, smaller batches, or what the sentence names"],
   "the next start repeats some work": ["Warnings", "a stop was not complete within DYNAMIRROR_SHUTDOWN_TIMEOUT_SECONDS: something did not answer", "none; a longer time helps if the replica is slow"],
-  "can't be read on after": ["Gaps", "the stream trimmed a part of the shard that was not read yet: nobody read it for about 24 hours", "a snapshot"],
+  "can't be read on after": ["Gaps", "the stream trimmed a part of the shard that was not read yet: nobody read it for about 24 hours; or the stream is gone", "a snapshot; if the stream is off, switch it on first"],
   "is gone from the stream before it was read to its end": ["Gaps", "a shard with unread records is no longer listed", "a snapshot"],
   "was switched off: changes made since are lost": ["Gaps", "the stream was disabled", "switch the stream on, then a snapshot"],
   "does not exist any more (it was switched off, or its table deleted)": ["Gaps", "the stream is gone", "switch the stream on, then a snapshot"],
@@ -85,6 +86,7 @@ const ADVICE = {
   "the pipeline has failed": ["Commands and the demo", "a gap or another reason of state failed", "see state failed"],
   "the demo needs its emulator": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
   "the demo's emulator refused": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
+  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "if a refused request follows, correct what the sentence ends with. Otherwise nothing is lost: another process has taken over. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
 };
 
 /** For a state of a pipeline. */

@@ -2,8 +2,12 @@
 "use strict";
 
 const SHOWN_PIPELINES = 50;
-const RANKS = ["failed", "not ready", "behind", "with dead letters", "paused"];
-const RANK_ICONS = ["failed", "warning", "hourglass", "warning", "pause"];
+const RANKS = ["failed", "not ready", "paused", "behind", "with dead letters"];
+const RANK_ICONS = ["failed", "warning", "pause", "hourglass", "warning"];
+const RANK_WORDS = {
+  paused: "somebody paused it; what the stream has for over 24 hours is lost",
+  "with dead letters": "changes could not be written; its page has their causes",
+};
 let fleetSeen = { items: [], left_out: [] };
 let isFleetShownWhole = false;
 
@@ -12,9 +16,9 @@ function rankOf(item) {
   const found = [
     item.state === "failed",
     !item.ready,
+    item.state === "paused",
     item.lag_seconds !== null && item.lag_seconds >= BEHIND_SECONDS,
     Boolean(item.dead_letters),
-    item.state === "paused",
   ];
   return found.includes(true) ? found.indexOf(true) : RANKS.length;
 }
@@ -79,7 +83,7 @@ function fillPipelineRow(row, item) {
   setText(state.lastChild, item.ready || item.state === "failed" ? shape.word : `${shape.word}, not ready`);
   setText(lag, item.lag_seconds === null ? "unknown" : duration(item.lag_seconds));
   setText(letters, item.dead_letters === null ? "unknown" : count(item.dead_letters));
-  setText(why, item.reason ?? item.warnings[0] ?? "");
+  setText(why, item.reason ?? item.warnings[0] ?? RANK_WORDS[RANKS[rank]] ?? "");
 }
 
 $("fleet-search").addEventListener("input", () => showFleet(fleetSeen));

@@ -58,10 +58,10 @@ function pauseWords({ paused_since, paused_by, now }) {
   return [stamp(paused_since), `, ${duration(secondsBetween(paused_since, now))} ago${by}`];
 }
 
-/** A reason is something that a person must see to, whatever else goes on. */
-function stateShape({ state, reason }) {
+/** A reason is something that a person must see to, whatever else goes on; but not where another process goes on. */
+function stateShape({ state, reason, active }) {
   const shape = shapeOf(STATES, state);
-  return reason && shape.tone === "good" ? { word: `${shape.word}, in trouble`, icon: "warning", tone: "bad" } : shape;
+  return reason && (shape.tone === "good" || (state === "standby" && !active)) ? { word: `${shape.word}, in trouble`, icon: "warning", tone: "bad" } : shape;
 }
 
 /** Of what its reason says, or else of its state, where that is nobody's wish. */

@@ -12,7 +12,13 @@ from tests.support.installed.dashboard_page import DashboardPage
 
 def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_beside_them(page: DashboardPage):
     gone = "shard shardId-1 is gone from the stream before it was read to its end"
-    page.stage.warnings = ["the replica throttles: its capacity is below what the stream brings; raise it, or wait"]
+    denied = (
+        "Scan on the table orders failed: AccessDeniedException; allow dynamodb:Scan on it to the credentials in use"
+    )
+    page.stage.warnings = [
+        "the replica throttles: its capacity is below what the stream brings; raise it, or wait",
+        denied,
+    ]
     page.stage.state, page.stage.reason = PipelineState.FAILED, gone
     gap = GapStatus(shard_id="shardId-1", after_sequence_number=None, detected_at=NOW, reason=gone)
     page.stage.shown["gaps"] = [gap]
@@ -21,6 +27,7 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
     page.stage.jobs["r1"] = Replay(id="r1", state=JobState.FAILED, started_at=NOW, error=error)
     page.open()
     page.shows("alerts", "What to do: raise it; the writers adapt automatically.")
+    page.shows("alerts", "What to do: allow it, as deploy/iam/ lists; it continues automatically.")
     page.shows("alerts", "What to do: a snapshot. Why: a shard with unread records is no longer listed.")
     page.shows("alerts", "(docs/troubleshooting.md, Gaps)")
     page.shows("letters-advice", "correct the cause, then POST /dead-letters/redrive, or discard them.")
@@ -32,7 +39,11 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
     ("state", "reason", "advice"),
     [
         (PipelineState.FAILED, "the replica table belongs to the pipeline 'a'", "name another replica table"),
-        (PipelineState.RUNNING, "the replica refuses all writes: AccessDeniedException", "correct that; it continues"),
+        (
+            PipelineState.RUNNING,
+            "the replica refuses all writes: AccessDeniedException",
+            "give the right that the sentence names",
+        ),
         (PipelineState.PAUSED, None, "POST /resume within 24 hours"),
         (PipelineState.FAILED, "UnknownCode: never heard of", "correct it and restart"),
         (PipelineState.RUNNING, None, ""),
@@ -47,3 +58,14 @@ def test_a_state_has_it_by_its_reason_or_by_itself(page: DashboardPage, state, r
     )
     assert advice in page.text("state-advice")
     assert bool(page.text("state-advice")) == bool(advice)
+
+
+def test_a_standby_that_lost_its_lease_is_in_trouble_only_while_it_knows_of_no_other_process(page: DashboardPage):
+    page.stage.stands_by()
+    page.stage.reason = "the lease could not be renewed in time; another process may own the pipeline: GetItem failed"
+    page.open()
+    page.shows("state-advice", "nothing is lost: another process has taken over")
+    assert page.text("state") == "Standing by"
+    page.stage.shown["active"] = None
+    page.shows("state", "Standing by, in trouble")
+    page.shows("state-advice", "correct what the sentence ends with")

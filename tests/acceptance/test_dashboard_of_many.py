@@ -34,6 +34,7 @@ def rows(page: DashboardPage) -> list[str]:
 def test_the_worst_is_on_top_with_its_reason(page: DashboardPage):
     consoles = fleet_of("a-well", "b-paused", "c-letters", "d-late", "e-later", "f-stuck", "g-failed", "h-unknown")
     stage(consoles, "b-paused").state = PipelineState.PAUSED
+    stage(consoles, "b-paused").lags(600, unapplied=0)  # one that somebody forgot is behind too
     stage(consoles, "c-letters").add_letter("a")
     stage(consoles, "d-late").lags(60, unapplied=1)
     stage(consoles, "e-later").lags(600, unapplied=1)
@@ -43,9 +44,11 @@ def test_the_worst_is_on_top_with_its_reason(page: DashboardPage):
     stage(consoles, "h-unknown").lags(None)
     page.open(consoles=consoles)
     page.shows("pipeline", "8 pipelines")
-    assert rows(page) == ["g-failed", "f-stuck", "e-later", "d-late", "c-letters", "b-paused", "a-well", "h-unknown"]
-    page.shows("tables", "1 failed, 1 not ready, 2 behind, 1 with dead letters, 1 paused")
+    assert rows(page) == ["g-failed", "f-stuck", "b-paused", "e-later", "d-late", "c-letters", "a-well", "h-unknown"]
+    page.shows("tables", "1 failed, 1 not ready, 1 paused, 2 behind, 1 with dead letters")
     page.shows("fleet", "the replica table does not exist")
+    page.shows("fleet", "somebody paused it")
+    page.shows("fleet", "changes could not be written")
     assert "1 failed" in page.title
     stage(consoles, "a-well").state = PipelineState.FAILED
     page.until(lambda: rows(page)[:2] == ["a-well", "g-failed"])

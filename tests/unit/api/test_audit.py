@@ -29,7 +29,7 @@ async def test_a_change_is_audited_with_who_what_when_and_outcome():
 
 async def test_without_tokens_the_audit_says_so(api: FakeApi):
     await api.call("POST", "/resume")
-    assert api.audited[0].who == "none (loopback)"
+    assert api.audited[0].who == "somebody without a token"
 
 
 @pytest.mark.parametrize(
