@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from service.configuration.settings import Settings
-from service.dynamodb_json.table_names import table_name, table_region
 from service.operations.console import ConflictError
 from service.operations.documents.settings import EffectiveSettings
-from service.operations.documents.status import (
-    History,
-    LagStatus,
-    PipelineState,
-    QueueStatus,
-    ReplicaStatus,
-    Role,
-    SourceStatus,
-    Status,
-)
+from service.operations.documents.status import History, PipelineState, QueueStatus, Role, Status
+from service.operations.documents.utc_time import moment
 from service.operations.status.counters import Totals
-from service.operations.status.status_report import moment
+from service.operations.status.lag_status import lag_elsewhere
+from service.operations.status.status_report import replica_of, source_of
 from service.ports import Clock
 
 
@@ -43,19 +35,9 @@ class IdleConsole:
             state=self._state,
             reason=self.reason,
             role=Role.STANDBY,
-            source=SourceStatus(
-                table=table_name(settings.source_table),
-                region=settings.source_region or table_region(settings.source_table),
-                stream_arn=None,
-                stream_view_type=None,
-            ),
-            replica=ReplicaStatus(
-                table=table_name(settings.replica_table),
-                region=settings.replica_region or table_region(settings.replica_table),
-            ),
-            lag=LagStatus(
-                seconds=None, unapplied_records=None, keys_in_doubt=None, oldest_unapplied_at=None, caught_up=False
-            ),
+            source=source_of(settings),
+            replica=replica_of(settings),
+            lag=lag_elsewhere(None),
             queue=QueueStatus(
                 records=0, bytes=0, max_records=settings.queue_max_records, max_bytes=settings.queue_max_bytes
             ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from service.errors import DynamirrorError, RetryableError
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
+from service.operations.documents.utc_time import moment
 from service.operations.status.status_report import RETENTION_HOURS, WARN_AFTER_HOURS
 from service.ports import Clock, SourceMapping, SourceMappings
 
@@ -47,7 +48,7 @@ class PipelineMapping:
         seen = self.seen
         if seen is None or self.state is not PipelineState.PAUSED:
             return None
-        return datetime.fromtimestamp(seen.changed_at, UTC)
+        return moment(seen.changed_at)
 
     def warnings(self) -> list[str]:
         seen = self.seen

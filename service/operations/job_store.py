@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from service.operations.console import NotFoundError, answering
 from service.operations.documents.jobs import Job, JobState
+from service.operations.documents.utc_time import moment
 from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
 
@@ -28,7 +29,7 @@ SURPLUS = "another job of its kind was under way at the same time, and only one 
 
 def new_job_id(clock: Clock) -> str:
     """Sorts by the moment of its making."""
-    return f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
+    return f"{moment(clock.now()):%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
 
 
 class JobDocuments(Generic[AJob]):
@@ -45,7 +46,7 @@ class JobDocuments(Generic[AJob]):
         return new_job_id(self._clock)
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now(), UTC)
+        return moment(self._clock.now())
 
     async def begin(self, job: AJob, place: Mapping[str, Any], generation: int) -> str | None:
         """None: the job exists from now on; else the id of the one that is unfinished. May be repeated.

@@ -17,8 +17,8 @@ from service.operations.console import ConflictError, InvalidError, NotFoundErro
 from service.operations.dead_letters.redrive import Redrive
 from service.operations.dead_letters.redrives import REDRIVEN, SUPERSEDED, RedriveRun, Redrives
 from service.operations.documents.jobs import Redriving
+from service.operations.documents.utc_time import moment
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.status.status_report import moment
 from service.pipeline_state import DeadLetter
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow

@@ -18,3 +18,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+def moment(seconds: float) -> datetime:
+    """Of seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -10,10 +10,10 @@ import math
 from array import array
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
 
 from service.events import ChangesSettled, Event, PageRead
 from service.operations.documents.status import History, HistoryStep, PipelineState
+from service.operations.documents.utc_time import moment
 from service.ports import Clock
 
 STEP_SECONDS = 5.0
@@ -52,7 +52,7 @@ class Step:
 
     def document(self) -> HistoryStep:
         return HistoryStep(
-            at=datetime.fromtimestamp(self.at, UTC),
+            at=moment(self.at),
             seconds=round(self.seconds, 3),
             state=_STATES[int(self.state)],
             lag_seconds=None if math.isnan(self.lag) else round(self.lag, 3),

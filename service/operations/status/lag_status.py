@@ -7,9 +7,8 @@ more. What nobody has ever told is null.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from service.operations.documents.status import LagStatus
+from service.operations.documents.utc_time import moment
 from service.pipeline_state import LeaseRecord
 from service.replication.lease import LeaseHolder
 from service.replication.progress.lag import LEAST_SECONDS, Lag
@@ -31,7 +30,7 @@ def lag_of_flow(flow: Replicator, lag: Lag, now: float, *, is_trusted: bool) -> 
         # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
         lost_since = flow.checkpoints.lost_since
         seconds = max(seconds, LEAST_SECONDS, 0.0 if lost_since is None else now - lost_since)
-    oldest = datetime.fromtimestamp(lag.oldest_unapplied_at, UTC) if lag.oldest_unapplied_at is not None else None
+    oldest = moment(lag.oldest_unapplied_at) if lag.oldest_unapplied_at is not None else None
     return LagStatus(
         seconds=round(seconds, 3),
         unapplied_records=unapplied,
@@ -46,6 +45,11 @@ def lag_without_flow(holder: LeaseHolder, left_behind_since: float, now: float) 
     seconds = _seconds_behind(holder, left_behind_since, now)
     if seconds is not None:
         seconds = round(max(seconds, LEAST_SECONDS), 3)
+    return lag_elsewhere(seconds)
+
+
+def lag_elsewhere(seconds: float | None) -> LagStatus:
+    """Where no flow runs, nothing else of it is known."""
     return LagStatus(
         seconds=seconds, unapplied_records=None, keys_in_doubt=None, oldest_unapplied_at=None, caught_up=False
     )

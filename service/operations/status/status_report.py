@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_name, table_region
-from service.model import ShardId
+from service.model import ShardId, TableDescription
 from service.operations.documents.jobs import Verification
 from service.operations.documents.status import (
     GapStatus,
@@ -25,6 +25,7 @@ from service.operations.documents.status import (
     SourceStatus,
     Status,
 )
+from service.operations.documents.utc_time import moment
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
@@ -92,8 +93,8 @@ class Report:
             active=pipeline.holder.active,
             paused_since=self._paused_since(flow),
             paused_by=self._paused_by(flow),
-            source=self._source(),
-            replica=self._replica(),
+            source=source_of(self._settings, pipeline.outside.source),
+            replica=replica_of(self._settings, pipeline.outside.replica),
             lag=lag,
             queue=self._queue(flow),
             shards=self._shards(flow, views, now),
@@ -121,22 +122,6 @@ class Report:
         if reason and failure and self._pipeline.state is PipelineState.STANDBY:
             return f"{reason}: {failure}"
         return reason or failure
-
-    def _source(self) -> SourceStatus:
-        source = self._pipeline.outside.source
-        return SourceStatus(
-            table=table_name(self._settings.source_table),
-            region=self._settings.source_region or table_region(self._settings.source_table) or source.region,
-            stream_arn=source.stream_arn,
-            stream_view_type=source.view_type.value if source.view_type else None,
-        )
-
-    def _replica(self) -> ReplicaStatus:
-        replica = self._pipeline.outside.replica
-        return ReplicaStatus(
-            table=table_name(self._settings.replica_table),
-            region=self._settings.replica_region or table_region(self._settings.replica_table) or replica.region,
-        )
 
     def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
         holder = self._pipeline.holder
@@ -230,6 +215,24 @@ class Report:
         return now - since if since is not None and oldest is not None and oldest <= since else None
 
 
+def source_of(settings: Settings, found: TableDescription | None = None) -> SourceStatus:
+    """What can't be known before it was `found` is null."""
+    return SourceStatus(
+        table=table_name(settings.source_table),
+        region=settings.source_region or table_region(settings.source_table) or (found.region if found else None),
+        stream_arn=found.stream_arn if found else None,
+        stream_view_type=found.view_type.value if found and found.view_type else None,
+    )
+
+
+def replica_of(settings: Settings, found: TableDescription | None = None) -> ReplicaStatus:
+    """As `source_of`."""
+    return ReplicaStatus(
+        table=table_name(settings.replica_table),
+        region=settings.replica_region or table_region(settings.replica_table) or (found.region if found else None),
+    )
+
+
 def _gap(gap: Gap) -> GapStatus:
     return GapStatus(
         shard_id=gap.shard_id,
@@ -237,7 +240,3 @@ def _gap(gap: Gap) -> GapStatus:
         detected_at=moment(gap.detected_at),
         reason=gap.reason,
     )
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

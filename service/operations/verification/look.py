@@ -7,13 +7,13 @@ stays the same. It writes nothing, and needs no lease.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from service.configuration.settings import Settings
 from service.events import Observer, Observers
 from service.model import ItemKey, TableDescription
 from service.operations.documents.jobs import JobState, Verification
+from service.operations.documents.utc_time import moment
 from service.operations.job_store import new_job_id
 from service.operations.verification.comparison import Comparison
 from service.operations.verification.observer import ObservedChanges
@@ -48,7 +48,7 @@ async def look(
     job = Verification(
         id=new_job_id(clock),
         state=JobState.RUNNING,
-        started_at=datetime.fromtimestamp(clock.now(), UTC),
+        started_at=moment(clock.now()),
         sample=sample,
         items_estimated=source.item_count * (1 if keeps_extra else 2),
     )

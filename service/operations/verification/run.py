@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from service.errors import first_of
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import JobState, Verification
+from service.operations.documents.utc_time import moment
 from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.verification.comparison import Comparison, is_in_sample
 from service.operations.verification.ledger import Ledger, OpenPage, PageCounts
@@ -125,7 +125,7 @@ class VerificationRun:
         return self._ledger.counted.shown_in(self.job), self._ledger.place.saved()
 
     def ended(self, state: JobState, error: str | None = None) -> Verification:
-        at = datetime.fromtimestamp(self._adapters.clock.now(), UTC)
+        at = moment(self._adapters.clock.now())
         return self.shown().model_copy(update={"state": state, "error": error, "finished_at": at})
 
     async def _compare_all(self, table: str) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from datetime import timedelta
 
 from service.operations.documents.status import PipelineState, Role
+from service.operations.documents.utc_time import moment
 from service.operations.pipeline.pause import Pause
-from service.operations.status.status_report import moment
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.known_pipeline import LOST, play, put, refuse_all
