@@ -6,40 +6,18 @@ It carries no item value; a key is there as a digest.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Scope
 
+from service.events import AuditEvent, key_digest
+from service.model import ItemKey
+
 _DETAILS = "audit_details"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
-    """One call that changes something. `status` is the HTTP status of its answer; 0 if the client left before."""
-
-    at: datetime
-    who: str
-    client: str
-    method: str
-    path: str
-    status: int
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """What was asked for, once it was understood: parameters, never an item's values."""
-
-    @property
-    def outcome(self) -> str:
-        """`done`, `refused` or `failed`."""
-        if 200 <= self.status < 400:
-            return "done"
-        return "refused" if 400 <= self.status < 500 else "failed"
-
-
 Audit = Callable[[AuditEvent], None]
 
 
@@ -69,6 +47,6 @@ def event_of(scope: Scope, who: str, status: int) -> AuditEvent:
     )
 
 
-def digest(keys: Mapping[str, Any]) -> str:
+def digest(keys: Mapping[str, Any]) -> str | None:
     """Stands for an item's key: 16 hex digits of the SHA-256 of its compact JSON, in the order it was given."""
-    return hashlib.sha256(json.dumps(keys, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()[:16]
+    return key_digest(ItemKey(json.dumps(keys, separators=(",", ":"), ensure_ascii=False).encode()))

@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,6 +32,7 @@ from api.hardening import (
     replayed,
 )
 from api.problems import RETRY_AFTER, problem
+from service.events import RequestSeen
 from service.operations.console import Consoles
 
 _log = logging.getLogger(__name__)
@@ -42,18 +43,6 @@ _COST_OF_A_FILE = 20
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 # After a refusal the rest of the body is not worth reading: the connection ends with the answer.
 _CLOSE = {"connection": "close"}
-
-
-@dataclass(frozen=True, slots=True)
-class RequestSeen:
-    """A request was answered. `route` is its path's template, or `unmatched`; all of it but the time has few values."""
-
-    method: str
-    route: str
-    status: int
-    seconds: float
-    pipeline: str = ""
-    """Empty for a call that is about none, or about all."""
 
 
 Observe = Callable[[RequestSeen], None]

@@ -8,9 +8,10 @@ a dataclass's time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
 
 import msgspec
 
@@ -151,6 +152,39 @@ class WarningEnded:
     """What was warned of is mended, or never was. May be repeated."""
 
     topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """A call to the admin API that changes something. `status` is its answer's; 0 if the client left before."""
+
+    at: datetime
+    who: str
+    client: str
+    method: str
+    path: str
+    status: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for, once it was understood: parameters, never an item's values."""
+
+    @property
+    def outcome(self) -> str:
+        """`done`, `refused` or `failed`."""
+        if 200 <= self.status < 400:
+            return "done"
+        return "refused" if 400 <= self.status < 500 else "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeen:
+    """The admin API has answered. `route` is the path's template, or `unmatched`; all but the time has few values."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    pipeline: str = ""
+    """Empty for a call that is about none, or about all."""
 
 
 Event = (

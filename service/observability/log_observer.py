@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
 from service.events import (
+    AuditEvent,
     ChangesSettled,
     CheckpointSaved,
     DeadLettered,
@@ -37,27 +36,6 @@ from service.observability.log_setup import logger, unfiltered_logger
 
 SUMMARY_SECONDS = 10.0
 """Retries of one cause are a line when they begin, then one line for so long."""
-
-
-class AuditedCall(Protocol):
-    """A call to the admin API that would change something, as the API tells it; without item values."""
-
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def who(self) -> str: ...
-    @property
-    def client(self) -> str: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def details(self) -> Mapping[str, Any]: ...
-    @property
-    def outcome(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -90,7 +68,7 @@ class LogObserver:
         if self._streaks and self._monotonic() >= self._look_at:
             self._sum_up()
 
-    def audit(self, call: AuditedCall) -> None:
+    def audit(self, call: AuditEvent) -> None:
         """Written at every level: who changed what, when, is never left out."""
         unfiltered_logger().info(
             "audit",

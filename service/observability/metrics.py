@@ -6,32 +6,17 @@ The pipelines count by themselves (`operations.status.counters`); gauges are loo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import Metric
 
+from service.events import RequestSeen
 from service.observability.gauges import Gauges, Look
 from service.operations.status.counters import Families, Totals
 from service.ports import Clock
 
 REQUEST_BELOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-
-class RequestSeen(Protocol):
-    """What the admin API tells of a request that it answered."""
-
-    @property
-    def pipeline(self) -> str: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def route(self) -> str: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
 
 
 class Metrics:

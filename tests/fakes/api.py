@@ -10,10 +10,9 @@ import httpx
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.audit import AuditEvent
 from api.hardening import Limits
-from api.middleware import RequestSeen
 from api.routes.dashboard import PAGE
+from service.events import AuditEvent, RequestSeen
 from service.operations.console import Consoles
 from tests.fakes.console import FakeConsole
 from tests.fakes.one_console import OneConsole

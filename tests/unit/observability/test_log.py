@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.audit import AuditEvent
 from service.events import (
+    AuditEvent,
     ChangesSettled,
     CheckpointSaved,
     DeadLettered,

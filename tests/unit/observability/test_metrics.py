@@ -5,8 +5,16 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.middleware import RequestSeen
-from service.events import ChangesSettled, CheckpointSaved, DeadLettered, GapFound, PageRead, Retried, StampKept
+from service.events import (
+    ChangesSettled,
+    CheckpointSaved,
+    DeadLettered,
+    GapFound,
+    PageRead,
+    RequestSeen,
+    Retried,
+    StampKept,
+)
 from service.model import ItemKey, SequenceNumber, ShardId
 from service.operations.documents.status import Role
 from service.operations.status.counters import MAX_CAUSES
