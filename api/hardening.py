@@ -7,11 +7,14 @@ attacks are tests: tests/unit/api/test_limits.py and test_browsers.py, tests/int
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import changes_something
@@ -80,56 +83,39 @@ class Pace:
         return True
 
 
-class BodyRefusedError(Exception):
-    """The body is too large (413) or too slow (408)."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class ClientGoneError(Exception):
-    """The client left while its body was read: there is nobody to answer."""
-
-
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """The whole body, chunked or not, within a time; no more than the limit of it is kept in memory."""
-    too_large = BodyRefusedError(413, f"A request's body may have {limits.max_body_bytes} bytes at most.")
+    """The whole body, chunked or not; no more than the limit of it is kept in memory.
+
+    Raises HTTPException when it is too large (413) or too slow (408), ClientDisconnect when nobody is left to answer.
+    """
+    too_large = HTTPException(413, f"A request's body may have {limits.max_body_bytes} bytes at most.")
     announced = Headers(scope=scope).get("content-length", "0")
     if not announced.isdigit() or int(announced) > limits.max_body_bytes:
         raise too_large
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                body += message.get("body", b"")
+            async for part in Request(scope, receive).stream():
+                body += part
                 if len(body) > limits.max_body_bytes:
                     raise too_large
-                if not message.get("more_body", False):
-                    return bytes(body)
     except TimeoutError as error:
-        text = f"The request's body was not here within {limits.body_seconds:g} seconds."
-        raise BodyRefusedError(408, text) from error
+        raise HTTPException(408, f"The request's body was not here within {limits.body_seconds:g} seconds.") from error
+    return bytes(body)
 
 
-async def discard_body(receive: Receive, limits: Limits) -> None:
+async def discard_body(scope: Scope, receive: Receive, limits: Limits) -> None:
     """Read what a refused request still sends, and keep none of it; up to a size and within a time.
 
     A connection that is closed over unread bytes is reset, and the client loses the answer that says why.
     """
     remaining = limits.max_discarded_bytes
-    try:
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(limits.discard_seconds):
-            while remaining > 0:
-                message = await receive()
-                remaining -= len(message.get("body", b""))
-                if not message.get("more_body", False):
+            async for part in Request(scope, receive).stream():
+                remaining -= len(part)
+                if remaining <= 0:
                     return
-    except TimeoutError:
-        return
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

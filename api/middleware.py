@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,8 +23,6 @@ from api import audit
 from api.auth import Caller, Tokens, Verdict, access_header, changes_something
 from api.hardening import (
     SECURITY_HEADERS,
-    BodyRefusedError,
-    ClientGoneError,
     Limits,
     Pace,
     SecuredSend,
@@ -84,7 +84,7 @@ class RequestMiddleware:
         inner["state"] = dict(scope.get("state", {})) | {"who": caller.value}
         try:
             await self._serve(inner, receive, answer, caller)
-        except ClientGoneError:
+        except ClientDisconnect:
             pass
         except Exception as error:
             _log_crash(scope, error)
@@ -102,12 +102,12 @@ class RequestMiddleware:
         if refusal is None:
             try:
                 body = await read_body(scope, receive, self._limits)
-            except BodyRefusedError as error:
-                refusal = problem(error.status, str(error), _CLOSE)
+            except HTTPException as error:
+                refusal = problem(error.status_code, error.detail, _CLOSE)
         if refusal is None:
             await self._work(scope, body, receive, answer)
         else:
-            await discard_body(receive, self._limits)
+            await discard_body(scope, receive, self._limits)
             await refusal(scope, receive, answer)
 
     def _pace_of(self, path: str, caller: Caller) -> Pace:
