@@ -40,6 +40,11 @@ turn, from where), then `operations.pipeline` (one process's life) and the jobs 
 `adapters` and `app` put everything together; `cli`, `api`, `lambda_mode` and `demo` are the ways in. Lag is
 `replication.progress.lag` (I8). Imports point down: pyproject.toml has the order of the rooms.
 
+Each thing is begun and ended in one of three ways. What holds connections is an async context manager. What works on
+its own account (the fleet, a pipeline and its runner, the API's server) has a `run` or `serve` that returns after
+`stop`; a second `stop` of a pipeline ends at once. A flow's `replicate` returns after `drain`, and at once after
+`give_up`. Everything else is a task of one of these, and ends by being cancelled.
+
 replication/writing/README.md argues, case by case, why nothing is taken back (I3). docs/glossary.md explains the words.
 A number such as (E66) is a statement of docs/edge-cases.md.
 """

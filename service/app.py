@@ -69,9 +69,7 @@ async def serve(
             is_alone=plans.is_alone,
         )
         metrics = Metrics()
-        fleet = Fleet(plans, plan, around, metrics)
-        stack.push_async_callback(fleet.close)
-        await fleet.begin()
+        fleet = await stack.enter_async_context(Fleet(plans, plan, around, metrics))
         app = create_app(
             fleet,
             version=VERSION,

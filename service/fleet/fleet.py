@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Iterable
+from typing import Self
 
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings
@@ -30,7 +31,7 @@ BEGIN_ANEW_SECONDS = 30.0
 
 
 class Fleet:
-    """Implements console.Consoles. `begin`, then `run` until `stop`; leave its context in any case."""
+    """Implements console.Consoles. A context, in which every pipeline has its console; `run` it until `stop`."""
 
     def __init__(self, plans: Plans, plan: FleetPlan, around: Surroundings, metrics: Metrics) -> None:
         self._plans = plans
@@ -47,13 +48,14 @@ class Fleet:
 
     # --- the life of the process
 
-    async def begin(self) -> None:
-        """Every pipeline has its console. Raises ConfigurationError, HaltError where the only one can't start."""
+    async def __aenter__(self) -> Self:
+        """Raises ConfigurationError, HaltError where the only pipeline can't start."""
         for name in self._plan.entries:
             self._add(name)
         if self._around.is_alone:
             for runner in self._runners.values():
                 await runner.open()
+        return self
 
     async def run(self) -> None:
         """Until `stop`; on return nothing is under way. Raises what ends the process's only pipeline."""
@@ -107,7 +109,7 @@ class Fleet:
                 runner.record_history()
                 await asyncio.sleep(0)  # a status of thousands of shards takes its time
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for runner in self._runners.values():
             await runner.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from service.configuration.fleet_plan import FleetPlan
@@ -117,6 +117,7 @@ class FleetProcess:
         self.processes: dict[str, Process] = {}
         """The ports of each pipeline's newest start."""
         self.is_dead = False
+        self._stack = AsyncExitStack()
 
     @asynccontextmanager
     async def _open(self, settings: Settings) -> AsyncIterator[Outlook]:
@@ -134,15 +135,15 @@ class FleetProcess:
             owner=self.owner,
             version="0",
         )
-        self.fleet = Fleet(self.plans, await self.plans.first(), around, Metrics())
-        await self.fleet.begin()
+        fleet = Fleet(self.plans, await self.plans.first(), around, Metrics())
+        self.fleet = await self._stack.enter_async_context(fleet)
         self.running = asyncio.create_task(self.fleet.run(), name=f"fleet {self.owner}")
         return self
 
     async def stop(self) -> None:
         self.fleet.stop()
         await self.running
-        await self.fleet.close()
+        await self._stack.aclose()
 
     async def die(self) -> None:
         """`kill -9`."""
