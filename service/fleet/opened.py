@@ -64,16 +64,9 @@ async def opened(
         # Beside Lambda, what only a flow with readers knows or does is left to a pipeline that never runs.
         reading = make() if around.is_admin_only else pipeline
         report = Report(pipeline=reading, settings=settings, totals=totals, clock=clock, version=around.version)
-        looks = ControlLooks(
-            pipeline=reading,
-            report=report,
-            letters=pipeline.letter_count,
-            control=outside.adapters.control,
-            clock=clock,
-            has_gaps=not around.is_admin_only,
-        )
+        looks = ControlLooks(reading, report, pipeline.letter_count, has_gaps=not around.is_admin_only)
         shown: Reporting = report
-        pausing: Pausing = Pause(pipeline, outside.adapters)
+        pausing: Pausing = Pause(pipeline)
         if around.is_admin_only:
             mappings = await stack.enter_async_context(around.open_mappings(settings))
             mapping = PipelineMapping(mappings, outside.source.stream_arn or "", clock)
@@ -84,10 +77,10 @@ async def opened(
             settings=settings,
             report=shown,
             pausing=pausing,
-            letters=Letters(pipeline=pipeline, adapters=outside.adapters, observer=observer),
-            snapshots=Snapshots(pipeline=pipeline, adapters=outside.adapters, observer=observer),
-            verifications=Verifications(pipeline=pipeline, adapters=outside.adapters, observer=observer, report=report),
-            replays=Replays(pipeline=pipeline, adapters=outside.adapters, observer=observer),
+            letters=Letters(pipeline),
+            snapshots=Snapshots(pipeline),
+            verifications=Verifications(pipeline, report),
+            replays=Replays(pipeline),
             no_replay=NO_REPLAY if around.is_admin_only else None,
         )
         await stack.enter_async_context(looking(looks))

@@ -62,7 +62,7 @@ class SidePipeline(Pipeline):
             check_replica(held.replica_id, replica)  # no progress is kept here: the claim knows what Lambda wrote to
         await self._retrying(lambda: claim_replica(outside.adapters, outside.source, replica))
         claims, table = outside.adapters.control, outside.adapters.replica
-        metadata = metadata_of(self.settings, outside.source, self._observer)
+        metadata = metadata_of(self.settings, outside.source, self.observer)
         metadata.note(replica)
         watch = ReplicaWatch(table, claims, replica.table_id or None, self._clock, metadata.note)
         writing = build_write_path(
@@ -72,7 +72,7 @@ class SidePipeline(Pipeline):
             window=GuardWindow(guards_all=True, is_shared=True),
             settle=lambda changes: None,
             check_trust=self.holder.check_trust,
-            observer=self._observer,
+            observer=self.observer,
             watch=watch,
             metadata=metadata,
             allowance=self.allowance,

@@ -15,7 +15,6 @@ from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
 from service.operations.verification import continuous as endless
 from service.operations.verification import verifications
-from service.ports import Clock, ControlStore
 from service.replication.letter_count import LetterCount
 
 LOOK_EVERY_SECONDS = 10.0
@@ -27,22 +26,13 @@ GAPS_EVERY_LOOKS = 6
 class ControlLooks:
     """`report` shows what they see. A control table that does not answer is asked again in the next look."""
 
-    def __init__(
-        self,
-        *,
-        pipeline: Pipeline,
-        report: Report,
-        letters: LetterCount,
-        control: ControlStore,
-        clock: Clock,
-        has_gaps: bool = True,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, report: Report, letters: LetterCount, *, has_gaps: bool = True) -> None:
         """`has_gaps`: the pipeline is replicated by processes like this one, and not by Lambda."""
         self._letters = letters
         self._pipeline = pipeline
         self._report = report
-        self._control = control
-        self._clock = clock
+        self._control = pipeline.outside.adapters.control
+        self._clock = pipeline.outside.adapters.clock
         self._has_seen_verifications = False
         self._newest: object = None
         """Which verification was the newest one, and its state then."""

@@ -45,6 +45,10 @@ class JobDocuments(Generic[AJob]):
         """Sorts by the moment of its making."""
         return new_job_id(self._clock)
 
+    def begun(self, **fields: Any) -> AJob:
+        """A new job that runs from now on."""
+        return self._model(**{"id": self.new_id(), "state": JobState.RUNNING, "started_at": self.now()} | fields)
+
     def now(self) -> datetime:
         return moment(self._clock.now())
 

@@ -38,7 +38,7 @@ async def snapshot_standalone(
     Goes on with one that is under way. Mends a gap, as POST /snapshot does. Raises ConflictError when another process
     replicates or the pipeline is paused, HaltError when a person must act. Cancelled, it stops in order too.
     """
-    snapshots = Snapshots(pipeline=pipeline, adapters=pipeline.outside.adapters, observer=observer)
+    snapshots = Snapshots(pipeline)
     work = Standalone(pipeline, snapshots, "snapshot", "snapshot", lambda: snapshots.start(pipeline), mends_gaps=True)
     return await work.run(on_progress)
 
@@ -51,9 +51,8 @@ async def repair_standalone(
     sample: float | None = None,
 ) -> Verification:
     """The same with a verification that repairs. Another verification that is under way ends before it begins."""
-    adapters = pipeline.outside.adapters
-    Snapshots(pipeline=pipeline, adapters=adapters, observer=observer)  # a first start may need one before
-    verifications = Verifications(pipeline=pipeline, adapters=adapters, observer=observer, report=Shown())
+    Snapshots(pipeline)  # a first start may need one before
+    verifications = Verifications(pipeline, Shown())
     work = Standalone(
         pipeline,
         verifications,

@@ -76,19 +76,11 @@ class Service:
             clock=self.process.clock,
             version="0",
         )
-        self.looks = ControlLooks(
-            pipeline=self.pipeline,
-            report=self.report,
-            letters=self.pipeline.letter_count,
-            control=self.adapters.control,
-            clock=self.process.clock,
-        )
-        self.verifications = Verifications(
-            pipeline=self.pipeline, adapters=self.adapters, observer=self.totals, report=self.report
-        )
-        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
-        self.letters = Letters(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
-        self.replays = Replays(pipeline=self.pipeline, adapters=self.adapters, observer=self.totals)
+        self.looks = ControlLooks(self.pipeline, self.report, self.pipeline.letter_count)
+        self.verifications = Verifications(self.pipeline, self.report)
+        self.snapshots = Snapshots(self.pipeline)
+        self.letters = Letters(self.pipeline)
+        self.replays = Replays(self.pipeline)
         self.running = asyncio.create_task(self.process.live(self.pipeline.run()), name="service")
         return self
 

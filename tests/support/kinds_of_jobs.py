@@ -25,7 +25,7 @@ def console(service: Service) -> LiveConsole:
         pipeline=service.pipeline,
         settings=service.settings,
         report=service.report,
-        pausing=Pause(service.pipeline, service.adapters),
+        pausing=Pause(service.pipeline),
         letters=service.letters,
         snapshots=service.snapshots,
         verifications=service.verifications,

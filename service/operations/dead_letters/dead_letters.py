@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from service.errors import ChangeError, HaltError, TransientChangeError
-from service.events import Observer
 from service.operations.console import ConflictError, InvalidError, NotFoundError, answering
 from service.operations.dead_letters.redrive import Redrive
 from service.operations.dead_letters.redrives import REDRIVEN, SUPERSEDED, RedriveRun, Redrives
@@ -20,7 +19,6 @@ from service.operations.documents.jobs import Redriving
 from service.operations.documents.utc_time import moment
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import DeadLetter
-from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 
 Answer = TypeVar("Answer")
@@ -31,11 +29,12 @@ LETTERS_AT_ONCE = 32
 class Letters:
     """A letter stays until its change is written or superseded, or a person discards it (I7)."""
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
+        adapters = pipeline.outside.adapters
         self._pipeline = pipeline
         self._control = adapters.control
         self._clock = adapters.clock
-        self.redrives = Redrives(pipeline=pipeline, adapters=adapters, observer=observer, work=self._redrive)
+        self.redrives = Redrives(pipeline, self._redrive)
         self._under_way: set[str] = set()
         """Letters that are being redriven."""
 

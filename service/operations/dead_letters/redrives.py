@@ -12,12 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from service.errors import HaltError
-from service.events import Observer
 from service.operations.console import ConflictError, OperationError
 from service.operations.documents.jobs import JobState, RedriveFailure, Redriving
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
-from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 
 REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
@@ -73,8 +71,8 @@ class Redrives(JobRunner[Redriving]):
     model = Redriving
     failures = (HaltError, OperationError)
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, work: Work) -> None:
-        super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
+    def __init__(self, pipeline: Pipeline, work: Work) -> None:
+        super().__init__(pipeline)
         self._work = work
 
     async def start(self, flow: JobFlow, ids: Sequence[str] | None) -> Redriving:
@@ -86,8 +84,7 @@ class Redrives(JobRunner[Redriving]):
         async def make() -> Unfinished[Redriving]:
             chosen = None if ids is None else sorted(set(ids))
             count = self._pipeline.letter_count.value if chosen is None else len(chosen)
-            job = Redriving(id=self._log.new_id(), state=JobState.RUNNING, started_at=self._log.now(), letters=count)
-            return job, {"ids": chosen, "cursor": None, "began_at": self._clock.now()}
+            return self._log.begun(letters=count), {"ids": chosen, "cursor": None, "began_at": self._clock.now()}
 
         job, under_way = await self._start(flow, make)
         if under_way is None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic
 
 from service.errors import AmbiguousError, DynamirrorError, RetryableError, first_of
-from service.events import JobChanged, Observer
+from service.events import JobChanged
 from service.operations.console import ConflictError, NotFoundError, answering
 from service.operations.documents.jobs import JobState
 from service.operations.job_store import AJob, JobDocuments
@@ -22,7 +22,6 @@ from service.operations.jobs.run import Run, UnderWay
 from service.operations.pipeline.ownership import is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
-from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 
 SAVE_EVERY_SECONDS = 1.0
@@ -39,10 +38,10 @@ class JobRunner(ABC, Generic[AJob]):
     failures: ClassVar[tuple[type[DynamirrorError], ...]] = ()
     """Errors that end the job alone; any other ends the flow, and the job goes on with the next one."""
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
+        adapters = pipeline.outside.adapters
         self._pipeline = pipeline
         self._clock = adapters.clock
-        self._observer = observer
         self._log: JobDocuments[AJob] = JobDocuments(self.kind, self.model, adapters.control, adapters.clock)
         self._under_way: UnderWay[AJob] | None = None
         self._turn = asyncio.Lock()
@@ -287,4 +286,4 @@ class JobRunner(ABC, Generic[AJob]):
                 last = now
 
     def _observe(self, job: AJob) -> None:
-        self._observer.observe(JobChanged(self.kind, job.id, job.state, job.error or self._told(job)))
+        self._pipeline.observer.observe(JobChanged(self.kind, job.id, job.state, job.error or self._told(job)))

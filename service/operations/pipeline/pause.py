@@ -9,7 +9,6 @@ from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import LeaseRecord
-from service.ports import Adapters
 
 LOOK_EVERY_SECONDS = 0.2
 FIRST_LOOK_SECONDS = 5.0
@@ -17,9 +16,9 @@ POLL_SECONDS = 0.05
 
 
 class Pause:
-    def __init__(self, pipeline: Pipeline, adapters: Adapters) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._adapters = adapters
+        self._adapters = adapters = pipeline.outside.adapters
         self._clock = adapters.clock
         self._deciding = asyncio.Lock()
 

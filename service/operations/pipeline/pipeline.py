@@ -17,13 +17,13 @@ from service.events import GapFound, Halted, Observer, Paused, Warned
 from service.migrations import migrate
 from service.operations.documents.status import PipelineState
 from service.operations.job_store import new_job_id
-from service.operations.pipeline.carried_doubts import CarriedDoubts
 from service.operations.pipeline.ending import Ending
 from service.operations.pipeline.gaps import Healing, record_gap
 from service.operations.pipeline.letter_counting import count_letters
 from service.operations.pipeline.outside import Outside
 from service.pipeline_state import Gap, LeaseRecord
 from service.replication.allowance import Allowance
+from service.replication.doubts import Doubts
 from service.replication.flow import Flow
 from service.replication.gaps import gap_of
 from service.replication.lease import LeaseHolder
@@ -53,7 +53,7 @@ class Pipeline:
         self.outside = outside
         self.allowance = allowance or Allowance.of_one(settings, outside.adapters.clock)
         self._look_again = look_again
-        self._observer = observer
+        self.observer = observer
         self._clock = outside.adapters.clock
         self.holder = LeaseHolder(
             store=outside.adapters.control,
@@ -76,9 +76,11 @@ class Pipeline:
         self.is_snapshotting = False
         self.successor = ""
         """The process that it is being handed over to."""
-        carried = CarriedDoubts()
-        self.on_flow_started: list[Callable[[Flow], None]] = [carried.give_to]
-        self.on_flow_ended: list[Callable[[Flow], None]] = [carried.take_from]
+        self._left_doubts: Doubts | None = None
+        """Of the flow before. One that is cut off saves nothing, and a heal begins at the tips: nothing is read again
+        that would bring those keys back, and a request that was given up before takes effect all the same."""
+        self.on_flow_started: list[Callable[[Flow], None]] = []
+        self.on_flow_ended: list[Callable[[Flow], None]] = []
         """Told of each flow: before it reads, since jobs that outlived a restart go on then, and as it ended."""
         self.ending = Ending(settings.shutdown_timeout_seconds)
         self.healing = Healing(self._clock, settings.on_gap)
@@ -110,7 +112,7 @@ class Pipeline:
         self.state = PipelineState.STOPPING
         if self.ending.cut:
             told = f"the stop was cut short after {self.ending.timeout_seconds:g} s: {', '.join(self.ending.cut)}"
-            self._observer.observe(Warned("stop", f"{told}; nothing is lost, and the next start repeats some work"))
+            self.observer.observe(Warned("stop", f"{told}; nothing is lost, and the next start repeats some work"))
 
     def _show_standby(self) -> None:
         self.state = PipelineState.STANDBY
@@ -134,10 +136,12 @@ class Pipeline:
         if replicator is None:
             return
         outside, counted = self.outside.adapters, self.letter_count
-        await self._with_lease_kept(count_letters(replicator, outside, counted, self._observer, self._retrying))
+        await self._with_lease_kept(count_letters(replicator, outside, counted, self.observer, self._retrying))
         self.gaps = replicator.checkpoints.record.gaps
         self.replicator = replicator
         self._follow_pause(self.holder.record)
+        if self._left_doubts is not None:
+            replicator.doubts.inherit(self._left_doubts)
         for tell in self.on_flow_started:
             tell(replicator)
         await self._replicate(replicator)
@@ -151,7 +155,7 @@ class Pipeline:
             source=self.outside.source,
             lease=self.holder,
             former=former,
-            observer=self._observer,
+            observer=self.observer,
             allowance=self.allowance,
         )
         snapshot_id = self.healing.snapshot_id or new_job_id(self._clock)
@@ -169,6 +173,7 @@ class Pipeline:
                 running.result()
         finally:
             running.cancel()
+            self._left_doubts = replicator.doubts
             for tell in self.on_flow_ended:
                 tell(replicator)
             self.replicator = None
@@ -189,7 +194,7 @@ class Pipeline:
 
     async def _retrying(self, step: Callable[[], Awaitable[Answer]]) -> Answer:
         """A step outside of the flow, made again until it is answered; meanwhile the status says why not."""
-        return await until_answered(step, self._clock, self._observer, "control", self._show_reason)
+        return await until_answered(step, self._clock, self.observer, "control", self._show_reason)
 
     def _show_reason(self, reason: str | None) -> None:
         self.reason = reason
@@ -198,7 +203,7 @@ class Pipeline:
         """Forget the flow and compute it again from what the control table remembers, after a while."""
         self.replicator = None
         self.state, self.reason = PipelineState.STARTING, f"an unexpected error ended the flow: {told(error)}"
-        self._observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
+        self.observer.observe(Warned("unexpected error", f"{self.reason}; it is started anew"))
         with contextlib.suppress(LeaseLostError):
             await self._with_lease_kept(self._clock.sleep(START_ANEW_AFTER_SECONDS))
 
@@ -210,18 +215,18 @@ class Pipeline:
                 await self._record_gap(error)
                 self.reason = str(error)
             else:
-                self._observer.observe(Halted(str(error)))
+                self.observer.observe(Halted(str(error)))
             await self._with_lease_kept(self.healing.until_due(error, self._give_up_healing))
         except LeaseLostError as lost:
             self._stand_back(str(lost))
 
     def _give_up_healing(self, reason: str) -> None:
         self.reason = reason
-        self._observer.observe(Halted(reason))
+        self.observer.observe(Halted(reason))
 
     async def _record_gap(self, error: GapError) -> None:
         self.gaps = (*self.gaps, gap_of(error, self._clock.now()))
-        self._observer.observe(GapFound(self.gaps[-1].shard_id, str(error)))
+        self.observer.observe(GapFound(self.gaps[-1].shard_id, str(error)))
 
         async def record() -> None:
             assert self.holder.lease is not None
@@ -266,7 +271,7 @@ class Pipeline:
 
     def _apply_pause(self, is_paused: bool, since: float = 0.0) -> None:
         if is_paused != self.is_paused:
-            self._observer.observe(Paused(is_paused))
+            self.observer.observe(Paused(is_paused))
         self.is_paused = is_paused
         self.paused_since = since or self.paused_since or self._clock.now() if is_paused else None
         if self.replicator is None:

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from service.errors import HaltError, PositionError, ShardGoneError
-from service.events import Observer
 from service.operations.console import ConflictError, InvalidError
-from service.operations.documents.jobs import JobState, Replay
+from service.operations.documents.jobs import Replay
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.memory import KIND, ReplayMemory
@@ -16,7 +15,6 @@ from service.operations.replay.position import ReplayPosition
 from service.operations.replay.range import ReplayRange
 from service.operations.replay.run import ReplayRun
 from service.pipeline_state import Lease
-from service.ports import Adapters
 from service.replication.flow import Flow
 from service.replication.job_flow import JobFlow
 from service.replication.replicator import Replicator
@@ -32,9 +30,9 @@ class Replays(JobRunner[Replay]):
     model = Replay
     failures = (PositionError, HaltError)
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
-        super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
-        self._memory = ReplayMemory(adapters.control)
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__(pipeline)
+        self._memory = ReplayMemory(pipeline.outside.adapters.control)
         self._place_of_next: ReplayPosition | None = None
         """Of the job whose run is made next."""
 
@@ -59,15 +57,8 @@ class Replays(JobRunner[Replay]):
 
         async def make() -> Unfinished[Replay]:
             place, owner = await self._range(flow, sequence_number, shard_id, from_time)
-            job = Replay(
-                id=self._log.new_id(),
-                state=JobState.RUNNING,
-                started_at=self._log.now(),
-                sequence_number=sequence_number,
-                shard_id=owner,
-                from_time=from_time,
-                from_=from_,
-                dry_run=dry_run,
+            job = self._log.begun(
+                sequence_number=sequence_number, shard_id=owner, from_time=from_time, from_=from_, dry_run=dry_run
             )
             await self._memory.keep(job.id, place)
             self._place_of_next = place

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.events import Observer
 from service.operations.console import ConflictError, answering
 from service.operations.documents.jobs import JobState, Snapshot, StartedBy
-from service.operations.job_store import new_job_id
 from service.operations.jobs.estimates import count_anew
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.jobs.scan_position import ScanPosition
@@ -17,7 +15,6 @@ from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import resumed
 from service.operations.snapshot.run import SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
-from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
 
@@ -34,9 +31,8 @@ class Snapshots(JobRunner[Snapshot]):
     kind = "snapshot"
     model = Snapshot
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer) -> None:
-        super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
-        self._control = adapters.control
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__(pipeline)
         self._held_for: JobFlow | None = None
         """The flow whose window is held until it is known whether a snapshot goes on."""
 
@@ -86,13 +82,9 @@ class Snapshots(JobRunner[Snapshot]):
     def _new(
         self, *, removes_extra: bool, started_by: StartedBy, job_id: str | None = None
     ) -> tuple[Snapshot, dict[str, Any]]:
-        job = Snapshot(
-            id=job_id or new_job_id(self._clock),
-            state=JobState.RUNNING,
-            started_at=self._log.now(),
-            started_by=started_by,
-            items_estimated=self._pipeline.outside.source.item_count,
-        )
+        estimated = self._pipeline.outside.source.item_count
+        known = {"id": job_id} if job_id else {}
+        job = self._log.begun(started_by=started_by, items_estimated=estimated, **known)
         shape = shape_fingerprint(self._pipeline.settings)
         return job, ScanPosition({"removes_extra": removes_extra, "shape_fingerprint": shape}).saved()
 
@@ -155,7 +147,7 @@ class Snapshots(JobRunner[Snapshot]):
             place=resumed(place, self._pipeline.settings),
             flow=flow,
             adapters=self._pipeline.outside.adapters,
-            observer=self._observer,
+            observer=self._pipeline.observer,
             turns=ScanTurns(self._pipeline.allowance.scans, self._clock),
         )
 
@@ -183,7 +175,8 @@ class Snapshots(JobRunner[Snapshot]):
         """The pipeline would call a replica whole that was never copied, or wait for good: it needs its snapshot."""
         flow = self._pipeline.replicator
         with answering():
-            record = flow.checkpoints.record if flow is not None else await self._control.read_progress()
+            control = self._pipeline.outside.adapters.control
+            record = flow.checkpoints.record if flow is not None else await control.read_progress()
         is_needed = record is not None and record.needs_snapshot and record.snapshot_id in (None, job.id)
         if is_needed or job.id == self._wanted_to_mend():
             raise ConflictError(NEEDED.format(job.id))

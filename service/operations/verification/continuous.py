@@ -10,7 +10,7 @@ import contextlib
 from typing import Any, Protocol
 
 from service.errors import HaltError, RetryableError
-from service.events import Observer, Warned
+from service.events import Warned
 from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.job_store import JobDocuments
 from service.operations.jobs.estimates import count_anew, items_estimated
@@ -53,11 +53,11 @@ async def until_whole(pipeline: Pipeline, adapters: Adapters) -> None:
 class EndlessVerification:
     """Runs with each flow, for as long as the flow does."""
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Showing) -> None:
+    def __init__(self, pipeline: Pipeline, report: Showing) -> None:
+        adapters = pipeline.outside.adapters
         self._pipeline = pipeline
         self._control = adapters.control
         self._clock = adapters.clock
-        self._observer = observer
         self._report = report
         self._log = JobDocuments(KIND, Verification, adapters.control, adapters.clock)
         pipeline.on_flow_started.append(self._begin)
@@ -77,20 +77,13 @@ class EndlessVerification:
             try:
                 await self._pass(flow, job, place)
             except HaltError as error:
-                self._observer.observe(Warned("endless verification", f"a pass was given up: {error}"))
+                self._pipeline.observer.observe(Warned("endless verification", f"a pass was given up: {error}"))
             await self._clock.sleep(max(0.0, started + PASS_AT_LEAST_SECONDS - self._clock.monotonic()))
 
     async def _new(self) -> tuple[Verification, dict[str, Any]]:
         await count_anew(self._pipeline)
         estimated = items_estimated(self._pipeline)
-        job = Verification(
-            id=self._log.new_id(),
-            state=JobState.RUNNING,
-            started_at=self._log.now(),
-            started_by=StartedBy.SCHEDULE,
-            items_estimated=estimated,
-        )
-        return job, {"segments": 1}
+        return self._log.begun(started_by=StartedBy.SCHEDULE, items_estimated=estimated), {"segments": 1}
 
     async def _pass(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> None:
         adapters = self._pipeline.outside.adapters

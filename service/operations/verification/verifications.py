@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from service.errors import HaltError
-from service.events import Observer
 from service.operations.console import InvalidError
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.jobs.estimates import count_anew, items_estimated
@@ -24,7 +23,6 @@ from service.operations.verification.continuous import (
 from service.operations.verification.observer import FlowLooks
 from service.operations.verification.run import VerificationRun
 from service.pipeline_state import Lease
-from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
 
@@ -44,12 +42,11 @@ class Verifications(JobRunner[Verification]):
     model = Verification
     failures = (HaltError,)
 
-    def __init__(self, *, pipeline: Pipeline, adapters: Adapters, observer: Observer, report: Showing) -> None:
-        super().__init__(pipeline=pipeline, adapters=adapters, observer=observer)
-        self._control = adapters.control
+    def __init__(self, pipeline: Pipeline, report: Showing) -> None:
+        super().__init__(pipeline)
         self._report = report
         if pipeline.settings.verify_items_per_second:
-            EndlessVerification(pipeline=pipeline, adapters=adapters, observer=observer, report=report)
+            EndlessVerification(pipeline, report)
 
     async def start(self, flow: JobFlow, *, repair: bool = False, sample: float | None = None) -> Verification:
         """Raises ConflictError while one runs, InvalidError, UnavailableNowError."""
@@ -59,14 +56,8 @@ class Verifications(JobRunner[Verification]):
         async def make() -> Unfinished[Verification]:
             await count_anew(self._pipeline)
             shape = shape_fingerprint(self._pipeline.settings) if repair and sample is None else None
-            job = Verification(
-                id=self._log.new_id(),
-                state=JobState.RUNNING,
-                started_at=self._log.now(),
-                repair=repair,
-                sample=sample,
-                items_estimated=items_estimated(self._pipeline),
-            )
+            estimated = items_estimated(self._pipeline)
+            job = self._log.begun(repair=repair, sample=sample, items_estimated=estimated)
             return job, ScanPosition({"shape_fingerprint": shape}).saved()
 
         job, _ = await self._start(flow, make)
@@ -75,15 +66,13 @@ class Verifications(JobRunner[Verification]):
     async def _resume(self, flow: JobFlow, lease: Lease) -> None:
         await super()._resume(flow, lease)
         newest = await flow.requests.read(
-            lambda: self._control.list_jobs(self.kind, LOOKED_AT_AFTER_RESTART), "control"
+            lambda: self._pipeline.outside.adapters.control.list_jobs(self.kind, LOOKED_AT_AFTER_RESTART), "control"
         )
         for entry in newest:
             show_last(self._report, Verification.model_validate(entry["document"]))
 
     def _make_run(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> VerificationBesideFlow:
-        return VerificationBesideFlow(
-            self._pipeline, flow, job, resumed(place, self._pipeline.settings), self._observer
-        )
+        return VerificationBesideFlow(self._pipeline, flow, job, resumed(place, self._pipeline.settings))
 
     def _note_end(self, job: Verification) -> None:
         show_last(self._report, job)
@@ -97,14 +86,11 @@ class Verifications(JobRunner[Verification]):
 class VerificationBesideFlow:
     """One verification's work in one tenure of the lease."""
 
-    def __init__(
-        self, pipeline: Pipeline, flow: JobFlow, job: Verification, place: dict[str, Any], observer: Observer
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, flow: JobFlow, job: Verification, place: dict[str, Any]) -> None:
         self.job = job
         self._pipeline = pipeline
         self._adapters = pipeline.outside.adapters
         self._flow = flow
-        self._observer = observer
         compares = comparison(pipeline, flow)
         self._looks = FlowLooks(flow, compares)
         self._turns = ScanTurns(pipeline.allowance.scans, self._adapters.clock)
@@ -126,7 +112,7 @@ class VerificationBesideFlow:
             async with self._turns.taken():
                 await self._run.run()
         _, place = self.saved()
-        await note_reshaped(self._flow, place["shape_fingerprint"], self._observer)
+        await note_reshaped(self._flow, place["shape_fingerprint"], self._pipeline.observer)
 
 
 def told(job: Verification) -> str:

@@ -97,7 +97,7 @@ class Actor:
         self.pipeline = Pipeline(
             settings=stage.settings, outside=outside, look_again=look_again, owner=owner, observer=observer
         )
-        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=adapters, observer=observer)
+        self.snapshots = Snapshots(self.pipeline)
         self.report = Report(
             pipeline=self.pipeline, settings=stage.settings, totals=self.totals, clock=process.clock, version="0"
         )

@@ -32,7 +32,7 @@ class Admin:
         self.pipeline = SidePipeline(
             settings=self.settings, outside=await look(), look_again=look, owner="admin", observer=Observers()
         )
-        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=self.process.adapters, observer=Observers())
+        self.snapshots = Snapshots(self.pipeline)
         self.running = asyncio.create_task(self.pipeline.run(), name="admin")
         await until(lambda: self.pipeline.replicator is not None)
         return self

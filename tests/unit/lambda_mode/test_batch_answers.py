@@ -138,9 +138,8 @@ async def test_text_that_is_no_unicode_is_a_dead_letter_and_holds_nothing_up(wor
 
 
 async def shown_of(world, letter_id):
-    letters = Letters(
-        pipeline=SimpleNamespace(on_flow_started=[], on_flow_ended=[]), adapters=world.process().adapters, observer=None
-    )
+    outside = SimpleNamespace(adapters=world.process().adapters)
+    letters = Letters(SimpleNamespace(outside=outside, on_flow_started=[], on_flow_ended=[]))
     return await letters.found(letter_id)
 
 

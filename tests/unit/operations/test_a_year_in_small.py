@@ -142,7 +142,7 @@ async def killed_with_a_standby(year: Year) -> None:
 async def paused_for_most_of_a_day(year: Year) -> None:
     async with year.running() as service:
         await year.settled(service)
-        await Pause(service.pipeline, service.adapters).pause()
+        await Pause(service.pipeline).pause()
         year.write()
         await asyncio.sleep(10 * HOUR)
         year.write(5)
@@ -154,7 +154,7 @@ async def paused_for_most_of_a_day(year: Year) -> None:
         assert status.lag.seconds is not None
         assert status.lag.seconds > 18 * HOUR
         assert any("24 hours" in warning for warning in status.warnings), status.warnings
-        await Pause(service.pipeline, service.adapters).resume()
+        await Pause(service.pipeline).resume()
         await year.settled(service)
 
 

@@ -111,7 +111,7 @@ async def test_the_snapshot_that_mends_a_gap_removes_only_what_is_left_out_and_t
         owner="the-only-one",
         observer=Observers(),
     )
-    Snapshots(pipeline=pipeline, adapters=outside.adapters, observer=log)
+    Snapshots(pipeline)
     running = asyncio.create_task(process.live(pipeline.run()))
     await until(lambda: pipeline.state is PipelineState.RUNNING)
     for number in range(5):

@@ -26,7 +26,7 @@ async def ended(snapshots: Snapshots, job_id: str) -> Snapshot:
 
 
 def snapshots_of(service: Service) -> Snapshots:
-    return Snapshots(pipeline=service.pipeline, adapters=service.adapters, observer=service.totals)
+    return Snapshots(service.pipeline)
 
 
 def test_a_job_is_estimated_by_the_tables_as_they_are_when_it_begins() -> None:

@@ -54,7 +54,7 @@ class AdminOnly:
         self.pipeline = SidePipeline(
             settings=self.settings, outside=outside, look_again=self._look, owner="admin", observer=Observers()
         )
-        self.snapshots = Snapshots(pipeline=self.pipeline, adapters=self.line.adapters, observer=Observers())
+        self.snapshots = Snapshots(self.pipeline)
         self._running = asyncio.create_task(self.pipeline.run())
         return self.pipeline
 

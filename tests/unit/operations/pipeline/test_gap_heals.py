@@ -58,7 +58,7 @@ async def test_history_that_is_lost_while_it_runs_is_mended_by_itself(lose: Call
         owner="the-only-one",
         observer=Observers(),
     )
-    snapshots = Snapshots(pipeline=pipeline, adapters=outside.adapters, observer=Observers())
+    snapshots = Snapshots(pipeline)
     running = asyncio.create_task(process.live(pipeline.run()))
     await until(lambda: pipeline.state is PipelineState.RUNNING)
     for number in range(5):

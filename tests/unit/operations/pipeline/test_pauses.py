@@ -22,7 +22,7 @@ from tests.support.numbered_items import item
 
 
 def pauses_of(service: Service) -> Pause:
-    return Pause(service.pipeline, service.adapters)
+    return Pause(service.pipeline)
 
 
 async def busy(service: Service) -> asyncio.Event:

@@ -121,7 +121,7 @@ async def test_a_stop_that_was_cut_says_so_once_and_one_that_was_not_says_nothin
     said, world = Said(), World()
     for hanging in (set(), PORTS):
         service = await Service(world, lease_seconds=30, shutdown_timeout_seconds=SECONDS).open()
-        service.pipeline._observer = Observers(said)
+        service.pipeline.observer = Observers(said)
         await loaded(service)
         assert said.texts == []
         service.process.connection.hanging |= hanging
@@ -167,7 +167,7 @@ async def test_a_stop_is_over_in_time_in_every_state(state: str, hanging: set[st
     if state == "standby":
         service = await Service(world, lease_seconds=30, shutdown_timeout_seconds=SECONDS).open()
     elif state == "paused":
-        await Pause(service.pipeline, service.adapters).pause()
+        await Pause(service.pipeline).pause()
         world.source.put(item(6))
     else:
         world.source.recreate_stream()
@@ -212,7 +212,7 @@ async def test_a_pause_that_comes_in_a_stop_ends_it_rather_than_holding_it_up():
     await asyncio.sleep(1)
     assert not service.running.done()
 
-    await Pause(service.pipeline, service.adapters).pause()
+    await Pause(service.pipeline).pause()
     await asyncio.sleep(2)
     assert service.running.done()
     written = len(world.replica.items)

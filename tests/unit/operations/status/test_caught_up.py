@@ -66,7 +66,7 @@ class Looking:
 def test_a_pause_that_is_asked_for_here() -> None:
     async def scenario(world: World, service: Service) -> None:
         with Looking(service, lambda: service.pipeline.is_paused):
-            await Pause(service.pipeline, service.adapters).pause()
+            await Pause(service.pipeline).pause()
             assert not service.report.status().lag.caught_up
             await asyncio.sleep(5)
 
@@ -77,7 +77,7 @@ def test_a_pause_that_is_asked_for_elsewhere() -> None:
     async def scenario(world: World, service: Service) -> None:
         with Looking(service, lambda: service.report.status().state is PipelineState.PAUSED):
             async with Service(world) as standby:
-                await Pause(standby.pipeline, standby.adapters).pause()
+                await Pause(standby.pipeline).pause()
             assert not service.report.status().lag.caught_up
 
     play(scenario)
@@ -87,7 +87,7 @@ def test_after_a_pause_the_tip_is_looked_for_again() -> None:
     """A page that is empty right after a pause does not tell that nothing came meanwhile."""
 
     async def scenario(world: World, service: Service) -> None:
-        pause = Pause(service.pipeline, service.adapters)
+        pause = Pause(service.pipeline)
         await pause.pause()
         read = world.source.stream.calls["read"]
         with Looking(service, lambda: world.source.stream.calls["read"] < read + 3):

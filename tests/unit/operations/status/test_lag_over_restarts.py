@@ -35,7 +35,7 @@ def test_a_restart_while_paused_goes_on_with_the_lag() -> None:
     async def scenario(world: World) -> None:
         async with Service(world) as service:
             await service.until_caught_up()
-            await Pause(service.pipeline, service.adapters).pause()
+            await Pause(service.pipeline).pause()
             await asyncio.sleep(100)
         put(world, 1)
         for minutes in (1, 2):
@@ -47,7 +47,7 @@ def test_a_restart_while_paused_goes_on_with_the_lag() -> None:
                 assert status.lag.seconds is not None
                 assert 100 + 60 * minutes - 5 < status.lag.seconds < 100 + 60 * minutes + 20
                 if minutes == 2:
-                    await Pause(service.pipeline, service.adapters).resume()
+                    await Pause(service.pipeline).resume()
                     await service.until_caught_up()
                     seconds = service.report.status().lag.seconds
                     assert seconds is not None

@@ -213,19 +213,19 @@ def test_since_when_it_is_paused_is_kept_through_restarts_and_told_by_every_proc
             await service.until_caught_up()
             assert service.report.status().paused_since is None
             asked = moment(world.clock.now())
-            await Pause(service.pipeline, service.adapters).pause()
+            await Pause(service.pipeline).pause()
             since = service.report.status().paused_since
             assert since is not None
             assert abs(since - asked) < timedelta(seconds=0.1)
             await asyncio.sleep(60)
-            await Pause(service.pipeline, service.adapters).pause()
+            await Pause(service.pipeline).pause()
             assert service.report.status().paused_since == since, "it was paused already"
         await asyncio.sleep(60)
         async with Service(world) as active, Service(world) as standby:
             await until(lambda: active.report.status().state is PipelineState.PAUSED)
             await asyncio.sleep(5)
             assert active.report.status().paused_since == standby.report.status().paused_since == since
-            await Pause(standby.pipeline, standby.adapters).resume()
+            await Pause(standby.pipeline).resume()
             await active.until_caught_up()
             assert active.report.status().paused_since is None
             await asyncio.sleep(5)
@@ -252,7 +252,7 @@ def test_a_standby_warns_of_the_retention_too() -> None:
         long = {"poll_interval_seconds": 60, "lease_seconds": 300}
         async with Service(world, **long) as active, Service(world, **long) as standby:
             await active.until_caught_up()
-            await Pause(active.pipeline, active.adapters).pause()
+            await Pause(active.pipeline).pause()
             await asyncio.sleep(19 * 3600)
             for service in (active, standby):
                 (warning,) = service.report.status().warnings

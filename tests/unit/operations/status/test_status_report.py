@@ -48,7 +48,7 @@ def test_a_paused_pipeline_is_ready_and_its_lag_grows() -> None:
     async def scenario(world: World) -> None:
         async with Service(world, poll_interval_seconds=5, lease_seconds=300) as service:
             await service.until_caught_up()
-            pause = Pause(service.pipeline, service.adapters)
+            pause = Pause(service.pipeline)
             await pause.pause()
             assert service.report.status().state is PipelineState.PAUSED
             await asyncio.sleep(3600)
