@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from service.adapters import at_start, new_owner, open_world
 from service.configuration.settings import Settings
-from service.events import Observer
 from service.migrations import Migration, plan
 from service.observability.log_observer import LogObserver
 from service.operations.documents.jobs import Snapshot, Verification
@@ -17,27 +16,27 @@ from service.operations.verification.look import look
 
 
 @asynccontextmanager
-async def _own_pipeline(settings: Settings, observer: Observer) -> AsyncIterator[Pipeline]:
+async def _own_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     """One that does not run yet; its control table is there. Raises ConfigurationError, HaltError."""
     owner = new_owner()
     async with open_world(settings) as world:
         outside = await at_start(world.clock, world.look)
         await at_start(world.clock, lambda: world.prepare(owner))
-        yield Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=observer)
+        yield Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=LogObserver())
 
 
 async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], None]) -> Snapshot:
     """Raises ConfigurationError, HaltError, ConflictError."""
-    async with _own_pipeline(settings, observer := LogObserver()) as pipeline:
-        return await snapshot_standalone(pipeline, observer, on_progress)
+    async with _own_pipeline(settings) as pipeline:
+        return await snapshot_standalone(pipeline, on_progress)
 
 
 async def take_repair(
     settings: Settings, on_progress: Callable[[Verification], None], *, sample: float | None
 ) -> Verification:
     """Raises ConfigurationError, HaltError, ConflictError."""
-    async with _own_pipeline(settings, observer := LogObserver()) as pipeline:
-        return await repair_standalone(pipeline, observer, on_progress, sample=sample)
+    async with _own_pipeline(settings) as pipeline:
+        return await repair_standalone(pipeline, on_progress, sample=sample)
 
 
 async def take_look(

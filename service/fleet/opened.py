@@ -63,7 +63,7 @@ async def opened(
         pipeline = make()
         # Beside Lambda, what only a flow with readers knows or does is left to a pipeline that never runs.
         reading = make() if around.is_admin_only else pipeline
-        report = Report(pipeline=reading, settings=settings, totals=totals, clock=clock, version=around.version)
+        report = Report(reading, totals, around.version)
         looks = ControlLooks(reading, report, pipeline.letter_count, has_gaps=not around.is_admin_only)
         shown: Reporting = report
         pausing: Pausing = Pause(pipeline)
@@ -74,7 +74,6 @@ async def opened(
             shown, pausing = MappingReport(pipeline=pipeline, report=report, mapping=mapping), mapping
         console = LiveConsole(
             pipeline=pipeline,
-            settings=settings,
             report=shown,
             pausing=pausing,
             letters=Letters(pipeline),

@@ -6,7 +6,6 @@ import contextlib
 from datetime import datetime
 from typing import Any, Literal
 
-from service.configuration.settings import Settings
 from service.operations.console import ConflictError, Pausing, Reporting, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
 from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
@@ -29,7 +28,6 @@ class LiveConsole:
         self,
         *,
         pipeline: Pipeline,
-        settings: Settings,
         report: Reporting,
         pausing: Pausing,
         letters: Letters,
@@ -40,7 +38,6 @@ class LiveConsole:
     ) -> None:
         """`no_replay`: why none can be begun, with what to do instead."""
         self._pipeline = pipeline
-        self._settings = settings
         self._report = report
         self._pausing = pausing
         self._letters = letters
@@ -56,7 +53,7 @@ class LiveConsole:
         return self._report.history()
 
     def settings(self) -> EffectiveSettings:
-        return EffectiveSettings.of(self._settings)
+        return EffectiveSettings.of(self._pipeline.settings)
 
     def not_ready_reason(self) -> str | None:
         return self._report.not_ready_reason()

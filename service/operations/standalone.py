@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from service.errors import HaltError
-from service.events import Observer
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.jobs import JobState, Snapshot, Verification
 from service.operations.documents.status import PipelineState
@@ -31,7 +30,7 @@ MENDING_LOOKS = 10
 
 
 async def snapshot_standalone(
-    pipeline: Pipeline, observer: Observer, on_progress: Callable[[Snapshot], None] = lambda job: None
+    pipeline: Pipeline, on_progress: Callable[[Snapshot], None] = lambda job: None
 ) -> Snapshot:
     """Run the pipeline until one snapshot is done, and stop it in order; returns the finished job.
 
@@ -45,7 +44,6 @@ async def snapshot_standalone(
 
 async def repair_standalone(
     pipeline: Pipeline,
-    observer: Observer,
     on_progress: Callable[[Verification], None] = lambda job: None,
     *,
     sample: float | None = None,

@@ -24,10 +24,10 @@ class Command:
         self.shown: list[Any] = []
 
     async def snapshot(self) -> Snapshot:
-        return await snapshot_standalone(await self._pipeline(), Observers(), self.shown.append)
+        return await snapshot_standalone(await self._pipeline(), self.shown.append)
 
     async def repair(self, sample: float | None = None) -> Verification:
-        return await repair_standalone(await self._pipeline(), Observers(), self.shown.append, sample=sample)
+        return await repair_standalone(await self._pipeline(), self.shown.append, sample=sample)
 
     async def look(self) -> Verification:
         source = await self._world.source.describe()

@@ -69,13 +69,7 @@ class Service:
             owner=f"process-{id(self)}",
             observer=self.totals,
         )
-        self.report = Report(
-            pipeline=self.pipeline,
-            settings=self.settings,
-            totals=self.totals,
-            clock=self.process.clock,
-            version="0",
-        )
+        self.report = Report(self.pipeline, self.totals, "0")
         self.looks = ControlLooks(self.pipeline, self.report, self.pipeline.letter_count)
         self.verifications = Verifications(self.pipeline, self.report)
         self.snapshots = Snapshots(self.pipeline)

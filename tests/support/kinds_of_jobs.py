@@ -23,7 +23,6 @@ ITEMS = 400
 def console(service: Service) -> LiveConsole:
     return LiveConsole(
         pipeline=service.pipeline,
-        settings=service.settings,
         report=service.report,
         pausing=Pause(service.pipeline),
         letters=service.letters,

@@ -32,7 +32,6 @@ from service.operations.status.lag_status import lag_of_flow, lag_without_flow
 from service.operations.status.readiness import Vital, not_ready_reason, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.pipeline_state import Gap
-from service.ports import Clock
 from service.preflight import WARN_OF_CLOCK_SECONDS
 from service.replication.flow import Flow
 from service.replication.progress.lag import Lag, ShardView, lag_of
@@ -56,11 +55,11 @@ class Left:
 class Report:
     """Implements console.Reporting."""
 
-    def __init__(self, *, pipeline: Pipeline, settings: Settings, totals: Totals, clock: Clock, version: str) -> None:
+    def __init__(self, pipeline: Pipeline, totals: Totals, version: str) -> None:
         self._pipeline = pipeline
-        self._settings = settings
+        self._settings = pipeline.settings
         self._totals = totals
-        self._clock = clock
+        self._clock = clock = pipeline.outside.adapters.clock
         self._version = version
         self._started_at = clock.now()
         self._begun_at = clock.monotonic()

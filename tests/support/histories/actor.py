@@ -98,9 +98,7 @@ class Actor:
             settings=stage.settings, outside=outside, look_again=look_again, owner=owner, observer=observer
         )
         self.snapshots = Snapshots(self.pipeline)
-        self.report = Report(
-            pipeline=self.pipeline, settings=stage.settings, totals=self.totals, clock=process.clock, version="0"
-        )
+        self.report = Report(self.pipeline, self.totals, "0")
         self.task = asyncio.create_task(self._live(), name=f"process {owner}")
 
     async def _live(self) -> bool:
