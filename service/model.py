@@ -76,6 +76,11 @@ class _OddlySpelled(SequenceNumber):
 _SHORTEST = 21
 
 
+RETENTION_HOURS = 24
+RETENTION_SECONDS = RETENTION_HOURS * 3600.0
+"""DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
+
+
 class ViewType(enum.StrEnum):
     """What a stream's records carry; fixed for a stream's life (API reference, StreamSpecification)."""
 

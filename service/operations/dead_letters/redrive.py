@@ -28,9 +28,7 @@ class Redrive:
             raise ChangeError(
                 f"the record can't be read and names no item ({letter.error}): look at it, then discard it"
             )
-        outcome = await self._flow.lanes.run(key, lambda: self._at_turn(key, change))
-        assert isinstance(outcome, Outcome)
-        return outcome
+        return await self._flow.lanes.run(key, lambda: self._at_turn(key, change))
 
     def _change(self, letter: DeadLetter) -> Change | None:
         """None if it does not tell a state to write: then the source's present one is brought."""

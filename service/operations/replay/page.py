@@ -16,7 +16,7 @@ from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 from service.replication.requests.batches import get_batches
 from service.replication.writing.desired_state import REMOVE
-from service.replication.writing.guard import Outcome, same_or_none
+from service.replication.writing.guard import same_or_none
 
 
 @dataclass(slots=True)
@@ -96,7 +96,6 @@ class PageReplay:
         except ChangeError as error:
             await self._park(change, error, counts)
             return
-        assert isinstance(outcome, Outcome)
         counts.applied += outcome.took_effect
 
     async def _park(self, change: Change, error: ChangeError, counts: Counts) -> None:

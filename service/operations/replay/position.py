@@ -10,10 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.model import Change, SequenceNumber, ShardId
-
-RETENTION_SECONDS = 24 * 3600.0
-"""DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
+from service.model import RETENTION_SECONDS, Change, SequenceNumber, ShardId
 
 
 @dataclass(slots=True)

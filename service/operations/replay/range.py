@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from service.errors import PositionError
-from service.model import Position, SequenceNumber, Shard, ShardId, StartAt, StreamDescription
+from service.model import (
+    RETENTION_SECONDS,
+    Position,
+    SequenceNumber,
+    Shard,
+    ShardId,
+    StartAt,
+    StreamDescription,
+)
 from service.operations.console import InvalidError, TrimmedAlreadyError
-from service.operations.replay.position import RETENTION_SECONDS, ReplayPosition, ShardRange
+from service.operations.replay.position import ReplayPosition, ShardRange
 from service.pipeline_state import Checkpoint
 from service.ports import Clock, Streams
 from service.replication.replicator import Replicator

@@ -119,7 +119,6 @@ class SnapshotRun:
             return await self._flow.copier.copy_together(part, page_number)
 
         outcomes = await self._flow.lanes.run(part[0][0], copy_together)
-        assert isinstance(outcomes, dict)
         left = [(key, image) for key, image in part if key not in outcomes]
         others = await asyncio.gather(*[self._copy(key, image, page_number) for key, image in left])
         self._written += sum(outcome is not None and outcome.took_effect for outcome in (*outcomes.values(), *others))
@@ -127,12 +126,10 @@ class SnapshotRun:
     async def _copy(self, key: ItemKey, image: Image, page_number: int) -> Outcome | None:
         copier = self._flow.copier
         try:
-            outcome = await self._flow.lanes.run(key, lambda: copier.copy(key, image, page_number))
+            return await self._flow.lanes.run(key, lambda: copier.copy(key, image, page_number))
         except ChangeError as error:
             await self._flow.dead_letters.park_item(key, image, error)
             return None
-        assert isinstance(outcome, Outcome)
-        return outcome
 
     async def _remove_extra(self, page: ScanPage) -> int:
         """Refresh the replica's items that do not belong there: whatever is true by then is brought.
@@ -159,8 +156,6 @@ class SnapshotRun:
 
     async def _refresh(self, key: ItemKey) -> Outcome | None:
         try:
-            outcome = await self._flow.lanes.run(key, lambda: self._flow.guard.refresh(key))
+            return await self._flow.lanes.run(key, lambda: self._flow.guard.refresh(key))
         except ChangeError:
             return None  # it can't be removed; the verification shows it
-        assert isinstance(outcome, Outcome)
-        return outcome

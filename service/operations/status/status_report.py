@@ -11,7 +11,7 @@ from datetime import datetime
 
 from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_name, table_region
-from service.model import ShardId, TableDescription
+from service.model import RETENTION_HOURS, ShardId, TableDescription
 from service.operations.documents.jobs import Verification
 from service.operations.documents.status import (
     GapStatus,
@@ -37,8 +37,6 @@ from service.replication.flow import Flow
 from service.replication.progress.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
 
-RETENTION_HOURS = 24
-"""DynamoDB Streams keeps records for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
 WARN_AFTER_HOURS = 18
 
 

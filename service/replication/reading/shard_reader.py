@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.errors import IteratorExpiredError, TrimmedError
-from service.model import Page, Position, Shard, StartAt
+from service.model import RETENTION_SECONDS, Page, Position, Shard, StartAt
 from service.ports import Clock, Streams
 
 MAX_RECORDS = 1000
@@ -29,8 +29,6 @@ QUIET_AFTER_PAGES = 20
 FULL_PAGE_RECORDS = 100
 FULL_PAGE_BYTES = 128 * 1024
 """A page of this size or more is followed by the next at once; a smaller one by a part of the poll interval."""
-RETENTION_SECONDS = 24 * 3600.0
-"""Records are kept for 24 hours (Developer Guide, "Change data capture for DynamoDB Streams")."""
 RETENTION_MARGIN_SECONDS = 300.0
 """So much earlier, history counts as trimmed: creation times are rounded down by up to a minute, clocks differ, and a
 stream runs some seconds behind its table. A needless snapshot is better than a lost change."""

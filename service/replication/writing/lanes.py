@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
 from service.errors import DynamirrorError, HaltError, LeaseLostError
@@ -18,6 +18,7 @@ from service.model import Change, ItemKey
 from service.replication.change_queue import ChangeQueue
 from service.replication.writing.sink import MAX_BATCH, Group
 
+Answer = TypeVar("Answer")
 Payload = TypeVar("Payload")
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -39,11 +40,11 @@ class LaneTask:
 
     __slots__ = ("done", "key", "running", "work")
 
-    def __init__(self, key: ItemKey, work: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, key: ItemKey, work: Callable[[], Awaitable[Any]]) -> None:
         self.key = key
         self.work = work
-        self.done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self.running: asyncio.Future[object] | None = None
+        self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.running: asyncio.Future[Any] | None = None
         """From its turn on: a task of its own, which can be ended without the lane."""
 
     async def run(self) -> None:
@@ -111,7 +112,7 @@ class Lanes:
         self._lanes = [Lane() for _ in range(count)]
         self._sink = sink
         self._is_draining = False
-        self._abandoned: set[asyncio.Future[object]] = set()
+        self._abandoned: set[asyncio.Future[Any]] = set()
         """Errands under way whose senders have gone."""
         self.watchers: list[Callable[[Sequence[Change]], None]] = []
         """Told of all changes that enter the lanes, before any of them is applied."""
@@ -144,7 +145,7 @@ class Lanes:
             lanes[crc32(item[0]) % len(lanes)].append(item)
         return [lane[start : start + MAX_BATCH] for lane in lanes for start in range(0, len(lane), MAX_BATCH)]
 
-    async def run(self, key: ItemKey, work: Callable[[], Awaitable[object]]) -> object:
+    async def run(self, key: ItemKey, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """Do this at the key's next turn; returns what it returns, raises what it raises.
 
         May be called only while `apply_all` runs.
@@ -154,7 +155,8 @@ class Lanes:
         lane.waiting.append(task)
         lane.has_work.set()
         try:
-            return await task.done
+            answer: Answer = await task.done
+            return answer
         finally:
             if task.running is not None and not task.running.done():
                 self._abandoned.add(task.running)

@@ -71,7 +71,7 @@ class SecondLooks:
         except ChangeError:
             outcome = Outcome.STALE  # the replica does not take that state: its own change is a dead letter
         self._doubts.looked_at(key, asked_at)
-        if isinstance(outcome, Outcome) and outcome.took_effect:
+        if outcome.took_effect:
             self._observer.observe(LateWriteMended(key))
 
     async def _at_turn(self, key: ItemKey) -> Outcome:
