@@ -13,7 +13,7 @@ from api.addressing import Asked, no_parameters, place
 from api.audit import note
 from api.payloads import MAX_ID, Nothing, Redrives, ReplayRequest, Replays, Snapshots, Verifications, VerifyRequest
 from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
-from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import JobKind, Redriving, Replay, Snapshot, Verification
 
 _EXAMPLES: dict[str, Any] = {
     "from a record": {"value": {"sequence_number": "1100000000017454423009"}},
@@ -63,18 +63,18 @@ async def start_verification(
     return accepted(begun, place(request, f"/verifications/{begun.id}"))
 
 
-def _add_calls(one: str, job: type[BaseModel], jobs: type[BaseModel], kept: str = "") -> None:
-    """What is the same for each kind of job: the list, one of them, and its end; named as the console's calls are."""
+def _add_calls(one: JobKind, job: type[BaseModel], jobs: type[BaseModel], kept: str = "") -> None:
+    """What is the same for each kind of job: the list, one of them, and its end."""
     many = f"{one}s"
 
     async def show_all(console: Asked) -> Response:
-        return rendered(jobs(items=await getattr(console, many)()))
+        return rendered(jobs(items=await console.jobs(one)))
 
     async def show(console: Asked, job_id: JobId) -> Response:
-        return rendered(await getattr(console, f"find_{one}")(job_id))
+        return rendered(await console.find_job(one, job_id))
 
     async def cancel(console: Asked, job_id: JobId) -> Response:
-        return rendered(await getattr(console, f"cancel_{one}")(job_id))
+        return rendered(await console.cancel_job(one, job_id))
 
     def add(method: str, path: str, call: Any, answer: type[BaseModel], name: str, text: str, **more: Any) -> None:
         tags: list[str | Enum] = ["dead letters" if one == "redrive" else many]

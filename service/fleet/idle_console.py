@@ -73,7 +73,5 @@ class IdleConsole:
             raise ConflictError(f"the pipeline could not start, and is started again by itself: {self.reason}")
         raise ConflictError(f"the pipeline is {self._state}: ask again when it runs")
 
-    pause = resume = replay = replays = find_replay = cancel_replay = replicate = _refuse
-    snapshot = snapshots = find_snapshot = cancel_snapshot = _refuse
-    verify = verifications = find_verification = cancel_verification = _refuse
-    dead_letters = find_dead_letter = redrive = redrives = find_redrive = cancel_redrive = discard = _refuse
+    pause = resume = replay = snapshot = verify = replicate = redrive = jobs = find_job = cancel_job = _refuse
+    dead_letters = find_dead_letter = discard = _refuse

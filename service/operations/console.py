@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from service.errors import DynamirrorError, LeaseLostError, RetryableError
 from service.operations.documents.fleet import LeftOut, Reloaded
-from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import Job, JobKind, Redriving, Replay, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings
 from service.operations.documents.status import History, Status
 
@@ -103,12 +103,14 @@ class Console(Reporting, Protocol):
     ) -> Replay:
         """Raises InvalidError (422), TrimmedAlreadyError (410), ConflictError (409) while another replay runs."""
 
-    async def replays(self) -> list[Replay]: ...
+    async def jobs(self, kind: JobKind) -> list[Job]:
+        """Newest first."""
 
-    async def find_replay(self, replay_id: str) -> Replay: ...
+    async def find_job(self, kind: JobKind, job_id: str) -> Job:
+        """Raises NotFoundError."""
 
-    async def cancel_replay(self, replay_id: str) -> Replay:
-        """Returns the job once nothing of it is under way, and it is never taken up again; so the others' cancel.
+    async def cancel_job(self, kind: JobKind, job_id: str) -> Job:
+        """Returns the job once nothing of it is under way, and it is never taken up again.
 
         Raises NotFoundError; ConflictError when it has ended, or the pipeline can't do without it.
         """
@@ -118,19 +120,7 @@ class Console(Reporting, Protocol):
 
     async def snapshot(self) -> Snapshot: ...
 
-    async def snapshots(self) -> list[Snapshot]: ...
-
-    async def find_snapshot(self, snapshot_id: str) -> Snapshot: ...
-
-    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot: ...
-
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification: ...
-
-    async def verifications(self) -> list[Verification]: ...
-
-    async def find_verification(self, verification_id: str) -> Verification: ...
-
-    async def cancel_verification(self, verification_id: str) -> Verification: ...
 
     async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Entries as the contract lists them. Raises InvalidError for a cursor that is none."""
@@ -143,12 +133,6 @@ class Console(Reporting, Protocol):
 
         Whoever asked may go: the work goes on. Raises ConflictError (409) while another redrive runs.
         """
-
-    async def redrives(self) -> list[Redriving]: ...
-
-    async def find_redrive(self, redrive_id: str) -> Redriving: ...
-
-    async def cancel_redrive(self, redrive_id: str) -> Redriving: ...
 
     async def discard(self, letter_id: str) -> None:
         """Raises NotFoundError."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from service.operations.console import ConflictError, Pausing, Reporting, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
-from service.operations.documents.jobs import JobState, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import Job, JobKind, JobState, Redriving, Replay, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings
 from service.operations.documents.status import History, Status
 from service.operations.jobs.run_beside_flow import beside
@@ -45,6 +45,8 @@ class LiveConsole:
         self._verifications = verifications
         self._replays = replays
         self._no_replay = no_replay
+        runners: list[JobRunner[Any]] = [replays, snapshots, verifications, letters.redrives]
+        self._runners = {runner.kind: runner for runner in runners}
 
     def status(self) -> Status:
         return self._report.status()
@@ -97,14 +99,16 @@ class LiveConsole:
             dry_run=dry_run,
         )
 
-    async def replays(self) -> list[Replay]:
-        return await self._replays.newest()
+    async def jobs(self, kind: JobKind) -> list[Job]:
+        return await self._runners[kind].newest()
 
-    async def find_replay(self, replay_id: str) -> Replay:
-        return await self._replays.found(replay_id)
+    async def find_job(self, kind: JobKind, job_id: str) -> Job:
+        found: Job = await self._runners[kind].found(job_id)
+        return found
 
-    async def cancel_replay(self, replay_id: str) -> Replay:
-        return await self._replays.cancel(replay_id)
+    async def cancel_job(self, kind: JobKind, job_id: str) -> Job:
+        cancelled: Job = await self._runners[kind].cancel(job_id)
+        return cancelled
 
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
         flow = flow_of(self._pipeline)
@@ -117,27 +121,9 @@ class LiveConsole:
         await self._refuse_elsewhere(self._snapshots)
         return await self._snapshots.start(self._pipeline)
 
-    async def snapshots(self) -> list[Snapshot]:
-        return await self._snapshots.newest()
-
-    async def find_snapshot(self, snapshot_id: str) -> Snapshot:
-        return await self._snapshots.found(snapshot_id)
-
-    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot:
-        return await self._snapshots.cancel(snapshot_id)
-
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
         await self._refuse_elsewhere(self._verifications)
         return await self._verifications.start(flow_of(self._pipeline), repair=repair, sample=sample)
-
-    async def verifications(self) -> list[Verification]:
-        return await self._verifications.newest()
-
-    async def find_verification(self, verification_id: str) -> Verification:
-        return await self._verifications.found(verification_id)
-
-    async def cancel_verification(self, verification_id: str) -> Verification:
-        return await self._verifications.cancel(verification_id)
 
     async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         return await self._letters.page(limit, cursor)
@@ -148,15 +134,6 @@ class LiveConsole:
     async def redrive(self, ids: list[str] | None) -> Redriving:
         await self._refuse_elsewhere(self._letters.redrives)
         return await self._letters.redrive(flow_of(self._pipeline), ids)
-
-    async def redrives(self) -> list[Redriving]:
-        return await self._letters.redrives.newest()
-
-    async def find_redrive(self, redrive_id: str) -> Redriving:
-        return await self._letters.redrives.found(redrive_id)
-
-    async def cancel_redrive(self, redrive_id: str) -> Redriving:
-        return await self._letters.redrives.cancel(redrive_id)
 
     async def discard(self, letter_id: str) -> None:
         await self._letters.discard(self._pipeline.replicator, letter_id)

@@ -124,9 +124,11 @@ def test_jobs_show_how_far_they_are_and_what_came_of_them(page: DashboardPage):
     icons = page.run(f"return [...document.querySelectorAll('#jobs .job')].map({shape})")
     (verified,) = [icon for text, icon in icons if text.startswith("Verification done, 3 differences left")]
     assert verified == "#icon-warning"
-    page.stage.jobs["s1"] = page.stage.jobs["s1"].model_copy(update={"items_scanned": 20_000, "items_estimated": 1})
+    page.stage.jobs_begun["s1"] = page.stage.jobs_begun["s1"].model_copy(
+        update={"items_scanned": 20_000, "items_estimated": 1}
+    )
     page.shows("jobs", "20,000 scanned ·")
     bars = "return [...document.querySelectorAll('#jobs .job')].find((job) => job.innerText.startsWith('Snapshot'))"
     assert page.run(f"{bars}.querySelector('progress').position") == -1, "an estimate that is passed tells nothing"
-    page.stage.jobs["s1"] = page.stage.jobs["s1"].model_copy(update={"state": JobState.DONE})
+    page.stage.jobs_begun["s1"] = page.stage.jobs_begun["s1"].model_copy(update={"state": JobState.DONE})
     page.shows("jobs-text", "2 running")

@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from service.operations.console import ConflictError, NotFoundError
-from service.operations.documents.jobs import JobState, RedriveFailure, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import (
+    Job,
+    JobKind,
+    JobState,
+    RedriveFailure,
+    Redriving,
+    Replay,
+    Snapshot,
+    Verification,
+)
 from service.operations.documents.settings import EffectiveSettings, Setting
 from service.operations.documents.status import (
     History,
@@ -30,6 +39,14 @@ NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 SECRET = "a value that no log may show"
 
 
+KINDS: dict[str, type[Job]] = {
+    "replay": Replay,
+    "snapshot": Snapshot,
+    "verification": Verification,
+    "redrive": Redriving,
+}
+
+
 class FakeConsole:
     """`refusal` is raised by whatever is asked next, until it is taken away; `asked` is all that was asked."""
 
@@ -38,7 +55,7 @@ class FakeConsole:
         self.refusal: Exception | None = None
         self.reason: str | None = None
         self.state = PipelineState.RUNNING
-        self.jobs: dict[str, Any] = {}
+        self.jobs_begun: dict[str, Any] = {}
         self.letters: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
         self.held: asyncio.Event | None = None
@@ -145,20 +162,20 @@ class FakeConsole:
         return self.status()
 
     def _begin(self, job: Any) -> Any:
-        self.jobs[job.id] = job
+        self.jobs_begun[job.id] = job
         return job
 
-    def _found(self, job_id: str, kind: type[Any]) -> Any:
-        job = self.jobs.get(job_id)
-        if not isinstance(job, kind):
-            raise NotFoundError(f"There is no {kind.__name__.lower()} {job_id!r}.")
-        return job
+    def _of(self, kind: str) -> list[Any]:
+        return [job for job in reversed(self.jobs_begun.values()) if isinstance(job, KINDS[kind])]
 
-    def _all(self, kind: type[Any]) -> list[Any]:
-        return [job for job in reversed(self.jobs.values()) if isinstance(job, kind)]
+    def _found(self, kind: str, job_id: str) -> Any:
+        found = [job for job in self._of(kind) if job.id == job_id]
+        if not found:
+            raise NotFoundError(f"There is no {kind} {job_id!r}.")
+        return found[0]
 
     def _next_id(self) -> str:
-        return f"20261123T101500-{len(self.jobs):04x}"
+        return f"20261123T101500-{len(self.jobs_begun):04x}"
 
     async def replay(
         self,
@@ -174,29 +191,20 @@ class FakeConsole:
         begun = Replay(id=self._next_id(), state=JobState.RUNNING, started_at=NOW, dry_run=dry_run, **place)
         return self._begin(begun)  # type: ignore[no-any-return]  # one store for the three kinds
 
-    async def replays(self) -> list[Replay]:
-        self._ask("replays")
-        return self._all(Replay)
+    async def jobs(self, kind: JobKind) -> list[Job]:
+        self._ask("jobs", kind=kind)
+        return self._of(kind)
 
-    async def find_replay(self, replay_id: str) -> Replay:
-        self._ask("find_replay", replay_id=replay_id)
-        return self._found(replay_id, Replay)  # type: ignore[no-any-return]  # checked there
+    async def find_job(self, kind: JobKind, job_id: str) -> Job:
+        self._ask("find_job", kind=kind, job_id=job_id)
+        return self._found(kind, job_id)  # type: ignore[no-any-return]  # checked there
 
-    def _cancel(self, name: str, job_id: str, kind: type[Any]) -> Any:
-        self._ask(name, job_id=job_id)
-        job = self._found(job_id, kind)
+    async def cancel_job(self, kind: JobKind, job_id: str) -> Job:
+        self._ask("cancel_job", kind=kind, job_id=job_id)
+        job = self._found(kind, job_id)
         if job.state is not JobState.RUNNING:
             raise ConflictError(f"{job_id} has ended: it is {job.state}")
-        return self._begin(job.model_copy(update={"state": JobState.CANCELLED, "finished_at": NOW}))
-
-    async def cancel_replay(self, replay_id: str) -> Replay:
-        return self._cancel("cancel_replay", replay_id, Replay)  # type: ignore[no-any-return]  # checked there
-
-    async def cancel_snapshot(self, snapshot_id: str) -> Snapshot:
-        return self._cancel("cancel_snapshot", snapshot_id, Snapshot)  # type: ignore[no-any-return]  # checked there
-
-    async def cancel_verification(self, verification_id: str) -> Verification:
-        return self._cancel("cancel_verification", verification_id, Verification)  # type: ignore[no-any-return]
+        return self._begin(job.model_copy(update={"state": JobState.CANCELLED, "finished_at": NOW}))  # type: ignore[no-any-return]
 
     async def replicate(self, keys: dict[str, Any]) -> Literal["written", "deleted", "unchanged"]:
         self._ask("replicate", keys=keys)
@@ -207,28 +215,12 @@ class FakeConsole:
         begun = Snapshot(id=self._next_id(), state=JobState.RUNNING, started_at=NOW, items_estimated=5)
         return self._begin(begun)  # type: ignore[no-any-return]  # one store for the three kinds
 
-    async def snapshots(self) -> list[Snapshot]:
-        self._ask("snapshots")
-        return self._all(Snapshot)
-
-    async def find_snapshot(self, snapshot_id: str) -> Snapshot:
-        self._ask("find_snapshot", snapshot_id=snapshot_id)
-        return self._found(snapshot_id, Snapshot)  # type: ignore[no-any-return]  # checked there
-
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
         self._ask("verify", repair=repair, sample=sample)
         begun = Verification(
             id=self._next_id(), state=JobState.RUNNING, started_at=NOW, repair=repair, sample=sample, missing=1
         )
         return self._begin(begun)  # type: ignore[no-any-return]  # one store for the three kinds
-
-    async def verifications(self) -> list[Verification]:
-        self._ask("verifications")
-        return self._all(Verification)
-
-    async def find_verification(self, verification_id: str) -> Verification:
-        self._ask("find_verification", verification_id=verification_id)
-        return self._found(verification_id, Verification)  # type: ignore[no-any-return]  # checked there
 
     async def dead_letters(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         self._ask("dead_letters", limit=limit, cursor=cursor)
@@ -263,17 +255,6 @@ class FakeConsole:
             failures=failures,
         )
         return self._begin(begun)  # type: ignore[no-any-return]  # one store for every kind
-
-    async def redrives(self) -> list[Redriving]:
-        self._ask("redrives")
-        return self._all(Redriving)
-
-    async def find_redrive(self, redrive_id: str) -> Redriving:
-        self._ask("find_redrive", redrive_id=redrive_id)
-        return self._found(redrive_id, Redriving)  # type: ignore[no-any-return]  # checked there
-
-    async def cancel_redrive(self, redrive_id: str) -> Redriving:
-        return self._cancel("cancel_redrive", redrive_id, Redriving)  # type: ignore[no-any-return]  # checked there
 
     async def discard(self, letter_id: str) -> None:
         self._ask("discard", letter_id=letter_id)

@@ -190,7 +190,7 @@ class Stage(FakeConsole):
             Snapshot(id="s1", items_scanned=312_000, items_written=287_114, items_estimated=1_204_000, **begun),
             Replay(id="r1", sequence_number=NUMBER, dry_run=True, records_read=5012, **begun),
         ):
-            self.jobs[job.id] = job
+            self.jobs_begun[job.id] = job
 
 
 def _shard_id(number: int) -> str:

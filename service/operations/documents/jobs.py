@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.operations.documents.utc_time import Instant
 
+JobKind = Literal["replay", "snapshot", "verification", "redrive"]
+
 
 class JobState(enum.StrEnum):
     RUNNING = "running"

@@ -149,20 +149,20 @@ async def test_a_redrive_tells_which_letters_failed_and_why(shell: Shell, api: F
 async def test_a_redrive_that_takes_long_is_waited_for(shell: Shell, api: FakeApi, ending, expected):
     api.console.held = asyncio.Event()
     process = await shell.start("dead-letters", "redrive", "--all")
-    while not api.console.jobs:  # noqa: ASYNC110  # the fake tells nobody
+    while not api.console.jobs_begun:  # noqa: ASYNC110  # the fake tells nobody
         await asyncio.sleep(0.01)
-    ((job_id, job),) = api.console.jobs.items()
-    api.console.jobs[job_id] = job.model_copy(update=ending)
+    ((job_id, job),) = api.console.jobs_begun.items()
+    api.console.jobs_begun[job_id] = job.model_copy(update=ending)
     out, _ = await process.communicate()
     assert (process.returncode, "1,234" in out.decode()) == (expected, True)
 
 
 async def test_a_replay_that_its_failed_pipeline_holds_up_is_not_waited_for(shell: Shell, api: FakeApi):
     process = await shell.start("replay", "--from", "trim_horizon", "--wait")
-    while not api.console.jobs:  # noqa: ASYNC110  # the fake tells nobody
+    while not api.console.jobs_begun:  # noqa: ASYNC110  # the fake tells nobody
         await asyncio.sleep(0.01)
-    ((job_id, job),) = api.console.jobs.items()
-    api.console.jobs[job_id] = job.model_copy(update={"error": "interrupted, since the pipeline has failed"})
+    ((job_id, job),) = api.console.jobs_begun.items()
+    api.console.jobs_begun[job_id] = job.model_copy(update={"error": "interrupted, since the pipeline has failed"})
     out, _ = await process.communicate()
     assert (process.returncode, "interrupted" in out.decode()) == (1, True)
 
@@ -170,10 +170,10 @@ async def test_a_replay_that_its_failed_pipeline_holds_up_is_not_waited_for(shel
 @pytest.mark.parametrize(("state", "expected"), [(JobState.DONE, 0), (JobState.FAILED, 1)])
 async def test_replay_waits_for_its_end_and_tells_it(shell: Shell, api: FakeApi, state, expected):
     process = await shell.start("replay", "--from", "trim_horizon", "--wait")
-    while not api.console.jobs:  # noqa: ASYNC110  # the fake tells nobody
+    while not api.console.jobs_begun:  # noqa: ASYNC110  # the fake tells nobody
         await asyncio.sleep(0.01)
-    ((job_id, job),) = api.console.jobs.items()
-    api.console.jobs[job_id] = job.model_copy(update={"state": state, "records_read": 1234})
+    ((job_id, job),) = api.console.jobs_begun.items()
+    api.console.jobs_begun[job_id] = job.model_copy(update={"state": state, "records_read": 1234})
     out, _ = await process.communicate()
     assert process.returncode == expected
     assert "1,234" in out.decode()

@@ -173,7 +173,7 @@ async def test_get_replays_lists_them_and_get_replays_id_shows_one(api: FakeApi)
         records_applied=2,
         records_unchanged=3,
     )
-    api.console.jobs["r1"] = finished
+    api.console.jobs_begun["r1"] = finished
     shown = (await api.call("GET", "/replays/r1")).json()
     assert (await api.call("GET", "/replays")).json() == {"items": [shown]}
     expected = {

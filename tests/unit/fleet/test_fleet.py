@@ -104,7 +104,7 @@ async def test_a_console_is_there_from_the_first_moment():
         assert status.state == "starting"
         assert (status.source.table, status.replica.table) == ("orders", "orders-replica")
         with pytest.raises(ConflictError, match="starting"):
-            await process.fleet.of("orders").snapshots()
+            await process.fleet.of("orders").jobs("snapshot")
 
 
 async def test_a_reload_touches_only_what_has_changed():

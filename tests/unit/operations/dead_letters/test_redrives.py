@@ -58,7 +58,7 @@ async def test_one_that_takes_long_is_answered_meanwhile_and_shows_its_counts_at
         job = await console(service).redrive(None)
         assert service.world.clock.now() - began_at == pytest.approx(ANSWERED_WITHIN_SECONDS, abs=1)
         assert (job.state, counted(job)) == (JobState.RUNNING, (0, 0, 0))
-        assert [each.state for each in await console(service).redrives()] == [JobState.RUNNING]
+        assert [each.state for each in await console(service).jobs("redrive")] == [JobState.RUNNING]
         with pytest.raises(ConflictError, match=job.id):
             await console(service).redrive(None)
         done = await ended(service, job.id)
@@ -129,7 +129,7 @@ async def test_one_whose_process_ended_goes_on_with_the_next_and_redrives_no_pag
         letters, _ = await second.letters.page(100, None)
         assert {letter["attempts"] for letter in letters} <= {2, 3}
         assert [letter["attempts"] for letter in letters].count(3) <= 32, "what was under way"
-        assert [each.id for each in await console(second).redrives()] == [job.id]
+        assert [each.id for each in await console(second).jobs("redrive")] == [job.id]
         world.replica.poison = lambda write: None
         assert (await second.redrive())["redriven"] == 50
     check_all(world)
@@ -142,8 +142,8 @@ async def test_a_cancelled_one_keeps_the_letters_that_are_left_and_is_not_taken_
     slow(world, 3600)
     asking = asyncio.create_task(console(service).redrive(None))
     await asyncio.sleep(1)
-    (job,) = await console(service).redrives()
-    answers = await asyncio.gather(*[console(service).cancel_redrive(job.id) for _ in range(2)])
+    (job,) = await console(service).jobs("redrive")
+    answers = await asyncio.gather(*[console(service).cancel_job("redrive", job.id) for _ in range(2)])
     assert [answer.state for answer in answers] == [JobState.CANCELLED] * 2
     with pytest.raises(ConflictError, match="cancelled"):
         await asking
@@ -162,7 +162,7 @@ async def test_the_job_tells_which_letters_failed_and_why():
         service.world.replica.poison = refusing(b"value")
         job = await console(service).redrive(ids[:3])
         assert (counted(job), job.letters) == ((0, 0, 3), 3)
-        found = await console(service).find_redrive(job.id)
+        found = await console(service).find_job("redrive", job.id)
         assert [(each.id, each.error) for each in found.failures] == [(letter_id, "refused") for letter_id in ids[:3]]
         service.world.replica.poison = nothing
         again = await console(service).redrive(None)

@@ -151,7 +151,7 @@ async def test_the_snapshot_of_a_first_start_can_not_be_cancelled(is_dead: bool)
         job = (await service.snapshots.newest())[0]
         assert job.started_by is StartedBy.SCHEDULE
         with pytest.raises(ConflictError, match="not whole without"):
-            await console(service).cancel_snapshot(job.id)
+            await console(service).cancel_job("snapshot", job.id)
         with pytest.raises(ConflictError, match=job.id):
             await console(service).snapshot()
         assert (await ended(service, KINDS[0], job.id)).state is JobState.DONE

@@ -21,7 +21,7 @@ from tests.unit.operations.pipeline.test_healing import SnapshottingService, los
 REDRIVE = Kind(
     "redrive",
     lambda shown: shown.redrive(None),
-    lambda shown, job_id: shown.cancel_redrive(job_id),
+    lambda shown, job_id: shown.cancel_job("redrive", job_id),
     lambda service: service.letters.redrives,
     "control.list_dead_letters",
 )
@@ -106,7 +106,7 @@ async def test_one_whose_pipeline_lost_its_history_ends_once_that_is_mended(kind
     assert (held_up.state, "interrupted" in held_up.error) == (JobState.RUNNING, True)
     let_go(world)
     mending = await console(service).snapshot()
-    assert (await console(service).find_snapshot(mending.id)).error is None
+    assert (await console(service).find_job("snapshot", mending.id)).error is None
     over = await ended(service, kind, job_id)
     wanted = JobState.FAILED if kind.name in ENDS_WITH_THE_HISTORY else JobState.DONE
     assert over.state is wanted, over.error

@@ -67,5 +67,5 @@ async def test_a_redrive_that_waits_for_the_replica_tells_how_many_are_done():
         now = service.world.clock.now()
         service.world.plan.outage("replica", now, now + 60, UnavailableError("away"))
         job = await console(service).redrive(None)
-        found = await console(service).find_redrive(job.id)
+        found = await console(service).find_job("redrive", job.id)
         assert (found.letters, found.done, found.per_second, found.seconds_left) == (5, 0, 0.0, None)
