@@ -6,14 +6,14 @@ An image is DynamoDB JSON in bytes, as it came from the wire. These functions ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from service.dynamodb_json.keys import KeyReader, canonical_binary, canonical_number
-from service.model import Image, ItemKey, KeyAttribute, SequenceNumber
+from service.dynamodb_json.keys import canonical_binary, canonical_number
+from service.model import Image, SequenceNumber
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
@@ -70,16 +70,6 @@ def sequence_of(image: Image, attribute: str) -> SequenceNumber | None:
         return SequenceNumber.parse(_STRING_VALUE.decode(value).S or "")
     except ValueError:  # msgspec's ValidationError is one: the attribute is something else, and someone else's
         return None
-
-
-def keys_of(image: Image, keys: Iterable[KeyAttribute]) -> ItemKey:
-    """The item's key in canonical form. Raises ValueError when the image lacks it."""
-    return _reader(tuple(keys)).read(image)
-
-
-@lru_cache(maxsize=64)
-def _reader(keys: tuple[KeyAttribute, ...]) -> KeyReader:
-    return KeyReader(keys)
 
 
 def same_item(one: Image, other: Image, ignoring: frozenset[str] = frozenset()) -> bool:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Unpack
 
 from service.errors import DynamirrorError, LeaseLostError, RetryableError
 from service.operations.documents.fleet import LeftOut, Reloaded
-from service.operations.documents.jobs import Job, JobKind, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import Job, JobKind, Redriving, Replay, ReplayStart, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings
 from service.operations.documents.status import History, Status
 
@@ -92,15 +91,7 @@ class Console(Reporting, Protocol):
 
     async def resume(self) -> Status: ...
 
-    async def replay(
-        self,
-        *,
-        sequence_number: str | None = None,
-        shard_id: str | None = None,
-        from_time: datetime | None = None,
-        from_: Literal["trim_horizon"] | None = None,
-        dry_run: bool = False,
-    ) -> Replay:
+    async def replay(self, **start: Unpack[ReplayStart]) -> Replay:
         """Raises InvalidError (422), TrimmedAlreadyError (410), ConflictError (409) while another replay runs."""
 
     async def jobs(self, kind: JobKind) -> list[Job]:

@@ -41,13 +41,11 @@ class JobDocuments(Generic[AJob]):
         self._store = store
         self._clock = clock
 
-    def new_id(self) -> str:
-        """Sorts by the moment of its making."""
-        return new_job_id(self._clock)
-
     def begun(self, **fields: Any) -> AJob:
         """A new job that runs from now on."""
-        return self._model(**{"id": self.new_id(), "state": JobState.RUNNING, "started_at": self.now()} | fields)
+        return self._model(
+            **{"id": new_job_id(self._clock), "state": JobState.RUNNING, "started_at": self.now()} | fields
+        )
 
     def now(self) -> datetime:
         return moment(self._clock.now())

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from service.operations.console import ConflictError, Pausing, Reporting, UnavailableNowError
 from service.operations.dead_letters.dead_letters import Letters
-from service.operations.documents.jobs import Job, JobKind, JobState, Redriving, Replay, Snapshot, Verification
+from service.operations.documents.jobs import (
+    Job,
+    JobKind,
+    JobState,
+    Redriving,
+    Replay,
+    ReplayStart,
+    Snapshot,
+    Verification,
+)
 from service.operations.documents.settings import EffectiveSettings
 from service.operations.documents.status import History, Status
 from service.operations.jobs.run_beside_flow import beside
@@ -78,26 +86,11 @@ class LiveConsole:
                     raise ConflictError(f"the {runner.kind} {job.id} runs already; {not_here(self._pipeline)}")
         raise ConflictError(not_here(self._pipeline))
 
-    async def replay(
-        self,
-        *,
-        sequence_number: str | None = None,
-        shard_id: str | None = None,
-        from_time: datetime | None = None,
-        from_: Literal["trim_horizon"] | None = None,
-        dry_run: bool = False,
-    ) -> Replay:
+    async def replay(self, **start: Unpack[ReplayStart]) -> Replay:
         if self._no_replay is not None:
             raise ConflictError(self._no_replay)
         await self._refuse_elsewhere(self._replays)
-        return await self._replays.start(
-            flow_of(self._pipeline),
-            sequence_number=sequence_number,
-            shard_id=shard_id,
-            from_time=from_time,
-            from_=from_,
-            dry_run=dry_run,
-        )
+        return await self._replays.start(flow_of(self._pipeline), **start)
 
     async def jobs(self, kind: JobKind) -> list[Job]:
         return await self._runners[kind].newest()

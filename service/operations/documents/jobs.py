@@ -6,7 +6,8 @@ Their documents outlive the process.
 from __future__ import annotations
 
 import enum
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -81,6 +82,16 @@ class Replay(Job):
     @property
     def done(self) -> int:
         return self.records_read
+
+
+class ReplayStart(TypedDict, total=False):
+    """Where a replay begins, at exactly one of the three, and what for; as `Replay` describes them."""
+
+    sequence_number: str | None
+    shard_id: str | None
+    from_time: datetime | None
+    from_: Literal["trim_horizon"] | None
+    dry_run: bool
 
 
 class Snapshot(Job):

@@ -9,11 +9,11 @@ from service.dynamodb_json.items import (
     attributes,
     check_values,
     join,
-    keys_of,
     may_have_attribute,
     same_item,
     sequence_of,
 )
+from service.dynamodb_json.keys import KeyReader
 from service.model import Image, KeyAttribute, SequenceNumber
 
 
@@ -72,7 +72,10 @@ def test_an_item_without_the_attribute_carries_none():
 def test_the_key_of_an_item_is_canonical():
     schema = (KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
 
-    assert keys_of(image(v={"S": "x"}, sk={"N": "1.0"}, pk={"S": "a"}), schema) == b'{"pk":{"S":"a"},"sk":{"N":"1"}}'
+    assert (
+        KeyReader(schema).read(image(v={"S": "x"}, sk={"N": "1.0"}, pk={"S": "a"}))
+        == b'{"pk":{"S":"a"},"sk":{"N":"1"}}'
+    )
 
 
 SAME = [

@@ -79,7 +79,7 @@ async def test_a_snapshot_that_goes_on_removes_what_its_predecessor_copied_too_l
     world.replica.preset(ITEM)
     died = world.process()
     log = JobDocuments("snapshot", Snapshot, died.control, died.clock)
-    job = Snapshot(id=log.new_id(), state=JobState.RUNNING, started_at=log.now(), items_estimated=1)
+    job = log.begun(items_estimated=1)
     await log.begin(job, ScanPosition({}).saved(), 0)
     async with Admin(world, settings_of(skip_ttl_deletes=str(keeps))) as admin:
         while (await log.found(job.id)).state is JobState.RUNNING:  # noqa: ASYNC110 the store is asked
