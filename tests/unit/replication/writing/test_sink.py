@@ -212,8 +212,10 @@ async def test_a_cause_that_may_pass_is_given_some_tries_and_no_more_e51():
     assert bench.held("a") == item("a", "1")
     assert bench.letters == []
     bench.world.replica.poison = refusing("a", error=TransientChangeError)
+    before = bench.process.connection.made.count("replica.put")
     await path.sink.apply([[bench.put("a", "bad")]])
     assert [letter.attempts for letter in bench.letters] == [4]
+    assert bench.process.connection.made.count("replica.put") - before == 4
 
 
 async def test_a_batch_that_is_refused_again_and_again_for_a_passing_cause_is_taken_apart_e51():
