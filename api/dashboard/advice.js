@@ -17,6 +17,7 @@ const ADVICE = {
   "event source mappings read": ["Not ready", "--admin-only: several functions read this stream, so it can't tell which one to pause", "switch the right one by hand, as the sentence says"],
   "the dead letters can't be counted:": ["Warnings", "somebody damaged one of them in the control table", "the rest of the sentence names the item; delete or correct it as schemas/README.md describes; the next start counts them"],
   "guarded changes are read one by one, which is slower:": ["Warnings", "the policy of the source lacks dynamodb:BatchGetItem", "allow it (deploy/iam); it is tried again every ten minutes"],
+  "the stream's shards can't be listed": ["Warnings", "DescribeStream has not succeeded for 30 s: permission, network, or the stream is gone. Known shards are read; new ones are not found, and nobody sees whether the stream was switched off", "the sentence ends with the reason: allow dynamodb:DescribeStream, and look whether the source's stream is on; it continues automatically"],
   "the replica throttles": ["Warnings", "the replica's write capacity is below the stream's rate", "raise it; the writers adapt automatically"],
   "hours behind": ["Warnings", "18 or more of the stream's 24 hours are used up", "resume, or raise the replica's capacity, now"],
   "this machine's clock is": ["Warnings", "it differs from AWS's by 30 s or more, according to the dates of AWS's answers", "set it (NTP); meanwhile the pipeline uses AWS's clock, but roles and their credentials may be refused"],

@@ -37,9 +37,18 @@ class Listings:
         self._listed_at = {shard_id: checkpoint.listed_at or now for shard_id, checkpoint in saved.items()}
         self._absent: dict[ShardId, _Absence] = {}
         self._asked_for = set(saved)
+        self.failing_since: float | None = None
+        """Since when no list has come; None while the last one that was asked for came."""
+        self.failure = ""
+        """What the last one that did not come was told."""
+
+    def note_failure(self, error: Exception, now: float) -> None:
+        self.failing_since = now if self.failing_since is None else self.failing_since
+        self.failure = str(error)
 
     def add(self, listed: Iterable[Shard], now: float) -> None:
         """Take one whole list into account."""
+        self.failing_since = None
         found = {shard.shard_id: shard for shard in listed}
         self.listed = set(found)
         for shard_id, shard in found.items():

@@ -93,9 +93,7 @@ class Readers:
         self.trouble: str | None = None
         """What the last request that failed was told; None since one succeeded."""
         self._discovered_at = float("-inf")
-        for saved in checkpoints.values():
-            if saved.is_closed:
-                self.ended_at[saved.shard_id] = clock.now()
+        self.ended_at.update({saved.shard_id: clock.now() for saved in checkpoints.values() if saved.is_closed})
 
     async def read(self) -> None:
         """Read until cancelled, or until history is found to be lost (GapError).
@@ -112,6 +110,7 @@ class Readers:
                     backoff.reset()
                 except RetryableError as error:
                     self._note_retry(error)
+                    self.listings.note_failure(error, self._clock.now())
                     await backoff.wait()
                     continue
                 pages = 1 + len(self.shards) // SHARDS_A_PAGE

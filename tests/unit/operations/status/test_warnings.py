@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.errors import ThrottledError
+from service.errors import RefusedError, ThrottledError
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.known_pipeline import outage, play, put
@@ -25,6 +25,23 @@ def test_a_throttling_replica_is_a_warning_that_passes() -> None:
             assert status.totals.retries >= 3
             assert any("throttles" in warning for warning in status.warnings)
             await asyncio.sleep(120)
+            assert not service.report.status().warnings
+
+    play(scenario)
+
+
+def test_a_stream_that_can_not_be_listed_is_a_warning_though_its_known_shards_are_read() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world) as service:
+            await service.until_caught_up()
+            denied = RefusedError("access to DescribeStream is denied", "AccessDeniedException")
+            world.plan.fail_next("streams.describe", denied, times=1000)
+            await asyncio.sleep(90)
+            (warning,) = service.report.status().warnings
+            assert "can't be listed" in warning
+            assert warning.endswith("access to DescribeStream is denied")
+            world.plan.fail_no_more()
+            await asyncio.sleep(60)
             assert not service.report.status().warnings
 
     play(scenario)
