@@ -163,7 +163,7 @@ function verificationWords(found, now) {
 function showAlerts(status) {
   const gaps = status.gaps.map((gap) => ({ key: JSON.stringify(gap), gap }));
   const warnings = status.warnings.map((text, at) => warningAlert(status, text, at));
-  keep($("alerts"), [...gaps, ...memoryAlerts(status), ...warnings], (each) => each.key, makeAlert, fillAlert);
+  keep($("alerts"), [...gaps, ...memoryAlerts(status), ...letterAlerts(status), ...warnings], (each) => each.key, makeAlert, fillAlert);
 }
 
 /** From half of the stream's memory on; the service's own warning comes later, and is told with the time that is left. */
@@ -174,6 +174,13 @@ function memoryAlerts(status) {
   const why = element("strong", {}, isPaused ? `Paused for ${duration(secondsBetween(status.paused_since, status.now))}. ` : "Far behind. ");
   const what = isPaused ? "Resume it before that" : "Find out what slows it down";
   return [{ key: "memory", words: [why, "The stream's memory ends at ", ...memoryWords(memory), `. ${what}: what is older is lost.`] }];
+}
+
+/** They may be far below, and the state is a good one. */
+function letterAlerts({ dead_letters }) {
+  if (!dead_letters) return [];
+  const link = element("a", { href: "#letters-panel" }, "see them and their causes");
+  return [{ key: "letters", words: [`${plural(dead_letters, "change")} could not be written: `, link, "."] }];
 }
 
 const isAboutMemory = (warning) => warning.includes("hours behind");

@@ -201,4 +201,5 @@ def _looks(client: AdminClient, every: float) -> Iterator[Document | AdminError]
 
 
 def _state_line(status: Document) -> RenderableType:
-    return text(f"{status.get('pipeline')} is {status.get('state')}")
+    why = f": {status['reason']}" if status.get("reason") else ""
+    return text(f"{status.get('pipeline')} is {status.get('state')}{why}")

@@ -24,12 +24,13 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
     page.stage.shown["gaps"] = [gap]
     page.stage.has_letters(1)
     error = "another process has taken the pipeline over"
-    page.stage.jobs["r1"] = Replay(id="r1", state=JobState.FAILED, started_at=NOW, error=error)
+    page.stage.jobs_begun["r1"] = Replay(id="r1", state=JobState.FAILED, started_at=NOW, error=error)
     page.open()
     page.shows("alerts", "What to do: raise it; the writers adapt automatically.")
     page.shows("alerts", "What to do: allow it, as deploy/iam/ lists; it continues automatically.")
     page.shows("alerts", "What to do: a snapshot. Why: a shard with unread records is no longer listed.")
     page.shows("alerts", "(docs/troubleshooting.md, Gaps)")
+    page.shows("alerts", "1 change could not be written: see them and their causes.")
     page.shows("letters-advice", "correct the cause, then POST /dead-letters/redrive, or discard them.")
     page.shows("jobs", "What to do: dynamirror jobs shows it.")
     assert page.text("state-advice") == "", "it is told above"

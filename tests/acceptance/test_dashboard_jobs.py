@@ -23,7 +23,7 @@ def test_a_job_is_cancelled_after_a_question(running: DashboardPage):
     running.shows("confirmation-text", "never taken up again")
     assert running.focused() == "confirmation-cancel"
     running.click("confirmation-cancel")
-    assert all(job.state is not JobState.CANCELLED for job in running.stage.jobs.values())
+    assert all(job.state is not JobState.CANCELLED for job in running.stage.jobs_begun.values())
     running.click_in("jobs", "Cancel")
     running.confirm()
     running.shows("jobs-notice", "is cancelled.")
@@ -35,7 +35,9 @@ def test_two_who_cancel_at_once_are_both_told_that_it_is_cancelled(running: Dash
     running.click_in("jobs", "Cancel")
     running.shows("confirmation-title", "Cancel this")
     for job_id in ("s1", "v1", "r1"):
-        running.stage.jobs[job_id] = running.stage.jobs[job_id].model_copy(update={"state": JobState.CANCELLED})
+        running.stage.jobs_begun[job_id] = running.stage.jobs_begun[job_id].model_copy(
+            update={"state": JobState.CANCELLED}
+        )
     running.confirm()
     running.shows("jobs-notice", "had ended already: cancelled.")
 
@@ -53,17 +55,17 @@ def test_one_that_can_t_be_cancelled_says_why(running: DashboardPage):
 
 def test_its_rate_and_the_time_left_are_told_and_who_started_it(running: DashboardPage):
     told = {"started_by": StartedBy.GAP, "per_second": 812.4, "seconds_left": 1098.2}
-    running.stage.jobs["s1"] = running.stage.jobs["s1"].model_copy(update=told)
+    running.stage.jobs_begun["s1"] = running.stage.jobs_begun["s1"].model_copy(update=told)
     running.run("void pollJobs()")
     running.shows("jobs", "s1 began to mend a gap 23 Nov 2026, 10:11:00 UTC, 812/s, about 18 min 19 s left")
-    running.stage.jobs["s1"] = running.stage.jobs["s1"].model_copy(update={"seconds_left": None})
+    running.stage.jobs_begun["s1"] = running.stage.jobs_begun["s1"].model_copy(update={"seconds_left": None})
     running.run("void pollJobs()")
     running.shows("jobs", "UTC, 812/s\n")
 
 
 def test_a_redrive_says_which_letters_were_refused_and_why(page: DashboardPage):
     failures = [RedriveFailure(id="000001100000000017454423009", error="the item is too large")]
-    page.stage.jobs["d1"] = Redriving(id="d1", state=JobState.DONE, started_at=NOW, failed=1, failures=failures)
+    page.stage.jobs_begun["d1"] = Redriving(id="d1", state=JobState.DONE, started_at=NOW, failed=1, failures=failures)
     page.open()
     page.shows("jobs", "1 refused again")
     page.unfold("1 refused letter")

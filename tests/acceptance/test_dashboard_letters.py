@@ -95,9 +95,9 @@ def test_one_that_takes_long_is_followed_to_its_end(seven: DashboardPage):
     seven.click_in("letters", "Redrive all 4")
     seven.confirm()
     seven.shows("letters", "goes on: 4 written")
-    (job_id,) = seven.stage.jobs
+    (job_id,) = seven.stage.jobs_begun
     ended = {"state": JobState.DONE, "redriven": 3, "failed": 1}
-    seven.stage.jobs[job_id] = seven.stage.jobs[job_id].model_copy(update=ended)
+    seven.stage.jobs_begun[job_id] = seven.stage.jobs_begun[job_id].model_copy(update=ended)
     seven.shows("letters", "3 written, 0 not needed any more, 1 refused again.")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -108,7 +110,7 @@ class Transforming:
                 after: Any = self._transform(msgspec.json.decode(image))  # its own objects: it may change them
         except Exception as error:  # the user's code: whatever it raises is this change's fault, and only its
             # The error's own text may hold the item's values, which go into no log.
-            return ChangeError(f"the transform raised {type(error).__name__}")
+            return ChangeError(f"the transform raised {type(error).__name__}{_place(error)}")
         if after is None:
             return None
         if not isinstance(after, dict):
@@ -120,3 +122,10 @@ class Transforming:
             return Image(msgspec.json.encode(after))
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
             return ChangeError(f"the transform returned what is no item: {error}")
+
+
+def _place(error: Exception) -> str:
+    """The line of the transform's own file that it came from; nothing where that has none."""
+    _, *frames = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    lines = [line for file, line in frames if file == frames[0][0]]
+    return f" at line {lines[-1]} of {Path(frames[0][0]).name}" if lines else ""

@@ -87,9 +87,12 @@ async def test_status_watches_as_a_table(shell: Shell, api: FakeApi):
     assert "master-table--replica-table" in out.decode()
 
 
-async def test_pause_and_resume_tell_the_state(shell: Shell):
+async def test_pause_and_resume_tell_the_state(shell: Shell, api: FakeApi):
     assert await shell.run("pause") == (0, "master-table--replica-table is paused\n", "")
     assert await shell.run("resume") == (0, "master-table--replica-table is running\n", "")
+    api.console.reason = "the replica refuses all writes"
+    told = "master-table--replica-table is running: the replica refuses all writes\n"
+    assert await shell.run("resume") == (0, told, "")
     code, out, _ = await shell.run("pause", "--json")
     assert (code, json.loads(out)["state"]) == (0, "paused")
 
