@@ -181,8 +181,7 @@ class Readers:
             raise stream_off(stream.arn)
 
     def _forget_old(self) -> None:
-        now = self._discovered_at
-        for shard_id in [known for known in self.ended_at if self.listings.is_long_gone(known, now)]:
+        for shard_id in [known for known in self.ended_at if self.listings.is_long_gone(known, self._discovered_at)]:
             shard = self._progress.shards.get(shard_id)
             if shard is None or shard.is_closed:
                 del self.ended_at[shard_id]
@@ -296,4 +295,6 @@ class Readers:
             reader.lose_tip()
 
     def resume(self) -> None:
+        for reader in () if self._may_read.is_set() else self.readers.values():
+            reader.tries_since = self._clock.now()
         self._may_read.set()

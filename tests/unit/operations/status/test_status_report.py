@@ -62,6 +62,7 @@ def test_a_paused_pipeline_is_ready_and_its_lag_grows() -> None:
             await asyncio.sleep(18 * 3600)
             assert any("24 hours" in warning and "resume" in warning for warning in service.report.status().warnings)
             await pause.resume()
+            assert unready(service) is None, "nobody was to read before"
             await service.until_caught_up()
             assert not service.report.status().warnings
             assert unready(service) is None
