@@ -2,8 +2,8 @@
 "use strict";
 
 const SHOWN_PIPELINES = 50;
-const RANKS = ["failed", "not ready", "paused", "behind", "with dead letters"];
-const RANK_ICONS = ["failed", "warning", "pause", "hourglass", "warning"];
+const RANKS = ["failed", "not ready", "paused", "behind", "with dead letters", "with warnings"];
+const RANK_ICONS = ["failed", "warning", "pause", "hourglass", "warning", "warning"];
 const RANK_WORDS = {
   paused: "somebody paused it; what the stream has for over 24 hours is lost",
   "with dead letters": "changes could not be written; its page has their causes",
@@ -19,6 +19,7 @@ function rankOf(item) {
     item.state === "paused",
     item.lag_seconds !== null && item.lag_seconds >= BEHIND_SECONDS,
     Boolean(item.dead_letters),
+    Boolean(item.warnings.length),
   ];
   return found.includes(true) ? found.indexOf(true) : RANKS.length;
 }

@@ -25,10 +25,16 @@ def _list(found: Document) -> RenderableType:
             text(f"{state}, not ready" if is_stuck else state, BAD if is_stuck else STATE_STYLES.get(state, "")),
             text("unknown" if lag is None else number(lag), "" if item.get("caught_up") else WORRY),
             text("unknown" if letters is None else number(letters), BAD if letters else ""),
-            text(item.get("reason") or "; ".join(item.get("warnings") or ())),
+            text(item.get("reason") or "; ".join(item.get("warnings") or ()) or _hint(state, letters)),
         )
     left_out = [text(f"left out: {each.get('table')}: {each.get('reason')}") for each in found.get("left_out") or ()]
     return Group(table, *left_out, text("`dynamirror status --pipeline NAME` shows one of them."))
+
+
+def _hint(state: str, letters: object) -> str:
+    if state == "paused":
+        return "somebody paused it; what the stream has for over 24 hours is lost"
+    return "`dynamirror dead-letters` tells why" if letters else ""
 
 
 def _urgency(item: Document) -> tuple[object, ...]:

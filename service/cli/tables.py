@@ -97,7 +97,8 @@ def _overview(status: Document) -> Table:
     table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
     letters = status.get("dead_letters")
     is_known = letters is not None
-    table.add_row("dead letters", text(number(letters), BAD if letters else "") if is_known else _UNKNOWN)
+    told = f"{number(letters)}: `dynamirror dead-letters` tells why" if letters else number(letters)
+    table.add_row("dead letters", text(told, BAD if letters else "") if is_known else _UNKNOWN)
     found = status.get("last_verification")
     table.add_row("verified", _verification(found) if found or is_known else _UNKNOWN)
     table.add_row("version", text(f"{status.get('version')}, since {status.get('started_at')}"))
@@ -108,10 +109,15 @@ def _lag(lag: Document) -> Text:
     if lag.get("seconds") is None:
         return _UNKNOWN
     if lag.get("unapplied_records") is None:
-        return text(f"{lag['seconds']:.1f} s, as the process that replicates told it last", WORRY)
+        return text(f"{_seconds(lag['seconds'])}, as the process that replicates told it last", WORRY)
     caught_up = bool(lag.get("caught_up"))
     words = "caught up" if caught_up else f"{number(lag.get('unapplied_records'))} records unapplied"
-    return text(f"{lag['seconds']:.1f} s, {words}", GOOD if caught_up else WORRY)
+    return text(f"{_seconds(lag['seconds'])}, {words}", GOOD if caught_up else WORRY)
+
+
+def _seconds(value: float) -> str:
+    """Where they are many, as a person reads them too."""
+    return f"{value:.1f} s" if value < 600 else f"{value:.0f} s ({timedelta(seconds=round(value))})"
 
 
 def _verification(found: Document | None) -> Text:

@@ -32,7 +32,9 @@ def rows(page: DashboardPage) -> list[str]:
 
 
 def test_the_worst_is_on_top_with_its_reason(page: DashboardPage):
-    consoles = fleet_of("a-well", "b-paused", "c-letters", "d-late", "e-later", "f-stuck", "g-failed", "h-unknown")
+    consoles = fleet_of(
+        *["a-well", "b-paused", "c-letters", "d-late", "e-later", "f-stuck", "g-failed", "h-unknown", "i-warned"]
+    )
     stage(consoles, "b-paused").state = PipelineState.PAUSED
     stage(consoles, "b-paused").lags(600, unapplied=0)  # one that somebody forgot is behind too
     stage(consoles, "c-letters").add_letter("a")
@@ -42,10 +44,21 @@ def test_the_worst_is_on_top_with_its_reason(page: DashboardPage):
     stage(consoles, "g-failed").state = PipelineState.FAILED
     stage(consoles, "g-failed").reason = "the replica table does not exist"
     stage(consoles, "h-unknown").lags(None)
+    stage(consoles, "i-warned").warnings = ["the replica throttles"]
     page.open(consoles=consoles)
-    page.shows("pipeline", "8 pipelines")
-    assert rows(page) == ["g-failed", "f-stuck", "b-paused", "e-later", "d-late", "c-letters", "a-well", "h-unknown"]
-    page.shows("tables", "1 failed, 1 not ready, 1 paused, 2 behind, 1 with dead letters")
+    page.shows("pipeline", "9 pipelines")
+    assert rows(page) == [
+        "g-failed",
+        "f-stuck",
+        "b-paused",
+        "e-later",
+        "d-late",
+        "c-letters",
+        "i-warned",
+        "a-well",
+        "h-unknown",
+    ]
+    page.shows("tables", "1 failed, 1 not ready, 1 paused, 2 behind, 1 with dead letters, 1 with warnings")
     page.shows("fleet", "the replica table does not exist")
     page.shows("fleet", "somebody paused it")
     page.shows("fleet", "changes could not be written")

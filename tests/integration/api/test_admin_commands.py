@@ -47,7 +47,7 @@ async def test_status_shows_what_a_person_looks_for_at_night(shell: Shell, api: 
         "warning: The replica throttles. [red]Really[/red]",
     ):
         assert shown in out
-    assert [line.split()[-1] for line in out.splitlines() if line.startswith("dead letters")] == ["1"]
+    assert [line.split()[2] for line in out.splitlines() if line.startswith("dead letters")] == ["1:"]
     assert "\x1b" not in out
 
 

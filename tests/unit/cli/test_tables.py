@@ -41,6 +41,15 @@ def test_what_is_not_known_is_called_unknown() -> None:
     assert row(text, "role") == "standby, no process that is known replicates"
 
 
+def test_a_long_lag_is_told_in_hours_too_and_dead_letters_with_the_command_that_tells_why() -> None:
+    stage = Stage()
+    stage.lags(68_458.2, unapplied=7)
+    stage.add_letter("a")
+    text = shown(stage)
+    assert row(text, "lag") == "68458 s (19:00:58), 7 records unapplied"
+    assert row(text, "dead letters") == "1: `dynamirror dead-letters` tells why"
+
+
 @pytest.mark.parametrize(
     ("job", "is_good"),
     [
