@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
-AT_ONCE ?= 5
+AT_ONCE ?= 4
 PORT ?= 8000
 SERVERS ?= $(TEST_SERVERS)
 
@@ -38,7 +38,7 @@ chaos: $(TEST)  ## a long night: all settings, more of each property, then fault
 	$(BIN)/python -m tests.servers fetch
 	[ -n "$(CHAOS)" ] || HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 tests/property
 	[ -n "$(CHAOS)" ] || TEST_THOROUGHLY=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 \
-		$$(grep -rl --include='test_*.py' support.thoroughness tests)
+		$$(grep -rlE --include='test_*.py' 'support.thoroughness|mark.thorough' tests)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 mutants: $(TEST)  ## plant the mistakes of tests/mutants/mistakes.toml one by one: a test must notice each; MUTANTS="lease lag": some

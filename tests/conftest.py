@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(promise): what AWS does and not every server; see servers/differences.py")
+    config.addinivalue_line("markers", "thorough(why): played with TEST_THOROUGHLY=1 alone")
     config.addinivalue_line("markers", "library(name): of pyproject.toml, but not for every machine")
     config.pluginmanager.register(CoverageOfRun())
 

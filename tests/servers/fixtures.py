@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import NAMES, PREFIX, Server, sdk_client
 from tests.servers.differences import strictest
-from tests.support.coverage_of_run import needs_of
+from tests.support.coverage_of_run import arguments_of
 
 __all__ = ["dynamodb", "dynamodb_streams", "ministack", "moto", "server", "strict_server", "unique_name"]
 
@@ -28,7 +28,7 @@ def server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]
 @pytest.fixture
 def strict_server(request: pytest.FixtureRequest, server_named: Callable[[str], Server]) -> Server:
     """The one server of this run that is nearest to AWS, and has what the test needs."""
-    return server_named(strictest(NAMES, needs_of(request.node)))
+    return server_named(strictest(NAMES, arguments_of(request.node, "needs")))
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.thoroughness import IS_THOROUGH
+
 TESTS = Path(__file__).parents[1]
 WITHOUT_SERVERS = "tests/unit"
 """The folder that runs without what the servers need: for its tests nothing of them is imported."""
@@ -25,8 +27,8 @@ LeftOut = dict[str, set[str]]
 """The tests by server and reason."""
 
 
-def needs_of(item: pytest.Item) -> list[str]:
-    return [need for marker in item.iter_markers("needs") for need in marker.args]
+def arguments_of(item: pytest.Item, mark: str) -> list[str]:
+    return [argument for marker in item.iter_markers(mark) for argument in marker.args]
 
 
 def servers_of(item: pytest.Item) -> Iterator[str]:
@@ -42,7 +44,7 @@ def servers_of(item: pytest.Item) -> Iterator[str]:
     fixtures = getattr(item, "fixturenames", ())
     yield from (name for name in fixtures if name in known)
     if "strict_server" in fixtures:
-        yield strictest(NAMES, needs_of(item))
+        yield strictest(NAMES, arguments_of(item, "needs"))
 
 
 def why_not(servers: list[str], needs: list[str]) -> str | None:
@@ -63,6 +65,12 @@ def library_lacking(libraries: Iterable[str]) -> str | None:
     return f"without {missing[0]}, which is not there for this machine" if missing else None
 
 
+def thorough_alone(reasons: Iterable[str], is_thorough: bool) -> str | None:
+    """Why a change's run leaves out a test with these reasons."""
+    why = [] if is_thorough else list(reasons)
+    return f"without TEST_THOROUGHLY=1: {why[0]}" if why else None
+
+
 def folder_of(nodeid: str) -> str:
     """`tests/unit` of `tests/unit/aws/test_x.py::test_y`."""
     return "/".join(nodeid.partition("::")[0].split("/")[:2])
@@ -79,9 +87,11 @@ class CoverageOfRun:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         left_out = []
         for item in items:
-            servers, needs = sorted(set(servers_of(item))), needs_of(item)
+            servers, needs = sorted(set(servers_of(item))), arguments_of(item, "needs")
             item.user_properties.append(("servers", servers))
-            reason = library_lacking(name for marker in item.iter_markers("library") for name in marker.args)
+            reason = library_lacking(arguments_of(item, "library")) or thorough_alone(
+                arguments_of(item, "thorough"), IS_THOROUGH
+            )
             if reason is None and folder_of(item.nodeid) != WITHOUT_SERVERS:
                 reason = why_not(servers, [] if config.getoption(ANYWAY) else needs)
             if reason is not None:

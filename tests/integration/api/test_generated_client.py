@@ -16,7 +16,6 @@ import pytest
 from tests.fakes.api import ADMIN, FakeApi
 from tests.fakes.served_api import Serve
 from tests.support.markdown import ROOT
-from tests.support.thoroughness import IS_THOROUGH
 
 TOOLS = ROOT / ".cache" / "openapi-tools"
 CALLS = """
@@ -53,7 +52,7 @@ async def ran(*arguments: str, path: str = str(TOOLS)) -> str:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not IS_THOROUGH, reason="the tools are installed from the internet")
+@pytest.mark.thorough("its tools are installed first")
 async def test_a_generated_client_asks_the_served_api(serve: Serve, tmp_path: Path) -> None:
     if not TOOLS.exists():
         tools = ("openapi-python-client>=0.29", "openapi-spec-validator>=0.9")

@@ -9,7 +9,7 @@ import pytest
 from tests.servers.differences import DIFFERENCES, lacking, strictest
 from tests.servers.process import ServerError
 from tests.servers.start import ALL, chosen
-from tests.support.coverage_of_run import FEW, library_lacking, told
+from tests.support.coverage_of_run import FEW, library_lacking, thorough_alone, told
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,9 @@ def test_a_test_whose_library_this_machine_lacks_is_left_out_with_its_reason():
     assert (
         library_lacking(["json", "no_such_library"]) == "without no_such_library, which is not there for this machine"
     )
+
+
+def test_a_test_for_the_long_night_is_left_out_of_a_change_s_run_with_its_reason():
+    assert thorough_alone(["it takes long"], is_thorough=True) is None
+    assert thorough_alone([], is_thorough=False) is None
+    assert thorough_alone(["it takes long"], is_thorough=False) == "without TEST_THOROUGHLY=1: it takes long"
