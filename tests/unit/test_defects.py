@@ -59,7 +59,7 @@ def test_an_item_of_the_control_table_that_can_not_be_read_is_not_shown() -> Non
 
 
 class Failing:
-    """A control table whose counts fail in a way that nobody foresaw, but for the first, while the pipeline stands by."""
+    """A control table whose counts fail in a way that nobody foresaw: all but the first, while it stands by."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
