@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.events import JobChanged, Observers, Warned
+from service.events import JobChanged, Warned
 from service.model import ViewType
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
@@ -109,7 +109,7 @@ async def test_the_snapshot_that_mends_a_gap_removes_only_what_is_left_out_and_t
         outside=outside,
         look_again=look,
         owner="the-only-one",
-        observer=Observers(),
+        observer=log,
     )
     Snapshots(pipeline)
     running = asyncio.create_task(process.live(pipeline.run()))
