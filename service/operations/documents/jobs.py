@@ -134,6 +134,11 @@ class Verification(Job):
     def expected(self) -> int:
         return self.items_estimated
 
+    @property
+    def is_equal(self) -> bool:
+        """Nothing that was looked at differs."""
+        return not (self.missing or self.extra or self.different)
+
 
 class RedriveFailure(BaseModel):
     """A dead letter that was refused again."""

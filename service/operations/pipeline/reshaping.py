@@ -1,4 +1,6 @@
-"""Knows which jobs bring every item to the shape of the present settings: a snapshot, or a repair of all keys.
+"""Knows which jobs leave every item in the shape of the present settings.
+
+A snapshot and a repair of all keys bring them to it; a verification of all keys that finds them equal proves it.
 
 Such a job carries the fingerprint of the settings that it began under. It counts if nothing else has run it meanwhile.
 """
@@ -22,7 +24,7 @@ def resumed(place: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 async def note_reshaped(flow: JobFlow, fingerprint: str | None, observer: Observer) -> None:
     """The job with that fingerprint is done. Called before its end is saved: a crash between repeats the end."""
-    if fingerprint is None:
+    if fingerprint in (None, flow.checkpoints.record.shape_fingerprint):
         return
     flow.checkpoints.reshaped(fingerprint)
     await flow.requests.read(flow.checkpoints.save_once, "control")

@@ -15,11 +15,13 @@ from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.job_store import JobDocuments
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.pipeline.pipeline import Pipeline
+from service.operations.pipeline.reshaping import SHAPE, note_reshaped, resumed
 from service.operations.verification.comparison import Comparison
 from service.operations.verification.observer import FlowLooks
 from service.operations.verification.run import VerificationRun
 from service.ports import Adapters
 from service.replication.job_flow import JobFlow
+from service.replication.writing.fingerprint import shape_fingerprint
 
 KIND = "endless-verification"
 CURRENT, LAST = "current", "last"
@@ -83,7 +85,8 @@ class EndlessVerification:
     async def _new(self) -> tuple[Verification, dict[str, Any]]:
         await count_anew(self._pipeline)
         estimated = items_estimated(self._pipeline)
-        return self._log.begun(started_by=StartedBy.SCHEDULE, items_estimated=estimated), {"segments": 1}
+        place = {"segments": 1, SHAPE: shape_fingerprint(self._pipeline.settings)}
+        return self._log.begun(started_by=StartedBy.SCHEDULE, items_estimated=estimated), place
 
     async def _pass(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> None:
         adapters = self._pipeline.outside.adapters
@@ -92,7 +95,7 @@ class EndlessVerification:
         with FlowLooks(flow, compares) as looks:
             run = VerificationRun(
                 job=job,
-                place=place,
+                place=resumed(place, self._pipeline.settings),
                 adapters=adapters,
                 looks=looks,
                 comparison=compares,
@@ -104,6 +107,8 @@ class EndlessVerification:
                     await self._put(CURRENT, *run.saved())
 
             ended = await run.run(save, SAVE_EVERY_SECONDS)
+        if ended.is_equal:
+            await note_reshaped(flow, run.saved()[1][SHAPE], self._pipeline.observer)
         show_last(self._report, ended)
         # The result before the pass's end: a crash between them repeats the pass.
         await flow.requests.read(lambda: self._put(LAST, ended, {}), "control")

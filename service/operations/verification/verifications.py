@@ -12,7 +12,7 @@ from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.jobs.scan_position import ScanPosition
 from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.pipeline.reshaping import note_reshaped, resumed
+from service.operations.pipeline.reshaping import SHAPE, note_reshaped, resumed
 from service.operations.verification.continuous import (
     EndlessVerification,
     Showing,
@@ -55,10 +55,10 @@ class Verifications(JobRunner[Verification]):
 
         async def make() -> Unfinished[Verification]:
             await count_anew(self._pipeline)
-            shape = shape_fingerprint(self._pipeline.settings) if repair and sample is None else None
+            shape = shape_fingerprint(self._pipeline.settings) if sample is None else None
             estimated = items_estimated(self._pipeline)
             job = self._log.begun(repair=repair, sample=sample, items_estimated=estimated)
-            return job, ScanPosition({"shape_fingerprint": shape}).saved()
+            return job, ScanPosition({SHAPE: shape}).saved()
 
         job, _ = await self._start(flow, make)
         return job
@@ -111,8 +111,9 @@ class VerificationBesideFlow:
             await until_whole(self._pipeline, self._adapters)
             async with self._turns.taken():
                 await self._run.run()
-        _, place = self.saved()
-        await note_reshaped(self._flow, place["shape_fingerprint"], self._pipeline.observer)
+        found, place = self.saved()
+        if found.repair or found.is_equal:
+            await note_reshaped(self._flow, place[SHAPE], self._pipeline.observer)
 
 
 def told(job: Verification) -> str:
