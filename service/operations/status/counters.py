@@ -61,7 +61,8 @@ PLAIN = {
     "guarded_writes": "Conditional writes, made where a change may be a repetition.",
     "checkpoints": "Times that progress was saved in the control table.",
     "late_writes_mended": (
-        "Items that a write which had been given up took back or brought back later, and that were written again."
+        "Items that a write which had been given up took back or brought back later, and that were written again. "
+        "An item is not counted if it is unknown what was applied to it last."
     ),
     "gaps": "Gaps found: history that can't be read any more.",
 }

@@ -232,6 +232,7 @@ class Guard:
             if self._is_right(projected, seen):
                 break
             if await self.writes.replace(key, projected, seen):
+                self._doubts.unsettled(key)
                 outcome, written = (Outcome.DELETED if projected is None else Outcome.WRITTEN), projected
                 if looks_left <= 0 or not (self._window.is_shared and deletes):
                     break

@@ -57,6 +57,7 @@ class Copier:
             return await self._guard.refresh(key)  # removed, if it is there
         answer = await self._guard.writes.put(key, projected, None, Absent())
         if isinstance(answer, Written):
+            self._doubts.unsettled(key)
             return Outcome.WRITTEN
         if answer.item is not None and self._shape.is_same(projected, answer.item):
             return Outcome.UNCHANGED
@@ -91,11 +92,17 @@ class Copier:
                 outcomes[key] = Outcome.UNCHANGED
         if self._window.guards_all:
             return outcomes
+
+        def written(keys: Sequence[ItemKey]) -> None:
+            outcomes.update(dict.fromkeys(keys, Outcome.WRITTEN))
+            for key in keys if self._doubts else ():
+                self._doubts.unsettled(key)
+
         with contextlib.suppress(BatchRefusedError, AmbiguousError):  # the rest goes one by one, where there is none
             await self._requests.write_batch(
                 list(absent),
                 lambda keys: self._replica.write_batch([self._put(key, absent[key]) for key in keys]),
-                lambda keys: outcomes.update(dict.fromkeys(keys, Outcome.WRITTEN)),
+                written,
             )
         return outcomes
 

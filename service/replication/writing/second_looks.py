@@ -3,6 +3,9 @@
 The replica's items are looked at in batches. One that is not as it was settled last is looked at once more at its key's
 turn in the lanes, where nobody else of this process writes it, and written anew, on the condition that it still is as
 it was seen.
+
+Where a job wrote the item last, or a change was stale, nobody knows what the replica has to show: the source decides,
+which may be ahead of the stream. What is brought then proves no late write, and is not told as one.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from service.ports import Clock, ReplicaTable
 from service.replication.doubts import Doubt, Doubts
 from service.replication.requests.batches import get_batches
 from service.replication.requests.retrying import Requests
-from service.replication.writing.guard import Guard, Outcome
+from service.replication.writing.guard import Guard
 from service.replication.writing.lanes import Lanes
 
 LOOK_EVERY_SECONDS = 0.5
@@ -67,19 +70,20 @@ class SecondLooks:
 
     async def _mend(self, key: ItemKey, asked_at: float) -> None:
         try:
-            outcome = await self._lanes.run(key, lambda: self._at_turn(key))
+            was_late = await self._lanes.run(key, lambda: self._at_turn(key))
         except ChangeError:
-            outcome = Outcome.STALE  # the replica does not take that state: its own change is a dead letter
+            was_late = False  # the replica does not take that state: its own change is a dead letter
         self._doubts.looked_at(key, asked_at)
-        if outcome.took_effect:
+        if was_late:
             self._observer.observe(LateWriteMended(key))
 
-    async def _at_turn(self, key: ItemKey) -> Outcome:
+    async def _at_turn(self, key: ItemKey) -> bool:
+        """Whether what was settled last had been taken back, and is there again."""
         while True:
             doubt = self._doubts.get(key)
             seen = await self._requests.read(lambda: self._replica.get(key), "replica")
             if doubt is None or self._is_as_settled(doubt, seen):
-                return Outcome.UNCHANGED
+                return False
             number = None if seen is None else sequence_of(seen, self._guard.shape.sequence_attribute)
             if (
                 seen is None
@@ -87,10 +91,13 @@ class SecondLooks:
                 or doubt.sequence is None
                 or (doubt.image is None and not doubt.is_deleted)
             ):
+                was_known = doubt.sequence is not None
                 # Settled as removed, by a record that says so: an archive, too, holds no such item.
-                return await self._guard.refresh_beside(key, deletes=doubt.is_deleted or None)
+                outcome = await self._guard.refresh_beside(key, deletes=doubt.is_deleted or None)
+                return was_known and outcome.took_effect
+            is_same = doubt.image is not None and self._guard.shape.is_same(doubt.image, seen)
             if await self._guard.writes.replace(key, doubt.image, seen, doubt.sequence):
-                return Outcome.DELETED if doubt.is_deleted else Outcome.WRITTEN
+                return not is_same
 
     def _is_as_settled(self, doubt: Doubt | None, seen: Image | None) -> bool:
         """The replica shows what was settled last, or something newer that the stream has written since."""
