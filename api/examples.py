@@ -45,7 +45,7 @@ _REPLAY = {
     "records_applied": 20,
     "records_unchanged": 1480,
 }
-_SNAPSHOT = {**_JOB, "items_scanned": 1500, "items_written": 1400, "items_estimated": 5000}
+_SNAPSHOT = {**_JOB, "items_scanned": 1500, "items_written": 1400, "items_estimated": 5000, "needed": False}
 _VERIFICATION = {
     **_JOB,
     "repair": False,
@@ -126,6 +126,7 @@ _STATUS = {
     "last_verification": None,
     "gaps": [],
     "warnings": [],
+    "refused": {},
     "version": "1.2.3",
     "started_at": _STARTED_AT,
     "now": _AT,

@@ -200,6 +200,32 @@ async function endedMeanwhile(job) {
   return found && found.state !== "running" ? shapeOf(JOB_STATES, found.state).word : null;
 }
 
+const CALLS = { replay: "Replay", snapshot: "Snapshot", verify: "Verify", redrive: "Redrive" };
+let refusedSeen = {};
+let isStandby = false;
+
+/** What the service would refuse is not offered, and the reason stands beside it. */
+function showRefused({ refused, role }) {
+  refusedSeen = refused ?? {};
+  isStandby = role === "standby";
+  for (const button of document.querySelectorAll("[data-call]")) showIfRefused(button);
+  const names = new Map(); // by their reason
+  for (const [call, reason] of Object.entries(refusedSeen)) names.set(reason, [...(names.get(reason) ?? []), CALLS[call] ?? call]);
+  $("refused").hidden = !names.size;
+  setText($("refused"), [...names].map(([reason, calls]) => `${calls.join(", ")}: ${reason}.`).join(" "));
+}
+
+function showIfRefused(button) {
+  const reason = refusedSeen[button.dataset.call];
+  setIdle(button, reason !== undefined);
+  button.title = reason ?? "";
+}
+
+/** Before any other listener: also of buttons that are made later. */
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("button[aria-disabled=true]")) event.stopImmediatePropagation();
+}, true);
+
 const ACTIONS = {
   pause: askToPause,
   resume: askToResume,
@@ -209,7 +235,5 @@ const ACTIONS = {
   "redrive-all": () => askToRedrive(null, $("letters-notice")),
 };
 for (const [id, ask] of Object.entries(ACTIONS)) {
-  $(id).addEventListener("click", () => {
-    if ($(id).getAttribute("aria-disabled") !== "true") ask();
-  });
+  $(id).addEventListener("click", ask);
 }

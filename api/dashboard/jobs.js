@@ -53,7 +53,7 @@ function cancelButton(job) {
 
 function fillJob(row, job) {
   const [name, cancel, when, progress, numbers, error, keys] = row.children;
-  cancel.hidden = job.state !== "running";
+  cancel.hidden = job.state !== "running" || job.needed === true || isStandby;
   const shape = jobShape(job);
   row.dataset.tone = shape.tone;
   setIcon(name.children[0].firstChild, shape.icon);
@@ -94,6 +94,7 @@ function jobWords(job) {
   if (job.from) words.push(", from the trim horizon");
   if (job.dry_run) words.push(", dry run");
   if (job.repair) words.push(", with repair");
+  if (job.needed) words.push(", which the replica needs: it can't be cancelled, a pause stops it");
   if (job.sample) words.push(`, a sample of ${Number((100 * job.sample).toFixed(2))} %`);
   return words;
 }

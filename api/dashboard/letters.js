@@ -84,7 +84,7 @@ function makeGroup() {
   const summary = element("summary", {}, icon("warning"), element("strong"), " ", element("span"));
   const fold = element("details", { open: lettersSeen.length <= OPEN_LETTERS }, summary, list, more);
   const row = element("li", { className: "letter-group" }, fold, element("div", { className: "buttons change" }), element("div", { className: "notice", role: "status" }));
-  const redrive = element("button", { type: "button" });
+  const redrive = element("button", { type: "button", "data-call": "redrive" });
   const discard = element("button", { type: "button" });
   redrive.addEventListener("click", () => askToRedrive(row.group.letters, row.querySelector(".notice")));
   discard.addEventListener("click", () => askToDiscard(row.group.letters, row.querySelector(".notice")));
@@ -117,7 +117,7 @@ function fillGroup(row, group) {
 }
 
 function makeLetter(letter) {
-  const redrive = element("button", { type: "button", "aria-label": `Redrive ${keyWords(letter.keys)}` }, "Redrive…");
+  const redrive = element("button", { type: "button", "data-call": "redrive", "aria-label": `Redrive ${keyWords(letter.keys)}` }, "Redrive…");
   const discard = element("button", { type: "button", "aria-label": `Discard ${keyWords(letter.keys)}` }, "Discard…");
   const row = element(
     "li",

@@ -86,6 +86,7 @@ function showStatus(status) {
   sampleStatus(status);
   showShards(status.shards, status.role);
   showLetterCount(status.dead_letters);
+  showRefused(status);
 }
 
 let statusTimer = null;

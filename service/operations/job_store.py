@@ -19,7 +19,7 @@ from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
 
 AJob = TypeVar("AJob", bound=Job)
-_OF_THE_MOMENT = {"per_second", "seconds_left"}
+_OF_THE_MOMENT = {"per_second", "seconds_left", "needed"}
 SHOWN = 100
 """Jobs in a list, the newest first."""
 OLDER = 1000

@@ -57,7 +57,17 @@ class LiveConsole:
         self._runners = {runner.kind: runner for runner in runners}
 
     def status(self) -> Status:
-        return self._report.status()
+        return self._report.status().model_copy(update={"refused": self._refused()})
+
+    def _refused(self) -> dict[str, str]:
+        calls: dict[str, JobRunner[Any]] = {
+            "replay": self._replays,
+            "snapshot": self._snapshots,
+            "verify": self._verifications,
+            "redrive": self._letters.redrives,
+        }
+        found = {name: reason for name, runner in calls.items() if (reason := runner.refusal()) is not None}
+        return found if self._no_replay is None else found | {"replay": self._no_replay}
 
     def history(self) -> History:
         return self._report.history()

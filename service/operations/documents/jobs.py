@@ -100,6 +100,9 @@ class Snapshot(Job):
         default=0, description="Of them, those that were put into the replica; the stream brought the others."
     )
     items_estimated: int = Field(default=0, description="DynamoDB's own estimate, up to six hours old.")
+    needed: bool = Field(
+        default=False, description="The replica is not whole without it: it can't be cancelled. A pause stops it."
+    )
 
     @property
     def done(self) -> int:

@@ -159,6 +159,11 @@ class Status(Document):
     )
     gaps: list[GapStatus]
     warnings: list[str] = Field(description="Sentences for a person.")
+    refused: dict[str, str] = Field(
+        default_factory=dict,
+        description="What this process would refuse to begin now, and why: `replay`, `snapshot`, `verify`, `redrive`.",
+        examples=[{"replay": "the replay 20261123T101500-3f9c runs already, and there can be only one"}],
+    )
     version: str = Field(description="Of dynamirror.", examples=["0.1.0"])
     started_at: Instant = Field(description="When this process started.", examples=["2026-11-23T10:00:00Z"])
     now: Instant = Field(description="When this document was made, by AWS's clock.", examples=["2026-11-23T10:15:00Z"])

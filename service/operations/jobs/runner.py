@@ -19,13 +19,13 @@ from service.operations.console import ConflictError, NotFoundError, answering
 from service.operations.documents.jobs import JobState
 from service.operations.job_store import AJob, JobDocuments
 from service.operations.jobs.run import Run, UnderWay
-from service.operations.pipeline.ownership import is_failed, lease_of
+from service.operations.pipeline.ownership import is_failed, lease_of, not_here
 from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import Lease
 from service.replication.job_flow import JobFlow
 
 SAVE_EVERY_SECONDS = 1.0
-INTERRUPTED = "interrupted, since the pipeline has failed; it goes on when that is mended, or is cancelled: {}"
+INTERRUPTED = "interrupted, since the pipeline has failed; {}: {}"
 Unfinished = tuple[AJob, dict[str, Any]]
 """A job, and the place from where it goes on."""
 
@@ -37,6 +37,8 @@ class JobRunner(ABC, Generic[AJob]):
     model: ClassVar[type[Any]]
     failures: ClassVar[tuple[type[DynamirrorError], ...]] = ()
     """Errors that end the job alone; any other ends the flow, and the job goes on with the next one."""
+    goes_on: ClassVar[str] = "it goes on when that is mended, or is cancelled"
+    """What becomes of a job whose pipeline has failed, for a person."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         adapters = pipeline.outside.adapters
@@ -80,6 +82,12 @@ class JobRunner(ABC, Generic[AJob]):
     async def _refuse_cancel(self, job: AJob) -> None:
         """Raises ConflictError for a job that the pipeline can't do without."""
 
+    def refusal(self) -> str | None:
+        """Why a start would be refused right now; None if it would not, as far as this process knows."""
+        if self._under_way is not None:
+            return str(self._runs_already(self._under_way.run.job.id))
+        return None if self._pipeline.replicator is not None else not_here(self._pipeline)
+
     async def newest(self) -> list[AJob]:
         return [self._current(job) for job in await self._log.newest()]
 
@@ -95,7 +103,7 @@ class JobRunner(ABC, Generic[AJob]):
         if under_way is not None and under_way.run.job.id == job.id:
             return under_way.shown()
         if job.state is JobState.RUNNING and is_failed(self._pipeline):
-            return job.model_copy(update={"error": INTERRUPTED.format(self._pipeline.reason)})
+            return job.model_copy(update={"error": INTERRUPTED.format(self.goes_on, self._pipeline.reason)})
         return job
 
     async def _start(

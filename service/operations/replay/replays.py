@@ -28,6 +28,7 @@ class Replays(JobRunner[Replay]):
 
     kind = KIND
     model = Replay
+    goes_on = "it goes on when that is mended, if the stream is still the same, or is cancelled"
     failures = (PositionError, HaltError)
 
     def __init__(self, pipeline: Pipeline) -> None:

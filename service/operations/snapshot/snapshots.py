@@ -18,7 +18,7 @@ from service.pipeline_state import Lease, PipelineRecord
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
 
-OVERTAKEN = "history was lost while it ran: what it had copied may be stale, and a new snapshot copies everything"
+REPLACED = "a new snapshot, which copies everything, took its place: what this one had copied may be stale"
 NEEDED = (
     "the replica is not whole without the snapshot {}, so that it can't be cancelled: a pause (POST /pause) stops its "
     "reads and writes, and it goes on when the pipeline is resumed"
@@ -30,6 +30,7 @@ class Snapshots(JobRunner[Snapshot]):
 
     kind = "snapshot"
     model = Snapshot
+    goes_on = "it goes on if a restart mends that, and ends if a new snapshot does"
 
     def __init__(self, pipeline: Pipeline) -> None:
         super().__init__(pipeline)
@@ -50,6 +51,23 @@ class Snapshots(JobRunner[Snapshot]):
         job, _ = await self._start(flow_of(pipeline), make)
         return job
 
+    def refusal(self) -> str | None:
+        if is_failed(self._pipeline):  # a snapshot is the way out
+            return self._pipeline.healing.refusal
+        return super().refusal()
+
+    async def newest(self) -> list[Snapshot]:
+        return [await self._with_need(job) for job in await super().newest()]
+
+    async def found(self, job_id: str) -> Snapshot:
+        return await self._with_need(await super().found(job_id))
+
+    async def _with_need(self, job: Snapshot) -> Snapshot:
+        """A process that does not own the pipeline can cancel nothing, and does not ask."""
+        if job.state is not JobState.RUNNING or self._pipeline.holder.lease is None:
+            return job
+        return job.model_copy(update={"needed": await self._is_needed(job)})
+
     async def _mend(self, pipeline: Pipeline) -> Snapshot:
         """Whatever snapshot was under way before is of no use any more."""
         async with self._turn:
@@ -62,7 +80,7 @@ class Snapshots(JobRunner[Snapshot]):
             with answering():
                 unfinished = await self._log.adopt(lease.generation)
                 if unfinished is not None:
-                    await self._end_unfinished(unfinished, lease, OVERTAKEN)
+                    await self._end_unfinished(unfinished, lease, REPLACED)
             job, place = self._new(removes_extra=True, started_by=StartedBy.ADMIN)
             await self._begin(job, place, lease)
             if is_failed(pipeline):
@@ -114,7 +132,7 @@ class Snapshots(JobRunner[Snapshot]):
         """One that scanned before the pipeline's saved start is never taken up for it: it ends as failed."""
         record = flow.checkpoints.record
         if unfinished is not None and record.needs_snapshot and record.snapshot_id not in (None, unfinished[0].id):
-            await self._end_unfinished(unfinished, lease, OVERTAKEN)
+            await self._end_unfinished(unfinished, lease, REPLACED)
             unfinished = None
         if unfinished is None and record.needs_snapshot:
             return await self._needed(flow, lease, record)
@@ -172,14 +190,17 @@ class Snapshots(JobRunner[Snapshot]):
         self._pipeline.show_snapshotting(False)
 
     async def _refuse_cancel(self, job: Snapshot) -> None:
-        """The pipeline would call a replica whole that was never copied, or wait for good: it needs its snapshot."""
+        if await self._is_needed(job):
+            raise ConflictError(NEEDED.format(job.id))
+
+    async def _is_needed(self, job: Snapshot) -> bool:
+        """Without it the pipeline would call a replica whole that was never copied, or wait for good."""
         flow = self._pipeline.replicator
         with answering():
             control = self._pipeline.outside.adapters.control
             record = flow.checkpoints.record if flow is not None else await control.read_progress()
         is_needed = record is not None and record.needs_snapshot and record.snapshot_id in (None, job.id)
-        if is_needed or job.id == self._wanted_to_mend():
-            raise ConflictError(NEEDED.format(job.id))
+        return is_needed or job.id == self._wanted_to_mend()
 
     def _told(self, job: Snapshot) -> str:
         if job.state is JobState.RUNNING and not job.items_scanned:

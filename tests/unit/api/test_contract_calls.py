@@ -32,6 +32,7 @@ STATUS_FIELDS = [
     "last_verification",
     "gaps",
     "warnings",
+    "refused",
     "version",
     "started_at",
     "now",
