@@ -61,7 +61,7 @@ async def serve(
         around = Surroundings(
             open_world=worlds.open,
             open_mappings=open_mappings,
-            log_of=lambda name: LogObserver(pipeline=None if plans.is_alone else name),
+            log_of=lambda name: LogObserver(pipeline=name),
             clock=SystemClock(),
             owner=new_owner(),
             version=VERSION,

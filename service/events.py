@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from service.errors import RetryableError, ThrottledError
 from service.model import ItemKey, SequenceNumber, ShardId
 
 
@@ -51,6 +52,12 @@ class Retried:
     target: str
     cause: str
     is_throttle: bool
+    error: str = ""
+    """The whole sentence: what was asked of which table."""
+
+    @classmethod
+    def after(cls, target: str, error: RetryableError) -> Retried:
+        return cls(target, error.cause, isinstance(error, ThrottledError), str(error))
 
 
 @dataclass(frozen=True, slots=True)

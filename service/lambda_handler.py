@@ -84,7 +84,9 @@ class Function:
         self._clock = clock = world.clock
         outside = await at_start(clock, world.look)
         await at_start(clock, lambda: world.migrate(new_owner()))
-        observers = Observers(LogObserver(), DeadLetterMetric(settings.pipeline_name, clock.now))
+        observers = Observers(
+            LogObserver(pipeline=settings.pipeline_name), DeadLetterMetric(settings.pipeline_name, clock.now)
+        )
         return Engine(settings, outside, observers, record_log(settings))
 
     def close(self) -> None:

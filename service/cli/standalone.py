@@ -22,7 +22,13 @@ async def _own_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     async with open_world(settings) as world:
         outside = await at_start(world.clock, world.look)
         await at_start(world.clock, lambda: world.prepare(owner))
-        yield Pipeline(settings=settings, outside=outside, look_again=world.look, owner=owner, observer=LogObserver())
+        yield Pipeline(
+            settings=settings,
+            outside=outside,
+            look_again=world.look,
+            owner=owner,
+            observer=LogObserver(pipeline=settings.pipeline_name),
+        )
 
 
 async def take_snapshot(settings: Settings, on_progress: Callable[[Snapshot], None]) -> Snapshot:
@@ -51,7 +57,7 @@ async def take_look(
             outside.source,
             sample=sample,
             settle_seconds=settle_seconds,
-            observer=LogObserver(),
+            observer=LogObserver(pipeline=settings.pipeline_name),
             on_progress=on_progress,
         )
 

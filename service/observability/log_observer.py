@@ -44,13 +44,15 @@ class _Streak:
 
     reported_at: float
     count: int = 0
+    error: str = ""
+    """What the last one was told."""
 
 
 class LogObserver:
     """Implements events.Observer. `audit` takes the admin API's calls. Made after `configure_log`."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, *, pipeline: str | None = None) -> None:
-        """`pipeline` is named in each line, where the process has several."""
+        """`pipeline` is named in each line; None for what is the process's own."""
         self._log = logger() if pipeline is None else logger().bind(pipeline=pipeline)
         self._shows_counts = logger().is_enabled_for(logging.DEBUG)
         self._monotonic = monotonic
@@ -85,11 +87,13 @@ class LogObserver:
         streak = self._streaks.get((event.target, event.cause))
         if streak is not None:
             streak.count += 1
+            streak.error = event.error
             return
         now = self._monotonic()
         self._streaks[event.target, event.cause] = _Streak(now)
         self._look_at = min(self._look_at, now + SUMMARY_SECONDS)
-        self._log.warning("retrying", target=event.target, cause=event.cause, is_throttle=event.is_throttle)
+        told = {"target": event.target, "cause": event.cause, "is_throttle": event.is_throttle, "error": event.error}
+        self._log.warning("retrying", **told)
 
     def _sum_up(self) -> None:
         """One line for each cause that went on; one that did not is forgotten, and news again when it returns."""
@@ -101,7 +105,14 @@ class LogObserver:
                 del self._streaks[target, cause]
                 continue
             seconds = round(now - streak.reported_at, 1)
-            self._log.warning("still retrying", target=target, cause=cause, retries=streak.count, seconds=seconds)
+            told = {
+                "target": target,
+                "cause": cause,
+                "retries": streak.count,
+                "seconds": seconds,
+                "error": streak.error,
+            }
+            self._log.warning("still retrying", **told)
             streak.reported_at, streak.count = now, 0
         ends = [streak.reported_at + SUMMARY_SECONDS for streak in self._streaks.values()]
         self._look_at = min(ends, default=float("inf"))

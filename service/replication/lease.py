@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from service.errors import LeaseLostError, RetryableError, ThrottledError
+from service.errors import LeaseLostError, RetryableError
 from service.events import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
 from service.pipeline_state import Lease, LeaseRecord
 from service.ports import Clock, LeaseStore
@@ -164,7 +164,7 @@ class LeaseHolder:
         self.failure = str(error)
         if self.failing_since is None:
             self.failing_since = self._clock.now()
-        self._observer.observe(Retried("control", error.cause, isinstance(error, ThrottledError)))
+        self._observer.observe(Retried.after("control", error))
 
     @property
     def active(self) -> str | None:

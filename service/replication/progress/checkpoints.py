@@ -165,4 +165,4 @@ class Checkpoints(KeptRecord):
             try:
                 await self.save_once()
             except RetryableError as error:
-                self._observer.observe(Retried("control", error.cause, is_throttle=False))
+                self._observer.observe(Retried.after("control", error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.errors import PositionError, RetryableError, ShardGoneError, ThrottledError
+from service.errors import PositionError, RetryableError, ShardGoneError
 from service.events import Observer, PageRead, Retried, ShardEnded, ShardStarted
 from service.model import Page, Position, Shard, ShardId, StreamDescription, StreamStatus
 from service.pipeline_state import Checkpoint
@@ -282,7 +282,7 @@ class Readers:
 
     def _note_retry(self, error: RetryableError) -> None:
         self.trouble = str(error)
-        self._observer.observe(Retried("stream", error.cause, isinstance(error, ThrottledError)))
+        self._observer.observe(Retried.after("stream", error))
 
     def take_forgotten(self) -> set[ShardId]:
         """Shards that left the list after they were settled to their end: nobody asks for them. Each is told once."""

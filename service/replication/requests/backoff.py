@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from service.errors import RetryableError, ThrottledError
+from service.errors import RetryableError
 from service.events import Observer, Retried
 from service.ports import Clock
 
@@ -56,5 +56,5 @@ async def until_answered(
             return answer
         except RetryableError as error:
             show(str(error))
-            observer.observe(Retried(target, error.cause, isinstance(error, ThrottledError)))
+            observer.observe(Retried.after(target, error))
         await backoff.wait()

@@ -133,11 +133,12 @@ class Requests:
             was_fit = self._fitness.is_known
             try:
                 return await self._attempt(call, 1, keys, is_birth=is_birth)
-            except TransientChangeError:
+            except TransientChangeError as error:
                 refusals += 1
                 if refusals >= self.max_attempts:
                     raise
-                self._observer.observe(Retried("replica", "TransientChangeError", is_throttle=False))
+                told = Retried("replica", "TransientChangeError", is_throttle=False, error=str(error))
+                self._observer.observe(told)
             except ItemTooLargeError:
                 raise
             except ChangeError:
@@ -230,12 +231,13 @@ class Requests:
         if not is_throttle:
             self._failing_since = self.failing_since or self._clock.now()
             self._failed_at, self.failure = self._clock.now(), str(error)
-        self._observer.observe(Retried("replica", error.cause, is_throttle))
+        self._observer.observe(Retried.after("replica", error))
 
     def _left_unprocessed(self, items: int) -> None:
         """The replica did not take so many items of a batch: it asks for less."""
         self._gate.throttled(items)
-        self._observer.observe(Retried("replica", "UnprocessedItems", is_throttle=True))
+        told = f"BatchWriteItem on the replica left {items} items unprocessed"
+        self._observer.observe(Retried("replica", "UnprocessedItems", is_throttle=True, error=told))
 
     async def read(self, call: Callable[[], Awaitable[Answer]], target: str = "source") -> Answer:
         """One read of the source or the replica, made again until it is answered."""
@@ -255,7 +257,7 @@ class Requests:
                     self.refused_reads[target] = str(error)
                 if not is_throttle:
                     self._reads_failing.setdefault(target, self._clock.now())
-                self._observer.observe(Retried(target, error.cause, is_throttle))
+                self._observer.observe(Retried.after(target, error))
             else:
                 self.refused_reads.pop(target, None)
                 self._reads_failing.pop(target, None)
