@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from service.configuration.environment import PREFIX, given_settings, settings_with_origins, unknown_names
 from service.configuration.hosts import is_loopback
-from service.configuration.origins import Origins
 from service.configuration.sides import Access, Side, SideName
 from service.configuration.transform import load_transform
 from service.configuration.values import (
@@ -84,10 +82,22 @@ class _Misfits(ValueError):  # pydantic takes only ValueErrors from a validator
         self.problems = problems
 
 
-class ProcessSettings(BaseSettings):
+class Origins(dict[str, str]):
+    """Where each value comes from, by the setting's name in lower case; what is not in there has its default.
+
+    Equal to any other: the same values from other places are the same settings, and restart nothing.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origins)
+
+    __hash__ = None
+
+
+class ProcessSettings(BaseModel):
     """What a process has once, however many pipelines it runs."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
     max_writes_per_second: float = Field(default=0, ge=0)
@@ -99,18 +109,6 @@ class ProcessSettings(BaseSettings):
     log_records: bool = False
     log_format: Annotated[LogFormat | None, BeforeValidator(blank_is_none), BeforeValidator(lower)] = None
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(upper)] = "INFO"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what it is made of: who makes it has read the environment, to see the unknown names too."""
-        return (init_settings,)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

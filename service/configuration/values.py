@@ -6,7 +6,6 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode
 
 from service.configuration.hosts import bare
 from service.dynamodb_json.table_names import is_table
@@ -71,7 +70,7 @@ OptionalText = Annotated[str | None, BeforeValidator(blank_is_none)]
 Url = Annotated[str | None, BeforeValidator(blank_is_none), AfterValidator(_url)]
 RoleArn = Annotated[str | None, BeforeValidator(blank_is_none), AfterValidator(_role)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_token), BeforeValidator(blank_is_none)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 # botocore, dynamodb 2012-08-10: shape AttributeName (at most 65,535 characters); empty turns the attribute off.
 AttributeName = Annotated[str, BeforeValidator(_blank_is_empty), Field(max_length=65535)]
 Host = Annotated[str, AfterValidator(bare)]

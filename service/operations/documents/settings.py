@@ -28,7 +28,7 @@ class EffectiveSettings(Document):
     def of(cls, settings: Settings) -> EffectiveSettings:
         values = settings.model_dump(mode="python")
         return cls(
-            items=[Setting(name=name, value=_shown(values[name]), origin=settings.origins.of(name)) for name in values]
+            items=[Setting(name=name, value=_shown(values[name]), origin=settings.origins.get(name, "default")) for name in values]
         )
 
 
