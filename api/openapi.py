@@ -70,11 +70,11 @@ def _completed(found: dict[str, Any], needs_token: bool) -> dict[str, Any]:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": text}}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            _complete(path, method.upper(), operation, needs_token)
+            _complete(path, method.upper(), operation, needs_token, components["schemas"])
     return found
 
 
-def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bool) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bool, schemas: dict[str, Any]) -> None:
     is_free = is_open(path, ["{name}"])
     if needs_token and not is_free:
         operation["security"] = [{"token": []}]
@@ -96,4 +96,4 @@ def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bo
             answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         if status == "401":
             answer["headers"] = _CHALLENGE
-    add_examples(path, method, operation)
+    add_examples(path, method, operation, schemas)

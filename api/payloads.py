@@ -211,13 +211,21 @@ class Redrives(BaseModel):
 class DeadLetterEntry(BaseModel):
     """A change that could not be written."""
 
-    id: str
-    shard_id: str
-    sequence_number: str | None = Field(description="Of the newest record; null if it could not be read.")
+    id: str = Field(examples=["000001100000000017454423009"])
+    shard_id: str = Field(examples=["shardId-00000001541626099285-f35f62ef"])
+    sequence_number: str | None = Field(
+        description="Of the newest record; null if it could not be read.", examples=["1100000000017454423009"]
+    )
     event_name: str = Field(examples=["MODIFY"])
-    keys: dict[str, Any] | None = Field(description="In DynamoDB JSON; null if the record could not be read.")
-    error: str = Field(description="Why it could not be written.")
-    attempts: int = Field(description="Tries, of this record and of older ones of its key with the same cause.")
+    keys: dict[str, Any] | None = Field(
+        description="In DynamoDB JSON; null if the record could not be read.", examples=[{"pk": {"S": "key1"}}]
+    )
+    error: str = Field(
+        description="Why it could not be written.", examples=["the item is over DynamoDB's limit of 400 KB"]
+    )
+    attempts: int = Field(
+        description="Tries, of this record and of older ones of its key with the same cause.", examples=[1]
+    )
     failed_at: Instant
 
 
@@ -227,10 +235,15 @@ class DeadLetterPage(BaseModel):
 
 
 class DeadLetterDetail(DeadLetterEntry):
-    record: Any = Field(description="The whole stream record as it came, item values included.")
+    record: Any = Field(
+        description="The whole stream record as it came, item values included.",
+        examples=[{"eventName": "MODIFY", "dynamodb": {"Keys": {"pk": {"S": "key1"}}}}],
+    )
 
 
 class Redriven(BaseModel):
-    redriven: int = Field(description="Written now.")
-    superseded: int = Field(description="Not needed any more: a newer state of the item was applied since.")
+    redriven: int = Field(description="Written now.", examples=[42])
+    superseded: int = Field(
+        description="Not needed any more: a newer state of the item was applied since.", examples=[1]
+    )
     failed: int = Field(description="Refused again; they stay dead letters.")

@@ -47,11 +47,14 @@ class Job(BaseModel):
     finished_at: Instant | None = Field(default=None, description="Null while it runs.")
     error: str | None = Field(default=None, description="Why the job failed, or does not go on now.")
     per_second: float | None = Field(
-        default=None, description="Items, records or letters a second, as of late. Null when it does not run."
+        default=None,
+        description="Items, records or letters a second, as of late. Null when it does not run.",
+        examples=[250.0],
     )
     seconds_left: float | None = Field(
         default=None,
         description="By its rate and its estimate. Null where that tells nothing: of a replay, in a pause.",
+        examples=[14.0],
     )
 
     @property
@@ -73,9 +76,15 @@ class Replay(Job):
         default=None, alias="from", description="`trim_horizon` if all that the stream still has was asked for."
     )
     dry_run: bool = Field(default=False, description="True: nothing is changed, the counts tell what would be.")
-    records_read: int = Field(default=0, description="Those in neither of the next two counts became dead letters.")
-    records_applied: int = Field(default=0, description="Records that changed the replica; in a dry run: would.")
-    records_unchanged: int = Field(default=0, description="Records that the replica already had, or that are stale.")
+    records_read: int = Field(
+        default=0, description="Those in neither of the next two counts became dead letters.", examples=[1500]
+    )
+    records_applied: int = Field(
+        default=0, description="Records that changed the replica; in a dry run: would.", examples=[20]
+    )
+    records_unchanged: int = Field(
+        default=0, description="Records that the replica already had, or that are stale.", examples=[1480]
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -95,9 +104,11 @@ class ReplayStart(TypedDict, total=False):
 
 
 class Snapshot(Job):
-    items_scanned: int = Field(default=0, description="Items of the source that were read.")
+    items_scanned: int = Field(default=0, description="Items of the source that were read.", examples=[1500])
     items_written: int = Field(
-        default=0, description="Of them, those that were put into the replica; the stream brought the others."
+        default=0,
+        description="Of them, those that were put into the replica; the stream brought the others.",
+        examples=[1400],
     )
     items_estimated: int = Field(default=0, description="DynamoDB's own estimate, up to six hours old.")
     needed: bool = Field(
@@ -116,17 +127,23 @@ class Snapshot(Job):
 class Verification(Job):
     repair: bool = Field(default=False, description="True: differences are mended in the replica.")
     sample: float | None = Field(default=None, description="The fraction of the keys that is looked at.")
-    items_compared: int = Field(default=0, description="The source's items that were looked at, and the extra ones.")
-    items_read: int = Field(default=0, description="Items that were scanned in both tables, one after the other.")
+    items_compared: int = Field(
+        default=0, description="The source's items that were looked at, and the extra ones.", examples=[1500]
+    )
+    items_read: int = Field(
+        default=0, description="Items that were scanned in both tables, one after the other.", examples=[1500]
+    )
     items_estimated: int = Field(
         default=0, description="About how many `items_read` will come to; by DynamoDB's own count, up to six hours old."
     )
-    missing: int = Field(default=0, description="In the source only.")
+    missing: int = Field(default=0, description="In the source only.", examples=[1])
     extra: int = Field(default=0, description="In the replica only.")
     different: int = Field(default=0, description="In both, with different content.")
     repaired: int = Field(default=0, description="Of the differences, those that were mended.")
     differing_keys: list[dict[str, Any]] = Field(
-        default_factory=list, description="The first 100 differing keys, in DynamoDB JSON, each with its `kind`."
+        default_factory=list,
+        description="The first 100 differing keys, in DynamoDB JSON, each with its `kind`.",
+        examples=[[{"kind": "missing", "key": {"pk": {"S": "key1"}}}]],
     )
 
     @property
@@ -148,17 +165,19 @@ class RedriveFailure(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
-    error: str = Field(description="Why, in short; the letter itself has the whole cause.")
+    id: str = Field(examples=["000001100000000017454423009"])
+    error: str = Field(description="Why, in short; the letter itself has the whole cause.", examples=["too large"])
 
 
 class Redriving(Job):
     """Dead letters that are written again."""
 
-    redriven: int = Field(default=0, description="Written now.")
+    redriven: int = Field(default=0, description="Written now.", examples=[40])
     superseded: int = Field(default=0, description="Not needed any more: a newer state of the item was applied since.")
-    failed: int = Field(default=0, description="Refused again; they stay dead letters.")
-    letters: int | None = Field(default=None, description="How many there were when it began; null if not known.")
+    failed: int = Field(default=0, description="Refused again; they stay dead letters.", examples=[1])
+    letters: int | None = Field(
+        default=None, description="How many there were when it began; null if not known.", examples=[3543]
+    )
     failures: list[RedriveFailure] = Field(default_factory=list, description="The first 100 of those that failed.")
 
     @property

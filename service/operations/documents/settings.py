@@ -14,8 +14,10 @@ _PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
 
 class Setting(Document):
-    name: str = Field(description="As in a file; in the environment it is DYNAMIRROR_ and the name in capitals.")
-    value: Any = Field(description="As it is in effect; of a secret only whether it is set.")
+    name: str = Field(
+        description="As in a file; in the environment it is DYNAMIRROR_ and the name in capitals.", examples=["writers"]
+    )
+    value: Any = Field(description="As it is in effect; of a secret only whether it is set.", examples=[16])
     origin: str = Field(examples=["default", "the environment", ".env", "[defaults] of fleet.toml"])
 
 
@@ -28,7 +30,10 @@ class EffectiveSettings(Document):
     def of(cls, settings: Settings) -> EffectiveSettings:
         values = settings.model_dump(mode="python")
         return cls(
-            items=[Setting(name=name, value=_shown(values[name]), origin=settings.origins.get(name, "default")) for name in values]
+            items=[
+                Setting(name=name, value=_shown(values[name]), origin=settings.origins.get(name, "default"))
+                for name in values
+            ]
         )
 
 

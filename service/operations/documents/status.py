@@ -44,7 +44,9 @@ class ShardState(enum.StrEnum):
 class SourceStatus(Document):
     table: str = Field(examples=["master-table"])
     region: str | None = Field(examples=["us-west-2"])
-    stream_arn: str | None
+    stream_arn: str | None = Field(
+        examples=["arn:aws:dynamodb:us-west-2:123456789012:table/master-table/stream/2026-11-23T09:00:00.000"]
+    )
     stream_view_type: str | None = Field(examples=["NEW_AND_OLD_IMAGES"])
 
 
@@ -61,7 +63,8 @@ class LagStatus(Document):
         examples=[0.0],
     )
     unapplied_records: int | None = Field(
-        description="Records that were read and are not settled yet. Null where this process does not replicate."
+        description="Records that were read and are not settled yet. Null where this process does not replicate.",
+        examples=[0],
     )
     keys_in_doubt: int | None = Field(
         default=0,
@@ -71,7 +74,8 @@ class LagStatus(Document):
     oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
         description="Every open shard was read to its tip within the last few polls, nothing read is unapplied, no "
-        "write is in doubt, no gap is open, and no snapshot is owed."
+        "write is in doubt, no gap is open, and no snapshot is owed.",
+        examples=[True],
     )
 
 
@@ -86,10 +90,15 @@ class ShardStatus(Document):
     shard_id: str = Field(examples=["shardId-00000001541626099285-f35f62ef"])
     parent_shard_id: str | None = Field(description="The shard that is read to its end before this one.")
     state: ShardState = Field(
-        description="`drained` was read to its end and has unsettled changes; `closed` was read to its end and settled."
+        examples=["reading"],
+        description="`drained` was read to its end and has unsettled changes; `closed` was so, and all is settled.",
     )
-    checkpoint: str | None = Field(description="Sequence number up to which everything is settled and saved.")
-    last_read: str | None = Field(description="Sequence number of the last record read.")
+    checkpoint: str | None = Field(
+        description="Sequence number up to which everything is settled and saved.", examples=["1100000000017454423009"]
+    )
+    last_read: str | None = Field(
+        description="Sequence number of the last record read.", examples=["1100000000017454423009"]
+    )
     lag_seconds: float = Field(description="As `lag.seconds`, for this shard alone.")
     records_read: int = Field(description="Since this process began to replicate.")
     records_applied: int = Field(
@@ -129,7 +138,7 @@ class GapStatus(Document):
 
 class Status(Document):
     pipeline: str = Field(description="Its name in the control table.", examples=["master-table--replica-table"])
-    state: PipelineState = Field(description="`failed` needs a person; `reason` says for what.")
+    state: PipelineState = Field(description="`failed` needs a person; `reason` says for what.", examples=["running"])
     reason: str | None = Field(description="Why it is in this state, when a person must act.")
     role: Role = Field(description="`standby`: another process replicates, this one takes over when it is gone.")
     active: str | None = Field(
@@ -141,7 +150,6 @@ class Status(Document):
     paused_by: str | None = Field(
         default=None,
         description="Who paused it, as far as the admin API can tell. Null while it is not paused, or that is unknown.",
-        examples=["admin from 10.0.3.7"],
     )
     source: SourceStatus
     replica: ReplicaStatus
@@ -151,14 +159,15 @@ class Status(Document):
     totals: TotalsStatus
     rates: RatesStatus
     dead_letters: int | None = Field(
-        description="Changes that could not be written and wait for a redrive or a discard; null: not known (yet)."
+        description="Changes that could not be written and wait for a redrive or a discard; null: not known (yet).",
+        examples=[0],
     )
     last_verification: Verification | None = Field(
         description="The last full comparison of the two tables. Null: there was none; while `dead_letters` is null: "
         "or it is not known."
     )
-    gaps: list[GapStatus]
-    warnings: list[str] = Field(description="Sentences for a person.")
+    gaps: list[GapStatus] = Field(examples=[[]])
+    warnings: list[str] = Field(description="Sentences for a person.", examples=[[]])
     refused: dict[str, str] = Field(
         default_factory=dict,
         description="What this process would refuse to begin now, and why: `replay`, `snapshot`, `verify`, `redrive`.",
@@ -180,7 +189,8 @@ class HistoryStep(Document):
     at: Instant = Field(description="When it began.")
     seconds: float = Field(description="How long it was.")
     state: PipelineState = Field(
-        description="In the end of it. A `standby` reads and applies nothing: another process does."
+        description="In the end of it. A `standby` reads and applies nothing: another process does.",
+        examples=["running"],
     )
     lag_seconds: float | None = Field(description="The longest that was seen. Null where it was not known.")
     records_read_per_second: float
