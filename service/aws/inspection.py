@@ -19,9 +19,9 @@ from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.streams import DynamoStreams
-from service.aws.tables import describe_table
+from service.aws.tables import found_table
 from service.configuration.settings import Settings
-from service.errors import HaltError, RefusedError
+from service.errors import HaltError
 from service.model import KeyAttribute, Position, ShardId, StartAt, StreamDescription, TableDescription
 from service.ports import Clock
 
@@ -66,12 +66,7 @@ class DynamoInspection:
 
     async def table(self, side: str) -> TableDescription | None:
         connection, name = self._place(side)
-        try:
-            return await describe_table(connection.client, name, side)
-        except RefusedError as error:
-            if error.cause != "ResourceNotFoundException":
-                raise
-            return None
+        return await found_table(connection.client, name, side)
 
     async def stream(self, source: TableDescription) -> StreamDescription:
         return await self._streams(source).describe()

@@ -10,16 +10,17 @@ from typing import Any
 
 from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.tables import describe_table
+from service.aws.tables import found_table
 from service.errors import HaltError, RefusedError
 from service.model import TableDescription
 from service.ports import Clock
 
 CREATION_SECONDS = 300.0
+"""A table of no data is there within seconds; a service that needs longer is in trouble."""
 POLL_SECONDS = 0.5
 # botocore, dynamodb 2012-08-10: TableStatus. An UPDATING table is read and written as an active one.
 _USABLE = frozenset({"ACTIVE", "UPDATING"})
-_PASSING = frozenset({"CREATING", "DELETING"})
+PASSING = frozenset({"CREATING", "DELETING"})
 
 
 async def found_or_created(
@@ -31,7 +32,7 @@ async def found_or_created(
     """
     give_up_at = clock.monotonic() + CREATION_SECONDS
     while True:
-        found = await _described(client, table)
+        found = await found_table(client, table, "replica")
         if found is None:
             if not creates:
                 raise HaltError(
@@ -41,21 +42,12 @@ async def found_or_created(
             await create_table_like(client, table, source)
         elif found.status in _USABLE:
             return found
-        elif found.status not in _PASSING:
+        elif found.status not in PASSING:
             raise HaltError(f"the replica table {table} is {found.status}, and takes no writes: make it active again")
         if clock.monotonic() >= give_up_at:
             status = "missing" if found is None else found.status
             raise HaltError(f"the replica table {table} is {status} still after {CREATION_SECONDS:.0f} s")
         await clock.sleep(POLL_SECONDS)
-
-
-async def _described(client: Any, table: str) -> TableDescription | None:
-    try:
-        return await describe_table(client, table, "replica")
-    except RefusedError as error:
-        if error.cause != "ResourceNotFoundException":
-            raise
-        return None
 
 
 async def create_table_like(client: Any, table: str, source: TableDescription) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.tables import describe_table
-from service.errors import RefusedError
+from service.aws.tables import found_table
 from service.model import TableDescription
 
 
@@ -23,12 +22,7 @@ class DynamoTableList:
         return await ask(self._client, "list_tables", about, _names, **request)
 
     async def describe(self, name: str) -> TableDescription | None:
-        try:
-            return await describe_table(self._client, name, "source")
-        except RefusedError as error:
-            if error.cause == "ResourceNotFoundException":
-                return None
-            raise
+        return await found_table(self._client, name, "source")
 
     async def tags(self, table: TableDescription, after: str | None) -> tuple[dict[str, str], str | None]:
         request = {} if after is None else {"NextToken": after}

@@ -19,7 +19,7 @@ from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.expressions import Conditions
 from service.aws.http.wire import Wire
 from service.dynamodb_json.keys import KeyReader
-from service.errors import ThrottledError
+from service.errors import RefusedError, ThrottledError
 from service.model import (
     Condition,
     Delete,
@@ -90,6 +90,16 @@ async def describe_table(client: Any, table: str, role: str) -> TableDescription
     call = Call("DescribeTable", f"the {role} table {table}")
     read = partial(_description, client.meta.region_name)
     return await ask(client, "describe_table", call, read, TableName=table)
+
+
+async def found_table(client: Any, table: str, role: str) -> TableDescription | None:
+    """The same; None where there is no such table."""
+    try:
+        return await describe_table(client, table, role)
+    except RefusedError as error:
+        if error.cause != "ResourceNotFoundException":
+            raise
+        return None
 
 
 def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:

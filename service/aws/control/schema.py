@@ -11,6 +11,8 @@ from typing import Any
 from service.aws.calls import call
 from service.aws.control.attributes import Attributes, float_of, number, text, text_of, understood
 from service.aws.control.table import ControlTable, ItemDiffersError
+from service.aws.table_creation import CREATION_SECONDS, PASSING, POLL_SECONDS
+from service.aws.tables import found_table
 from service.errors import HaltError, RefusedError, UnavailableError
 from service.model import KeyAttribute
 from service.pipeline_state import AppliedMigration
@@ -19,9 +21,6 @@ from service.ports import Clock
 SCHEMA = "#schema"
 LOCK = "lock"
 MIGRATION = "migration#"
-POLL_SECONDS = 0.5
-CREATION_SECONDS = 300.0
-"""A table of no data is there within seconds; a service that needs longer is in trouble."""
 
 
 class DynamoSchemaStore:
@@ -40,13 +39,12 @@ class DynamoSchemaStore:
     async def keys(self) -> tuple[KeyAttribute, ...] | None:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while True:
-            described = await self._described()
-            if described is None:
+            found = await found_table(self._client, self.table, "control")
+            if found is None:
                 return None
-            status, keys = described
-            if status not in ("CREATING", "DELETING"):
-                return keys
-            await self._wait(give_up_at, f"is {status}")
+            if found.status not in PASSING:
+                return found.keys
+            await self._wait(give_up_at, f"is {found.status}")
 
     async def apply_step(self, kind: str, arguments: Mapping[str, Any]) -> None:
         match kind:
@@ -110,27 +108,10 @@ class DynamoSchemaStore:
             return
         await call(self._client, "update_time_to_live", self.table, dict, TimeToLiveSpecification=dict(wanted))
 
-    async def _described(self) -> tuple[str, tuple[KeyAttribute, ...]] | None:
-        try:
-            return await call(self._client, "describe_table", self.table, _description)
-        except RefusedError as error:
-            if error.cause != "ResourceNotFoundException":
-                raise
-            return None
-
     async def _wait(self, give_up_at: float, what: str) -> None:
         if self._clock.monotonic() >= give_up_at:
             raise UnavailableError(f"the control table {self.table} {what} for {CREATION_SECONDS:.0f} s", "Creating")
         await self._clock.sleep(POLL_SECONDS)
-
-
-def _description(answer: Mapping[str, Any]) -> tuple[str, tuple[KeyAttribute, ...]]:
-    """The table's status, and its keys: hash key first, whatever the order of the answer."""
-    described = answer["Table"]
-    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in described["AttributeDefinitions"]}
-    schema = sorted(described["KeySchema"], key=lambda key: key["KeyType"])
-    keys = tuple(KeyAttribute(key["AttributeName"], types[key["AttributeName"]]) for key in schema)
-    return described["TableStatus"], keys
 
 
 def _time_to_live(answer: Mapping[str, Any]) -> tuple[bool, str | None]:

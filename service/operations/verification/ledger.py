@@ -6,9 +6,8 @@ costs the pages after that, which are compared again and counted once.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -18,42 +17,30 @@ from service.operations.documents.jobs import Verification
 from service.operations.jobs.scan_position import ScanPosition
 from service.operations.verification.comparison import Kind
 
+COUNTED = ("items_read", "items_compared", "missing", "extra", "different", "repaired")
 SHOWN_KEYS = 100
 SHOWN_KEYS_BYTES = 200_000
 """Keys have up to 3 KB (Developer Guide, "Service quotas": 2048 and 1024 bytes), a job's document about 400 KB."""
 
 
-@dataclass(slots=True)
 class PageCounts:
-    read: int = 0
-    compared: int = 0
-    missing: int = 0
-    extra: int = 0
-    different: int = 0
-    repaired: int = 0
-    keys: list[tuple[ItemKey, Kind]] = field(default_factory=list)
-    """The first differing ones."""
-    _keys_bytes: int = 0
+    """By the names of the document's fields."""
+
+    def __init__(self) -> None:
+        self.counts = Counter[str]()
+        self.keys: list[tuple[ItemKey, Kind]] = []
+        """The first differing ones."""
+        self._keys_bytes = 0
 
     def note(self, key: ItemKey, kind: Kind, *, is_repaired: bool) -> None:
         """A difference that counts."""
-        if kind is Kind.MISSING:
-            self.missing += 1
-        elif kind is Kind.DIFFERENT:
-            self.different += 1
-        else:
-            self.extra += 1
-            self.compared += 1
-        self.repaired += is_repaired
+        self.counts[kind] += 1
+        self.counts["items_compared"] += kind is Kind.EXTRA
+        self.counts["repaired"] += is_repaired
         self._show(key, kind)
 
     def add(self, other: PageCounts) -> None:
-        self.read += other.read
-        self.compared += other.compared
-        self.missing += other.missing
-        self.extra += other.extra
-        self.different += other.different
-        self.repaired += other.repaired
+        self.counts.update(other.counts)
         for key, kind in other.keys:
             self._show(key, kind)
 
@@ -65,43 +52,29 @@ class PageCounts:
     @classmethod
     def of(cls, job: Verification) -> PageCounts:
         """Where a job that goes on left off."""
-        counts = cls(
-            read=job.items_read,
-            compared=job.items_compared,
-            missing=job.missing,
-            extra=job.extra,
-            different=job.different,
-            repaired=job.repaired,
-        )
+        found = cls()
+        found.counts.update({name: getattr(job, name) for name in COUNTED})
         for shown in job.differing_keys:
-            counts._show(ItemKey(orjson.dumps(shown["key"])), Kind(shown["kind"]))
-        return counts
+            found._show(ItemKey(orjson.dumps(shown["key"])), Kind(shown["kind"]))
+        return found
 
     def shown_in(self, job: Verification) -> Verification:
         """The job's document with these counts."""
-        return job.model_copy(
-            update={
-                "items_read": self.read,
-                "items_compared": self.compared,
-                "missing": self.missing,
-                "extra": self.extra,
-                "different": self.different,
-                "repaired": self.repaired,
-                "differing_keys": [{"key": orjson.loads(key), "kind": kind.value} for key, kind in self.keys],
-            }
-        )
+        counts = {name: self.counts[name] for name in COUNTED}
+        keys = [{"key": orjson.loads(key), "kind": kind.value} for key, kind in self.keys]
+        return job.model_copy(update={**counts, "differing_keys": keys})
 
 
 class OpenPage:
     """A page of a scan that is being compared, or of which suspicions are left."""
 
-    __slots__ = ("next_key", "segment", "table", "counts", "unsettled")
+    __slots__ = ("found", "next_key", "segment", "table", "unsettled")
 
     def __init__(self, table: str, segment: int, next_key: ItemKey | None) -> None:
         self.table = table
         self.segment = segment
         self.next_key = next_key
-        self.counts = PageCounts()
+        self.found = PageCounts()
         self.unsettled = 1
         """Its suspicions, and one for the comparing itself."""
 
@@ -127,7 +100,7 @@ class Ledger:
         pages = self._open[page.table, page.segment]
         while pages and not pages[0].unsettled:
             done = pages.popleft()
-            self.counted.add(done.counts)
+            self.counted.add(done.found)
             self.place.move(done.table, done.segment, done.next_key)
 
     def found(self) -> PageCounts:
@@ -136,5 +109,5 @@ class Ledger:
         found.add(self.counted)
         for pages in self._open.values():
             for page in pages:
-                found.add(page.counts)
+                found.add(page.found)
         return found

@@ -140,7 +140,7 @@ class VerificationRun:
                 await self._until_turn()
             page = await self._page(table, segment, start)
             open_page = self._ledger.open(table, segment, page.next_key)
-            open_page.counts.read += len(page.items)
+            open_page.found.counts["items_read"] += len(page.items)
             await self._compare_page(page, open_page)
             self._ledger.settle(open_page)
             await self._rate.take(len(page.items))
@@ -159,7 +159,7 @@ class VerificationRun:
         for some in get_batches(items):
             if open_page.table == "source":
                 suspicious = await self._unlike_replica(some)
-                open_page.counts.compared += len(some)
+                open_page.found.counts["items_compared"] += len(some)
             else:
                 suspicious = await self._unknown_to_source(some)
             if suspicious:

@@ -162,7 +162,7 @@ class Suspects:
 
     async def _confirm(self, one: Suspect, kind: Kind) -> None:
         is_mended = self._repairs and await self._looks.mend(one.key)
-        one.page.counts.note(one.key, kind, is_repaired=is_mended)
+        one.page.found.note(one.key, kind, is_repaired=is_mended)
         self._end(one)
 
     def _end(self, one: Suspect) -> None:
