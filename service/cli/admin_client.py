@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -74,7 +73,7 @@ class AdminClient:
         self._place: str | None = None
         """Of the job that the last answer told of."""
         self._pipeline = pipeline
-        self._prefix = f"/pipelines/{quote(pipeline, safe='')}" if pipeline else ""
+        self._prefix = f"/pipelines/{segment(pipeline)}" if pipeline else ""
         headers = {b"authorization": b"Bearer " + token.encode()} if token else {}
         parsed = _parsed(url)
         # A proxy of the environment can't reach this machine's loopback, and would see the token.
@@ -102,9 +101,6 @@ class AdminClient:
     ) -> None:
         self._client.close()
 
-    def status(self) -> Document:
-        return self._ask("GET", "/status", "pipeline")
-
     def overview(self) -> Document:
         """The status; of several pipelines, where none was named, their list, which has `items`."""
         try:
@@ -114,78 +110,21 @@ class AdminClient:
                 raise
             return self._answered("GET", "/pipelines", "items")
 
-    def pause(self) -> Document:
-        return self._ask("POST", "/pause", "pipeline")
-
-    def resume(self) -> Document:
-        return self._ask("POST", "/resume", "pipeline")
-
-    def replay(
-        self,
-        *,
-        sequence_number: str | None = None,
-        shard_id: str | None = None,
-        from_time: datetime | None = None,
-        from_: str | None = None,
-        dry_run: bool = False,
-    ) -> Document:
-        body = {
-            "sequence_number": sequence_number,
-            "shard_id": shard_id,
-            "from_time": from_time.isoformat() if from_time else None,
-            "from": from_,
-            "dry_run": dry_run,
-        }
-        given = {name: value for name, value in body.items() if value is not None}
-        return self._ask("POST", "/replay", "id", json=given)
-
-    def replicate(self, keys: Document) -> Document:
-        """One item's present state; `keys` in DynamoDB JSON."""
-        return self._ask("POST", "/replicate", "outcome", json={"keys": keys})
-
-    def find_replay(self, replay_id: str) -> Document:
-        return self._ask("GET", f"/replays/{quote(replay_id, safe='')}", "id")
-
-    def replays(self) -> Document:
-        return self._ask("GET", "/replays", "items")
-
-    def snapshot(self) -> Document:
-        return self._ask("POST", "/snapshot", "id")
-
-    def find_snapshot(self, snapshot_id: str) -> Document:
-        return self._ask("GET", f"/snapshots/{quote(snapshot_id, safe='')}", "id")
-
-    def verify(self, *, repair: bool, sample: float | None) -> Document:
-        body: Document = {"repair": repair} | ({"sample": sample} if sample is not None else {})
-        return self._ask("POST", "/verify", "id", json=body)
-
-    def find_verification(self, verification_id: str) -> Document:
-        return self._ask("GET", f"/verifications/{quote(verification_id, safe='')}", "id")
-
-    def dead_letters(self, limit: int, cursor: str | None) -> Document:
-        asked: Document = {"limit": limit} | ({"cursor": cursor} if cursor else {})
-        return self._ask("GET", "/dead-letters", "items", params=asked)
-
-    def find_dead_letter(self, letter_id: str) -> Document:
-        return self._ask("GET", f"/dead-letters/{quote(letter_id, safe='')}", "id")
-
     def redrive(self, ids: list[str] | None) -> Document:
         """None means all. What takes long answers with the job, which has a `state`. `failures` tells which and why."""
         body = {"all": True} if ids is None else {"ids": ids}
-        outcome = self._ask("POST", "/dead-letters/redrive", "redriven", json=body)
+        outcome = self.ask("POST", "/dead-letters/redrive", "redriven", json=body)
         if outcome["failed"] and "failures" not in outcome and self._place is not None:
             outcome["failures"] = self._answered("GET", self._place, "failures")["failures"]
         return outcome
 
-    def find_redrive(self, redrive_id: str) -> Document:
-        return self._ask("GET", f"/redrives/{quote(redrive_id, safe='')}", "id")
+    def job(self, kind: str, job_id: str) -> Document:
+        return self.ask("GET", f"{JOB_LISTS[kind]}/{segment(job_id)}", "id")
 
     def jobs(self) -> list[Document]:
         """Each with its `kind`, those that run first, then the newest."""
         found = [
-            {"kind": kind, **job}
-            for kind, path in JOB_LISTS.items()
-            for job in self._ask("GET", path, "items")["items"]
+            {"kind": kind, **job} for kind, path in JOB_LISTS.items() for job in self.ask("GET", path, "items")["items"]
         ]
         found.sort(key=lambda job: str(job.get("started_at")), reverse=True)
         return sorted(found, key=lambda job: job.get("state") != "running")
@@ -194,17 +133,14 @@ class AdminClient:
         """A job of any kind, by its id."""
         for path in JOB_LISTS.values():
             try:
-                return self._ask("DELETE", f"{path}/{quote(job_id, safe='')}", "id")
+                return self.ask("DELETE", f"{path}/{segment(job_id)}", "id")
             except AdminError as error:
                 if error.status != 404:
                     raise
         raise AdminError(f"there is no job {job_id!r} at {self._url}: `dynamirror jobs` lists them")
 
-    def discard(self, letter_id: str) -> None:
-        self._ask("DELETE", f"/dead-letters/{quote(letter_id, safe='')}", None)
-
-    def _ask(self, method: str, path: str, member: str | None, **options: Any) -> Document:
-        """The answer, which has this member; None: it is empty."""
+    def ask(self, method: str, path: str, member: str | None, **options: Any) -> Document:
+        """The answer of a call of the pipeline's, which has this member; None: it is empty."""
         try:
             return self._answered(method, self._prefix + path, member, **options)
         except AdminError as error:
@@ -271,6 +207,11 @@ class AdminClient:
             )
         kind = UsageError if status == 422 else AdminError
         return kind(str(problem.get("detail") or f"{self._url} answers HTTP {status}."), status)
+
+
+def segment(name: str) -> str:
+    """Of a path, whatever the name holds."""
+    return quote(name, safe="")
 
 
 def _parsed(url: str) -> httpx.URL:

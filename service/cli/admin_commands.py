@@ -21,7 +21,7 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from service.cli.admin_client import AdminClient, AdminError, Document
-from service.cli.asking import FAILED, POLL_SECONDS, TOKEN_TEXT, Json, PipelineName, Url, asking, goes_on, refuse, show
+from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
 from service.cli.moment import moment
 from service.cli.pipeline_list import overview_tables
 from service.cli.tables import job_table, pairs, printable, text
@@ -70,13 +70,13 @@ def pause(url: Url = None, pipeline: PipelineName = None, as_json: Json = False)
     Returns when no write is in flight any more.
     """
     with asking(url, pipeline) as client:
-        show(client.pause(), as_json, _state_line)
+        show(client.ask("POST", "/pause", "pipeline"), as_json, _state_line)
 
 
 def resume(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """Let the writes go on."""
     with asking(url, pipeline) as client:
-        show(client.resume(), as_json, _state_line)
+        show(client.ask("POST", "/resume", "pipeline"), as_json, _state_line)
 
 
 def replay(
@@ -114,17 +114,18 @@ def replay(
         begin = None if from_time is None else moment(from_time, datetime.now(UTC))
     except ValueError as error:
         refuse(f"--from-time {error}")
+    asked = {
+        "sequence_number": sequence_number,
+        "shard_id": shard_id,
+        "from_time": begin.isoformat() if begin else None,
+        "from": from_,
+        "dry_run": dry_run,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
     with asking(url, pipeline) as client:
-        job = client.replay(
-            sequence_number=sequence_number,
-            shard_id=shard_id,
-            from_time=begin,
-            from_=from_.value if from_ else None,
-            dry_run=dry_run,
-        )
-        while wait and goes_on(job):
-            time.sleep(POLL_SECONDS)
-            job = client.find_replay(str(job["id"]))
+        job = client.ask("POST", "/replay", "id", json=given)
+        if wait:
+            job = followed(client, "replay", job)
         show(job, as_json, pairs)
         if job.get("error") or job.get("state") in ("failed", "cancelled"):
             raise typer.Exit(FAILED)
@@ -147,7 +148,7 @@ def replicate(
     if not isinstance(keys, dict):
         refuse(f"""{key!r} is not a key; expected DynamoDB JSON such as '{{"pk": {{"S": "key1"}}}}'""")
     with asking(url, pipeline) as client:
-        show(client.replicate(keys), as_json, pairs)
+        show(client.ask("POST", "/replicate", "outcome", json={"keys": keys}), as_json, pairs)
 
 
 def list_jobs(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
@@ -63,9 +64,15 @@ def show(document: Document, as_json: bool, rendered: Callable[[Document], Rende
         console().print(rendered(document), crop=False)  # an id may be longer than the line
 
 
-def goes_on(job: Document) -> bool:
-    """Not so one that its pipeline has left unfinished, which says so."""
-    return job.get("state") == "running" and not job.get("error")
+def followed(
+    client: AdminClient, kind: str, job: Document, show: Callable[[Document], None] = lambda job: None
+) -> Document:
+    """The job as it ended; one that its pipeline has left unfinished says so, and is waited for no longer."""
+    while job.get("state") == "running" and not job.get("error"):
+        show(job)
+        time.sleep(POLL_SECONDS)
+        job = client.job(kind, str(job["id"]))
+    return job
 
 
 def refuse(message: str) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,8 +11,8 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from service.cli.admin_client import AdminClient, Document
-from service.cli.asking import asking
+from service.cli.admin_client import Document
+from service.cli.asking import asking, followed
 from service.cli.configured import Config, one_pipeline
 from service.cli.progress_bar import JobBar
 from service.configuration.settings import Settings
@@ -23,7 +22,6 @@ from service.signals import Signals, run_until_signal
 
 AJob = TypeVar("AJob", bound=Job)
 
-POLL_SECONDS = 1.0
 DIFFERENCES_LEFT = 3
 """The exit code of `verify` when both tables differ."""
 
@@ -66,7 +64,7 @@ def snapshot(url: Url = None, config: Config = None, pipeline: PipelineName = No
             bar.show(job.items_scanned, job.items_estimated, counts, is_over=job.state is not JobState.RUNNING)
 
         if settings is None:
-            job = _followed(url, pipeline, Snapshot, AdminClient.snapshot, AdminClient.find_snapshot, show)
+            job = _followed(url, pipeline, Snapshot, "snapshot", "/snapshot", {}, show)
         else:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
             from service.cli.standalone import take_snapshot
@@ -108,14 +106,8 @@ def verify(
             bar.show(job.items_read, job.items_estimated, counts, is_over=is_over, is_good=is_good)
 
         if settings is None:
-            job = _followed(
-                url,
-                pipeline,
-                Verification,
-                lambda client: client.verify(repair=repair, sample=sample),
-                AdminClient.find_verification,
-                show,
-            )
+            asked = {"repair": repair} | ({} if sample is None else {"sample": sample})
+            job = _followed(url, pipeline, Verification, "verification", "/verify", asked, show)
         else:
             # Here, since it brings the AWS SDK with it, which takes a second to load.
             from service.cli.standalone import take_look, take_repair
@@ -145,8 +137,9 @@ def _followed(
     url: str | None,
     pipeline: str | None,
     model: type[AJob],
-    start: Callable[[AdminClient], Document],
-    find: Callable[[AdminClient, str], Document],
+    kind: str,
+    path: str,
+    asked: Document,
     show: Callable[[AJob], None],
 ) -> AJob:
     """A job in a running service, from its start to its end.
@@ -154,11 +147,9 @@ def _followed(
     Raises HaltError when it failed or was cancelled there, or does not go on.
     """
     with asking(url, pipeline) as client:
-        job = model.model_validate(start(client))
-        while job.state is JobState.RUNNING and not job.error:
-            show(job)
-            time.sleep(POLL_SECONDS)
-            job = model.model_validate(find(client, job.id))
+        begun = client.ask("POST", path, "id", json=asked)
+        found = followed(client, kind, begun, lambda each: show(model.model_validate(each)))
+    job = model.model_validate(found)
     show(job)
     if job.error or job.state is JobState.FAILED:
         raise HaltError(job.error or f"the job {job.id} failed in the service at {url}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from service.cli.asking import FAILED, POLL_SECONDS, TOKEN_TEXT, Json, PipelineName, Url, asking, goes_on, refuse, show
+from service.cli.admin_client import segment
+from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
 from service.cli.tables import dead_letter_table, pairs, printable, redrive_tables
 
 # Hidden from the help's list of arguments, which tells their Python types: they are in the usage, and in the text.
@@ -52,8 +52,9 @@ def list_letters(
     if context.invoked_subcommand is not None:
         context.obj = Given(url, pipeline, as_json)
         return
+    asked = {"limit": limit} | ({"cursor": cursor} if cursor else {})
     with asking(url, pipeline) as client:
-        page = client.dead_letters(limit, cursor)
+        page = client.ask("GET", "/dead-letters", "items", params=asked)
         show(page, as_json, lambda found: dead_letter_table(found["items"]))
         if page.get("cursor") and not as_json:
             print(printable(f"There are more: --cursor {page['cursor']}"), file=sys.stderr)  # unbroken, to be copied
@@ -68,7 +69,7 @@ def show_letter(
     """
     given: Given = context.obj
     with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
-        show(client.find_dead_letter(letter_id), as_json or given.as_json, pairs)
+        show(client.ask("GET", f"/dead-letters/{segment(letter_id)}", "id"), as_json or given.as_json, pairs)
 
 
 def redrive(
@@ -88,10 +89,7 @@ def redrive(
         refuse("give the ids of dead letters, or --all")
     given: Given = context.obj
     with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
-        outcome = client.redrive(None if everything else ids)
-        while goes_on(outcome):
-            time.sleep(POLL_SECONDS)
-            outcome = client.find_redrive(str(outcome["id"]))
+        outcome = followed(client, "redrive", client.redrive(None if everything else ids))
         show(outcome, as_json or given.as_json, redrive_tables)
         if outcome.get("failed") or outcome.get("state", "done") != "done":
             raise typer.Exit(FAILED)
@@ -117,7 +115,7 @@ def discard(
     as_json = as_json or given.as_json
     with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
         for letter_id in ids:
-            client.discard(letter_id)
+            client.ask("DELETE", f"/dead-letters/{segment(letter_id)}", None)
             if not as_json:
                 print(f"discarded {printable(letter_id)}")
     if as_json:

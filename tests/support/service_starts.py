@@ -62,7 +62,7 @@ class Process:
         secret = settings.read_token or settings.admin_token
         token = secret.get_secret_value() if secret else None
         with AdminClient(self._announced.result().url, token) as client:
-            return await asyncio.to_thread(client.status)
+            return await asyncio.to_thread(client.overview)
 
     async def pause(self) -> None:
         await self._announced.result().console.pause()

@@ -17,7 +17,7 @@ from tests.support.own_certificate import write_own_certificate
 async def told(url: str) -> str:
     def ask() -> str:
         with AdminClient(url, None) as client, pytest.raises(AdminError) as refused:
-            client.status()
+            client.overview()
         return str(refused.value)
 
     return await asyncio.to_thread(ask)

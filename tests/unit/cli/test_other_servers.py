@@ -21,7 +21,11 @@ def client(answer: Callable[[httpx.Request], httpx.Response]) -> AdminClient:
     return AdminClient(URL, "a-secret", transport=httpx.MockTransport(answer))
 
 
-def told(answer: httpx.Response | Exception, ask: Callable[[AdminClient], Any] = AdminClient.status) -> AdminError:
+def status(asking: AdminClient) -> Any:
+    return asking.ask("GET", "/status", "pipeline")
+
+
+def told(answer: httpx.Response | Exception, ask: Callable[[AdminClient], Any] = status) -> AdminError:
     def answered(request: httpx.Request) -> httpx.Response:
         if isinstance(answer, Exception):
             raise answer
@@ -55,7 +59,7 @@ def test_a_web_server_is_not_taken_for_the_service(answer: httpx.Response, statu
 
 @pytest.mark.parametrize("answer", [httpx.Response(200, html="<p>x</p>"), httpx.Response(200, json={"ok": True})])
 def test_nothing_counts_as_discarded_that_another_server_answered(answer: httpx.Response) -> None:
-    assert "is not dynamirror's" in str(told(answer, lambda asking: asking.discard("a")))
+    assert "is not dynamirror's" in str(told(answer, lambda asking: asking.ask("DELETE", "/dead-letters/a", None)))
 
 
 @pytest.mark.parametrize(
