@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from structlog.typing import FilteringBoundLogger
 
@@ -137,38 +137,22 @@ def _log_counts(log: FilteringBoundLogger, event: PageRead | ChangesSettled | Ch
         log.debug("checkpoint saved", shards=event.shards)
 
 
-def _log_news(
-    log: FilteringBoundLogger,
-    event: DeadLettered
-    | ShardStarted
-    | ShardEnded
-    | GapFound
-    | Halted
-    | LeaseAcquired
-    | LeaseLost
-    | LeaseReleased
-    | LateWriteMended
-    | Paused
-    | JobChanged
-    | Warned,
-) -> None:
+_NEWS: dict[type[Event], tuple[int, str]] = {
+    ShardStarted: (logging.INFO, "shard started"),
+    ShardEnded: (logging.INFO, "shard read to its end"),
+    GapFound: (logging.ERROR, "gap"),
+    Halted: (logging.ERROR, "failed"),
+    LeaseAcquired: (logging.INFO, "lease acquired"),
+    LeaseLost: (logging.WARNING, "lease lost"),
+    LeaseReleased: (logging.INFO, "lease released"),
+}
+"""What is told as it is, field by field."""
+
+
+def _log_news(log: FilteringBoundLogger, event: Event) -> None:
     match event:
         case DeadLettered():
             _log_dead_letter(log, event)
-        case ShardStarted():
-            log.info("shard started", shard_id=event.shard_id, position=event.position)
-        case ShardEnded():
-            log.info("shard read to its end", shard_id=event.shard_id)
-        case GapFound():
-            log.error("gap", shard_id=event.shard_id, reason=event.reason)
-        case Halted():
-            log.error("failed", reason=event.reason)
-        case LeaseAcquired():
-            log.info("lease acquired", owner=event.owner, generation=event.generation)
-        case LeaseLost():
-            log.warning("lease lost", reason=event.reason)
-        case LeaseReleased():
-            log.info("lease released", is_clean=event.is_clean)
         case LateWriteMended():
             log.warning("late write mended", key_digest=key_digest(event.key))
         case Paused():
@@ -178,6 +162,9 @@ def _log_news(
             log.log(level, f"{event.kind} {event.state}", job_id=event.job_id, text=event.text)
         case Warned():
             log.warning(event.text, topic=event.topic)
+        case ShardStarted() | ShardEnded() | GapFound() | Halted() | LeaseAcquired() | LeaseLost() | LeaseReleased():
+            level, line = _NEWS[type(event)]
+            log.log(level, line, **asdict(event))
 
 
 def _log_dead_letter(log: FilteringBoundLogger, event: DeadLettered) -> None:

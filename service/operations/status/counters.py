@@ -150,22 +150,18 @@ class Totals:
             self._counts[name].inc()
 
     def _settled(self, event: ChangesSettled) -> None:
-        counts = self._counts
         applied = event.records - event.skipped - event.dead_lettered
-        if applied:
-            counts["records_applied"].inc(applied)
-        if event.items_written:
-            counts["items_written"].inc(event.items_written)
-        if event.coalesced:
-            counts["records_coalesced"].inc(event.coalesced)
-        if event.guarded:
-            counts["guarded_writes"].inc(event.guarded)
-        if event.stale:
-            counts["records_stale"].inc(event.stale)
-        if event.unchanged:
-            counts["records_unchanged"].inc(event.unchanged)
-        if event.skipped:
-            counts["records_skipped"].inc(event.skipped)
+        for name, count in (
+            ("records_applied", applied),
+            ("items_written", event.items_written),
+            ("records_coalesced", event.coalesced),
+            ("guarded_writes", event.guarded),
+            ("records_stale", event.stale),
+            ("records_unchanged", event.unchanged),
+            ("records_skipped", event.skipped),
+        ):
+            if count:
+                self._counts[name].inc(count)
         if event.latencies:
             self._latency.observe_all(event.latencies)
         self._note_rate(0, applied)
