@@ -8,10 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from service.errors import HaltError
+from service.model import SequenceNumber
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Kind = TypeVar("Kind", bound="DataclassInstance")
 Value = Mapping[str, Any]
 Attributes = Mapping[str, Value]
 """An item as the SDK takes and gives it: `{"owner": {"S": "me"}, "generation": {"N": "7"}}`."""
@@ -34,6 +42,55 @@ def flag(value: bool) -> dict[str, Any]:
 
 def document(attributes: Attributes) -> dict[str, Any]:
     return {"M": attributes}
+
+
+def stored(value: Any) -> Value:
+    """As DynamoDB has it: a sequence number as text, since a Number has too few digits for it."""
+    if isinstance(value, bool):
+        return flag(value)
+    if isinstance(value, str | SequenceNumber):
+        return text(str(value))
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, bytes):
+        return {"B": value}
+    if isinstance(value, tuple):
+        return {"L": [stored(each) for each in value]}
+    return document(attributes_of(value))
+
+
+def attributes_of(value: Any, *but: str) -> dict[str, Value]:
+    """A dataclass field by field, under their names; what is None is left out."""
+    known = ((field.name, getattr(value, field.name)) for field in fields(value) if field.name not in but)
+    return {name: stored(each) for name, each in known if each is not None}
+
+
+def value_of(kind: type[Kind], attributes: Attributes, **known: Any) -> Kind:
+    """The inverse: what is not there has its default, or is None. `known` are fields without an attribute.
+
+    Raises ValueError.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name in attributes:
+            found[field.name] = _plain(attributes[field.name])
+        elif field.default is MISSING and "None" in str(field.type):
+            found[field.name] = None
+    return msgspec.convert(found | known, kind, dec_hook=_sequence_number)
+
+
+def _plain(value: Value) -> Any:
+    ((kind, content),) = value.items()
+    if kind == "N":
+        return float(content) if set(content) & set(".eE") else int(content)
+    if kind == "L":
+        return [_plain(each) for each in content]
+    return {name: _plain(each) for name, each in content.items()} if kind == "M" else content
+
+
+def _sequence_number(kind: type, content: Any) -> SequenceNumber:
+    """Of the types that msgspec does not know, the only one."""
+    return SequenceNumber.parse(content)
 
 
 def text_of(attributes: Attributes, name: str, default: str | None = None) -> str:
@@ -66,7 +123,12 @@ def flag_of(attributes: Attributes, name: str) -> bool:
 
 def _told(error: Exception) -> str:
     """Which attribute is missing; of an attribute that can't be read not what it holds."""
-    return f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    if isinstance(error, msgspec.ValidationError):
+        what, _, where = str(error).partition(" - at ")
+        return str(error) if "missing" in what else f"another value is expected at {where}"
+    return type(error).__name__
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Checkpoints, gaps and keys in doubt as the control table's attributes, and back (schemas/README.md).
+"""Checkpoints as the control table's attributes, and back (schemas/README.md).
 
 What is not there has its default, so that a checkpoint takes no more than what it says.
 """
@@ -12,14 +12,13 @@ from service.aws.control.attributes import (
     flag,
     flag_of,
     float_of,
-    integer_of,
     number,
     optional_text_of,
     text,
     text_of,
 )
-from service.model import ItemKey, Position, SequenceNumber, ShardId, StartAt
-from service.pipeline_state import Checkpoint, Gap, KeysInDoubt
+from service.model import Position, SequenceNumber, ShardId, StartAt
+from service.pipeline_state import Checkpoint
 
 
 def checkpoint_attributes(checkpoint: Checkpoint) -> Value:
@@ -55,41 +54,4 @@ def checkpoint_of(shard_id: ShardId, shard: Attributes) -> Checkpoint:
         is_closed=flag_of(shard, "closed"),
         read_up_to=float_of(shard, "read_up_to", 0.0),
         listed_at=float_of(shard, "listed_at", 0.0),
-    )
-
-
-def gap_attributes(gap: Gap) -> Value:
-    attributes = {"detected_at": number(gap.detected_at), "reason": text(gap.reason)}
-    if gap.shard_id is not None:
-        attributes["shard_id"] = text(gap.shard_id)
-    if gap.after is not None:
-        attributes["after"] = text(str(gap.after))
-    return document(attributes)
-
-
-def gap_of(gap: Attributes) -> Gap:
-    shard_id, after = optional_text_of(gap, "shard_id"), optional_text_of(gap, "after")
-    return Gap(
-        shard_id=None if shard_id is None else ShardId(shard_id),
-        after=None if after is None else SequenceNumber.parse(after),
-        detected_at=float_of(gap, "detected_at"),
-        reason=text_of(gap, "reason"),
-    )
-
-
-def doubt_attributes(in_doubt: KeysInDoubt) -> Value:
-    return document(
-        {
-            "keys": {"L": [{"B": key} for key in in_doubt.keys]},
-            "until": number(in_doubt.until),
-            "left_out": number(in_doubt.left_out),
-        }
-    )
-
-
-def keys_in_doubt_of(saved: Attributes) -> KeysInDoubt:
-    return KeysInDoubt(
-        keys=tuple(ItemKey(bytes(key["B"])) for key in saved["keys"]["L"]),
-        until=float_of(saved, "until"),
-        left_out=integer_of(saved, "left_out", 0),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.aws.control.attributes import Attributes, Value, float_of, number, text, text_of, understood
+from service.aws.control.attributes import Attributes, Value, attributes_of, text, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.model import TableDescription
 from service.pipeline_state import CLAIM, ReplicaClaim, claim_partition
@@ -22,14 +22,9 @@ class ClaimItems:
         if replica.table_id:
             only_if += " OR (#replica_id <> :present AND #replica_id <> :unknown)"
             values |= {":present": text(replica.table_id), ":unknown": text("")}
-        claim: Attributes = {
-            "claimed_by": text(self._table.pipeline),
-            "source": text(source.arn),
-            "replica_id": text(replica.table_id),
-            "claimed_at": number(now),
-        }
+        claim = ReplicaClaim(self._table.pipeline, source.arn, replica.table_id, now)
         try:
-            await claims.put(CLAIM, claim, only_if=only_if, values=values)
+            await claims.put(CLAIM, attributes_of(claim), only_if=only_if, values=values)
         except ItemDiffersError as failed:
             return _claim(claims, failed.found)
         return None
@@ -43,9 +38,4 @@ class ClaimItems:
 
 def _claim(claims: ControlTable, found: Attributes) -> ReplicaClaim:
     with understood(claims.pipeline, CLAIM):
-        return ReplicaClaim(
-            claimed_by=text_of(found, "claimed_by"),
-            source=text_of(found, "source"),
-            replica_id=text_of(found, "replica_id"),
-            claimed_at=float_of(found, "claimed_at"),
-        )
+        return value_of(ReplicaClaim, found)

@@ -13,14 +13,14 @@ import zlib
 from service.aws.control.attributes import (
     Attributes,
     Value,
-    float_of,
+    attributes_of,
     integer_of,
     number,
     optional_text_of,
     text,
     text_of,
+    value_of,
 )
-from service.model import ItemKey, SequenceNumber, ShardId
 from service.pipeline_state import DeadLetter
 
 LETTER = "dead-letter#"
@@ -59,43 +59,18 @@ def _part(letter_id: str, writing: str, count: int) -> str:
     return f"{PART}{letter_id}#{writing}#{count}"
 
 
-def attributes_of(letter: DeadLetter) -> dict[str, Value]:
+def head_of(letter: DeadLetter) -> dict[str, Value]:
     """All but the record."""
-    attributes: dict[str, Value] = {
-        "shard_id": text(letter.shard_id),
-        "event_name": text(letter.event_name),
-        "error": text(letter.error[:MAX_ERROR_CHARACTERS]),
-        "attempts": number(letter.attempts),
-        "failed_at": number(letter.failed_at),
-        "identity": text(letter.identity),
-        "created_at": number(letter.created_at),
-        "state": text(letter.state),
-        "version": text(letter.version),
-    }
-    if letter.sequence is not None:
-        attributes["sequence"] = text(str(letter.sequence))
-    if letter.key is not None:
-        attributes["key"] = text(letter.key.decode())
-    return attributes
+    attributes = attributes_of(letter, "id", "record", "key")
+    attributes["error"] = text(letter.error[:MAX_ERROR_CHARACTERS])
+    return attributes if letter.key is None else attributes | {"key": text(letter.key.decode())}
 
 
 def letter_of(item: str, head: Attributes, record: bytes) -> DeadLetter:
     """Raises KeyError, TypeError, ValueError for what is no letter."""
-    sequence, key = optional_text_of(head, "sequence"), optional_text_of(head, "key")
-    return DeadLetter(
-        id=item.removeprefix(LETTER),
-        shard_id=ShardId(text_of(head, "shard_id")),
-        sequence=None if sequence is None else SequenceNumber.parse(sequence),
-        event_name=text_of(head, "event_name"),
-        key=None if key is None else ItemKey(key.encode()),
-        error=text_of(head, "error"),
-        attempts=integer_of(head, "attempts"),
-        failed_at=float_of(head, "failed_at"),
-        record=record,
-        identity=text_of(head, "identity", ""),
-        created_at=float_of(head, "created_at", 0.0),
-        state=text_of(head, "state", ""),
-        version=text_of(head, "version", ""),
+    key = optional_text_of(head, "key")
+    return value_of(
+        DeadLetter, head, id=item.removeprefix(LETTER), record=record, key=None if key is None else key.encode()
     )
 
 

@@ -28,9 +28,9 @@ from service.aws.control.attributes import (
 from service.aws.control.dead_letter_form import (
     LETTER,
     LISTED,
-    attributes_of,
     cursor_after,
     decompressed,
+    head_of,
     id_behind,
     letter_of,
     parts_of,
@@ -109,7 +109,7 @@ class DeadLetterItems:
         record, parts = record_of(letter)
         for name, content in parts.items():
             await self._table.put(name, {"record_part": {"B": content}})
-        return {**attributes_of(letter), **record, "last_try": text(letter.version)}
+        return {**head_of(letter), **record, "last_try": text(letter.version)}
 
     async def _try_again(self, letter: DeadLetter, head: Attributes) -> tuple[str, str] | None:
         """Add a try to a letter that is kept; None if somebody else has changed it meanwhile."""
@@ -284,6 +284,6 @@ class DeadLetterItems:
 def _told(letter: DeadLetter) -> dict[str, Attributes]:
     return {
         ":attempts": number(letter.attempts),
-        ":error": attributes_of(letter)["error"],
+        ":error": head_of(letter)["error"],
         ":failed_at": number(letter.failed_at),
     }

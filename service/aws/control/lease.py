@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.aws.control.attributes import (
     Attributes,
     flag,
-    flag_of,
     float_of,
     integer_of,
     number,
     optional_text_of,
     text,
-    text_of,
     understood,
+    value_of,
 )
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
@@ -114,23 +115,8 @@ class LeaseItems:
 
     def _lease_record(self, found: Attributes) -> LeaseRecord:
         with understood(self._table.pipeline, LEASE):
-            is_paused = flag_of(found, "is_paused")
-            return LeaseRecord(
-                owner=text_of(found, "owner"),
-                generation=integer_of(found, "generation"),
-                renewed_at=float_of(found, "renewed_at"),
-                lease_seconds=float_of(found, "lease_seconds"),
-                renewals=integer_of(found, "renewals"),
-                is_released=flag_of(found, "is_released"),
-                is_clean=flag_of(found, "is_clean"),
-                is_paused=is_paused,
-                paused_since=float_of(found, "paused_since", 0.0) if is_paused else 0.0,
-                paused_by=(optional_text_of(found, "paused_by") or "") if is_paused else "",
-                behind_since=float_of(found, "behind_since", 0.0),
-                wanted_by=optional_text_of(found, "wanted_by") or "",
-                asks=integer_of(found, "asks", 0),
-                reserved_for=optional_text_of(found, "reserved_for") or "",
-            )
+            record = value_of(LeaseRecord, found)
+            return record if record.is_paused else replace(record, paused_since=0.0, paused_by="")
 
     def _lost(self, failed: ItemDiffersError) -> LeaseLostError:
         owner = optional_text_of(failed.found, "owner")

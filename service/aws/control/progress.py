@@ -10,30 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from service.aws.control.attributes import (
     Attributes,
     Value,
+    attributes_of,
     document,
-    flag,
-    flag_of,
-    float_of,
     integer_of,
     number,
-    optional_text_of,
     text,
-    text_of,
     understood,
+    value_of,
 )
-from service.aws.control.checkpoint_attributes import (
-    checkpoint_of,
-    doubt_attributes,
-    gap_attributes,
-    gap_of,
-    keys_in_doubt_of,
-)
+from service.aws.control.checkpoint_attributes import checkpoint_of
 from service.aws.control.item_size import item_size
 from service.aws.control.shard_log import Entries, Entry, ShardLog
 from service.aws.control.table import ControlTable, ItemDiffersError
@@ -95,7 +86,7 @@ class ProgressItem:
                     f"{lease.generation} of its lease"
                 )
             tenure.saves += 1
-            head: dict[str, Value] = _attributes(record) | {
+            head: dict[str, Value] = attributes_of(record, "checkpoints") | {
                 "generation": number(lease.generation),
                 "owner": text(lease.owner),
                 "saves": number(tenure.saves),
@@ -200,17 +191,8 @@ class ProgressItem:
         if "stream_arn" not in found:
             return None  # adopted by an owner that has saved nothing yet
         with understood(self._table.pipeline, PROGRESS):
-            return PipelineRecord(
-                stream_arn=text_of(found, "stream_arn"),
-                checkpoints=log.checkpoints(),
-                guarded_until=float_of(found, "guarded_until", 0.0),
-                gaps=_gaps(found),
-                needs_snapshot=flag_of(found, "needs_snapshot"),
-                in_doubt=keys_in_doubt_of(found["in_doubt"]["M"]) if "in_doubt" in found else None,
-                snapshot_id=optional_text_of(found, "snapshot_id"),
-                replica_id=optional_text_of(found, "replica_id"),
-                shape_fingerprint=optional_text_of(found, "shape_fingerprint"),
-            )
+            record = value_of(PipelineRecord, found, gaps=())
+            return replace(record, gaps=_gaps(found), checkpoints=log.checkpoints())
 
     def _too_large(self, size: int) -> HaltError:
         return HaltError(
@@ -229,7 +211,7 @@ class ProgressItem:
 
 
 def _gaps(found: Attributes) -> tuple[Gap, ...]:
-    return tuple(gap_of(gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else ()
+    return tuple(value_of(Gap, gap["M"]) for gap in found["gaps"]["L"]) if "gaps" in found else ()
 
 
 def _document(entries: Entries) -> dict[str, Any]:
@@ -250,21 +232,3 @@ def _shards(pipeline: str, item: str, found: Attributes) -> Entries:
             )
             for shard_id, value in shards.items()
         }
-
-
-def _attributes(record: PipelineRecord) -> dict[str, Value]:
-    known = {
-        "snapshot_id": record.snapshot_id,
-        "replica_id": record.replica_id,
-        "shape_fingerprint": record.shape_fingerprint,
-    }
-    attributes: dict[str, Value] = {
-        **{name: text(value) for name, value in known.items() if value is not None},
-        "stream_arn": text(record.stream_arn),
-        "guarded_until": number(record.guarded_until),
-        "needs_snapshot": flag(record.needs_snapshot),
-        "gaps": {"L": [gap_attributes(gap) for gap in record.gaps]},
-    }
-    if record.in_doubt is not None:
-        attributes["in_doubt"] = doubt_attributes(record.in_doubt)
-    return attributes

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.aws.calls import call
-from service.aws.control.attributes import Attributes, float_of, number, text, text_of, understood
+from service.aws.control.attributes import Attributes, attributes_of, number, text, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.aws.table_creation import CREATION_SECONDS, PASSING, POLL_SECONDS
 from service.aws.tables import found_table
@@ -59,12 +59,7 @@ class DynamoSchemaStore:
         return [_applied(found) async for found in self._items.query(MIGRATION)]
 
     async def record(self, migration: AppliedMigration) -> None:
-        attributes = {
-            "name": text(migration.name),
-            "checksum": text(migration.checksum),
-            "applied_at": number(migration.applied_at),
-            "applied_by": text(migration.applied_by),
-        }
+        attributes = attributes_of(migration, "number")
         try:
             await self._items.put(
                 f"{MIGRATION}{migration.number:04d}", attributes, only_if="attribute_not_exists(#item)"
@@ -121,10 +116,4 @@ def _time_to_live(answer: Mapping[str, Any]) -> tuple[bool, str | None]:
 
 def _applied(found: Attributes) -> AppliedMigration:
     with understood(SCHEMA, found["item"]["S"]):
-        return AppliedMigration(
-            number=int(found["item"]["S"].removeprefix(MIGRATION)),
-            name=text_of(found, "name"),
-            checksum=text_of(found, "checksum"),
-            applied_at=float_of(found, "applied_at"),
-            applied_by=text_of(found, "applied_by"),
-        )
+        return value_of(AppliedMigration, found, number=int(found["item"]["S"].removeprefix(MIGRATION)))
