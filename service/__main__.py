@@ -20,8 +20,11 @@ def main() -> None:
     if _is_serving():
         signal.signal(signal.SIGINT, _end)  # for the others Ctrl-C stays what it is to Python: KeyboardInterrupt
 
-    from service.cli.commands import main as command
-    from service.defects import hide_texts
+    from service.loading import loading
+
+    with loading():
+        from service.cli.commands import main as command
+        from service.defects import hide_texts
 
     hide_texts()
     command()

@@ -15,6 +15,7 @@ from service.check.findings import Findings, Outcome
 from service.cli.configured import Config, PipelineOfFile, pipelines
 from service.cli.tables import text
 from service.configuration.settings import Settings
+from service.loading import loading
 from service.signals import Signals, run_until_signal
 
 _WORDS = {
@@ -59,9 +60,10 @@ async def _all_checked(asked: Iterable[Settings]) -> list[Findings]:
 
 
 async def _checked(settings: Settings) -> Findings:
-    # Here, since it brings the AWS SDK with it, which takes a second to load.
-    from service.adapters import open_inspection
-    from service.check.check import check as look
+    # Here, since it brings the AWS SDK with it, which takes half a second to load.
+    with loading():
+        from service.adapters import open_inspection
+        from service.check.check import check as look
 
     async with open_inspection(settings) as (inspection, clock):
         return await look(settings, inspection, clock)

@@ -18,6 +18,7 @@ from rich.console import Console
 from service.cli import admin_commands, check_command, job_commands, letter_commands, migrate_command, run_command
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError
+from service.loading import loading
 
 FAILED = 1
 CONFIGURATION = 2
@@ -57,7 +58,8 @@ def demo(
 
     The emulator is in this process, and needs no network.
     """
-    from service.demo.show import show
+    with loading():
+        from service.demo.show import show
 
     with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C
         asyncio.run(show(Console(), seconds))

@@ -11,6 +11,7 @@ import typer
 from service.configuration.fleet_file import FleetFile, load_fleet
 from service.configuration.settings import Settings, load_settings
 from service.errors import ConfigurationError
+from service.loading import loading
 from service.observability.log_setup import configure_log
 from service.signals import Signals, run_until_signal
 
@@ -51,9 +52,10 @@ def one_pipeline(config: Path | None, name: str | None) -> Settings:
 
 
 def _with_discovered(path: Path, file: FleetFile) -> Mapping[str, Settings]:
-    # Here, since it brings the AWS SDK with it, which takes a second to load.
-    from service.adapters import SystemClock, open_table_list
-    from service.fleet.file_plans import FilePlans
+    # Here, since it brings the AWS SDK with it, which takes half a second to load.
+    with loading():
+        from service.adapters import SystemClock, open_table_list
+        from service.fleet.file_plans import FilePlans
 
     whole = FilePlans(path, file, open_table_list, SystemClock()).whole()
     return run_until_signal(whole, "nothing was changed", Signals(file.process.shutdown_timeout_seconds)).entries

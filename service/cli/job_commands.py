@@ -17,6 +17,7 @@ from service.cli.configured import Config, one_pipeline
 from service.cli.progress_bar import JobBar
 from service.configuration.settings import Settings
 from service.errors import HaltError
+from service.loading import loading
 from service.operations.documents.jobs import Job, JobState, Snapshot, Verification
 from service.signals import Signals, run_until_signal
 
@@ -66,8 +67,9 @@ def snapshot(url: Url = None, config: Config = None, pipeline: PipelineName = No
         if settings is None:
             job = _followed(url, pipeline, Snapshot, "snapshot", "/snapshot", {}, show)
         else:
-            # Here, since it brings the AWS SDK with it, which takes a second to load.
-            from service.cli.standalone import take_snapshot
+            # Here, since it brings the AWS SDK with it, which takes half a second to load.
+            with loading():
+                from service.cli.standalone import take_snapshot
 
             job = run_until_signal(
                 take_snapshot(settings, show),
@@ -109,8 +111,9 @@ def verify(
             asked = {"repair": repair} | ({} if sample is None else {"sample": sample})
             job = _followed(url, pipeline, Verification, "verification", "/verify", asked, show)
         else:
-            # Here, since it brings the AWS SDK with it, which takes a second to load.
-            from service.cli.standalone import take_look, take_repair
+            # Here, since it brings the AWS SDK with it, which takes half a second to load.
+            with loading():
+                from service.cli.standalone import take_look, take_repair
 
             if repair:
                 work = take_repair(settings, show, sample=sample)

@@ -9,6 +9,7 @@ import typer
 from service.cli.configured import Config, PipelineOfFile, pipelines
 from service.configuration.settings import Settings
 from service.configuration.sides import TableIdentity
+from service.loading import loading
 from service.signals import Signals, run_until_signal
 
 
@@ -36,8 +37,9 @@ def migrate(
 
 
 def _migrate(settings: Settings, *, dry_run: bool) -> None:
-    # Here, since it brings the AWS SDK with it, which takes a second to load.
-    from service.cli.standalone import pending_migrations, take_migrations
+    # Here, since it brings the AWS SDK with it, which takes half a second to load.
+    with loading():
+        from service.cli.standalone import pending_migrations, take_migrations
 
     signals = Signals(settings.shutdown_timeout_seconds)
     if not dry_run:

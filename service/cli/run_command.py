@@ -14,6 +14,7 @@ from service.cli.tables import console, text
 from service.configuration.fleet_file import FleetFile, load_fleet
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import ProcessSettings, load_settings
+from service.loading import loading
 from service.observability.log_setup import configure_log, logger
 from service.signals import Signals, StoppedError, run_until_signal
 
@@ -50,8 +51,9 @@ def _run_one(*, is_dry: bool, is_admin_only: bool) -> None:
     if is_dry:
         _show(FleetPlan.of(settings))
         return
-    # Here and below: the AWS SDK takes a second to load, which --help and a bad setting need not wait for.
-    from service.fleet.plans import EnvironmentPlan
+    # Here and below: the AWS SDK takes half a second to load, which --help and a bad setting need not wait for.
+    with loading():
+        from service.fleet.plans import EnvironmentPlan
 
     _serve(EnvironmentPlan(settings), settings, is_admin_only=is_admin_only)
 
@@ -59,8 +61,9 @@ def _run_one(*, is_dry: bool, is_admin_only: bool) -> None:
 def _run_file(path: Path, file: FleetFile, *, is_dry: bool) -> None:
     configure_log(file.process)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the pipelines run: the file was read just now
-    from service.adapters import SystemClock, open_table_list
-    from service.fleet.file_plans import FilePlans
+    with loading():
+        from service.adapters import SystemClock, open_table_list
+        from service.fleet.file_plans import FilePlans
 
     plans = FilePlans(path, file, open_table_list, SystemClock())
     if is_dry:
@@ -71,7 +74,8 @@ def _run_file(path: Path, file: FleetFile, *, is_dry: bool) -> None:
 
 
 def _serve(plans: Plans, process: ProcessSettings, *, is_admin_only: bool = False) -> None:
-    from service.app import serve
+    with loading():
+        from service.app import serve
 
     signals = Signals(process.shutdown_timeout_seconds, code_if_cut=0)
     work = serve(

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from service.errors import HaltError
+from service.loading import loading
 
 SOURCE, REPLICA = "master-table", "replica-table"
 REGION = "us-west-2"
@@ -29,7 +30,8 @@ def running_emulator() -> Iterator[str]:
     """The emulator's URL, for as long as the block lasts. Raises HaltError when moto is not installed."""
     try:
         # Here, since only the demo needs moto, and only the extra `demo` installs it.
-        from moto.server import ThreadedMotoServer
+        with loading():
+            from moto.server import ThreadedMotoServer
     except ImportError as error:
         raise HaltError(f"the demo needs its emulator ({error}): pip install 'dynamirror[demo]'") from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request otherwise

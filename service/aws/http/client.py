@@ -155,7 +155,7 @@ class DirectEndpoint:
     connection included; a read fails when nothing arrives for that long.
     """
 
-    def __init__(self, url: str, tls: ssl.SSLContext, request_timeout_seconds: float) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None, request_timeout_seconds: float) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
         self._tls = tls if parts.scheme == "https" else None

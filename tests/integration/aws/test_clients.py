@@ -69,6 +69,17 @@ async def test_the_streams_endpoint_is_the_sources_unless_it_is_set():
         assert connections.streams.client.meta.endpoint_url == "http://localhost:2222"
 
 
+async def test_certificates_are_read_for_tls_alone(moto, unique_name, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    endpoints = {"source_endpoint_url": moto.endpoint_url, "replica_endpoint_url": moto.endpoint_url}
+    name = unique_name("replica")
+
+    async with open_connections(settings(**endpoints, **REGIONS), 10) as plain:
+        await create_streamed_table(plain.replica.client, name, view_type=None)
+
+        assert await write_through(plain.replica, name) is Written.YES
+
+
 async def test_without_a_region_one_line_says_what_to_set():
     with pytest.raises(ConfigurationError, match="DYNAMIRROR_REPLICA_REGION.*AWS_DEFAULT_REGION"):
         async with open_connections(settings(source_region="us-west-2")):
