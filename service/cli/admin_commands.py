@@ -6,6 +6,7 @@ makes no sense is exit code 2.
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import sys
@@ -18,13 +19,12 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.live import Live
 
 from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
 from service.cli.moment import moment
 from service.cli.pipeline_list import overview_tables
-from service.cli.tables import job_table, pairs, printable, text
+from service.cli.tables import console, job_table, pairs, printable, text
 
 
 class Horizon(StrEnum):
@@ -175,10 +175,14 @@ def cancel(
 
 
 def _watch(client: AdminClient, every: float) -> None:
-    """Until Ctrl-C. A service that goes away is shown as such, and looked for again."""
-    with Live(overview_tables(client.overview()), auto_refresh=False, screen=False) as live:
-        for shown in _looks(client, every):
-            live.update(overview_tables(shown) if isinstance(shown, dict) else text(shown, "bold red"), refresh=True)
+    """Until Ctrl-C: each look on a clean screen, in a pipe one below the other.
+
+    A service that goes away is shown as such, and looked for again.
+    """
+    for shown in itertools.chain([client.overview()], _looks(client, every)):
+        page = console()  # as wide as the terminal is by now
+        page.clear()
+        page.print(overview_tables(shown) if isinstance(shown, dict) else text(shown, "bold red"), crop=False)
 
 
 def _watch_json(client: AdminClient, every: float) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from service.check.findings import Findings, Outcome
 from service.cli.configured import Config, PipelineOfFile, pipelines
-from service.cli.tables import text
+from service.cli.listing import Listing
+from service.cli.tables import console, text
 from service.configuration.settings import Settings
 from service.loading import loading
 from service.signals import Signals, run_until_signal
@@ -71,20 +69,21 @@ async def _checked(settings: Settings) -> Findings:
 
 def _show(found: list[Findings], *, has_names: bool) -> None:
     """With names: the pipeline in front of each line."""
-    console = Console(file=sys.stdout, highlight=False, markup=False)
-    table = Table(box=None, pad_edge=False, show_header=False)
+    page = console()
+    names = ("pipeline", "topic", "name", "verdict", "text") if has_names else ("topic", "name", "verdict", "text")
+    table = Listing(*names, whole=("pipeline",), has_header=False)
     for findings in found:
         for finding in findings.found:
             word, style = _WORDS[finding.outcome]
             cells = (text(finding.topic), text(finding.name), text(word, style), text(finding.text))
             table.add_row(*([text(findings.pipeline)] if has_names else []), *cells)
-    console.print(table)
+    page.print(table, crop=False)
     for findings in found:
         of = f" of {findings.pipeline}" if has_names else ""
         if findings.first_start is not None:
-            console.print(f"\nA start{of} now {findings.first_start.text}.")
+            page.print("", text(f"A start{of} now {findings.first_start.text}."), sep="\n")
         problems = sum(finding.outcome is Outcome.PROBLEM for finding in findings.found)
         verdict = (
             f"{problems} problem{'' if problems == 1 else 's'}: a start would fail" if problems else "ready to start"
         )
-        console.print(f"\n{findings.pipeline}: {verdict}")
+        page.print("", text(f"{findings.pipeline}: {verdict}"), sep="\n")

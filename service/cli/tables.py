@@ -12,11 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from service.cli.admin_client import Document
-from service.cli.listing import Listing
+from service.cli.listing import Listing, Pairs
 
 _PIPE_WIDTH = 10_000
 GOOD, WORRY, BAD = "green", "yellow", "bold red"
@@ -66,8 +65,8 @@ def status_tables(status: Document) -> RenderableType:
     return Group(*parts)
 
 
-def _overview(status: Document) -> Table:
-    table = _pairs()
+def _overview(status: Document) -> Pairs:
+    table = Pairs()
     state = status.get("state")
     table.add_row("pipeline", text(status.get("pipeline")))
     table.add_row("state", text(state, STATE_STYLES.get(str(state), "")))
@@ -202,15 +201,15 @@ def redrive_tables(outcome: Document) -> RenderableType:
     return Group(counts, text("failed:"), table) if failures else counts
 
 
-def pairs(document: Document) -> Table:
+def pairs(document: Document) -> Pairs:
     """Any flat document: a name and a value a line; what is not there is left out."""
-    table = _pairs()
+    table = Pairs()
     for name, value in document.items():
         if value is None or value == []:
             continue
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
         style = WORRY if name == "state" and has_left_over(document) else STATE_STYLES.get(str(value), "")
-        table.add_row(text(name.replace("_", " ")), text(shown, style))
+        table.add_row(printable(name).replace("_", " "), text(shown, style))
     return table
 
 
@@ -228,10 +227,3 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _pairs() -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
