@@ -132,14 +132,15 @@ class World:
                 sequence,
                 "replica",
             ),
-            control=DynamoControlStore(connections.replica.client, settings.control_table, settings.pipeline_name),
+            control=DynamoControlStore(connections.replica.control, settings.control_table, settings.pipeline_name),
             schema=self.schema_store(),
             clock=self._clock,
             aside=SideThread(),
         )
 
     def schema_store(self) -> DynamoSchemaStore:
-        return DynamoSchemaStore(self._connections.replica.client, self._settings.control_table, self._clock)
+        replica = self._connections.replica
+        return DynamoSchemaStore(replica.client, replica.control, self._settings.control_table, self._clock)
 
     async def prepare(self, owner: str) -> None:
         await prepare(self.schema_store(), clock=self._clock, owner=owner)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from service.aws.error_codes import Call
 from service.aws.faults import UNREADABLE, answer_lost, stays_expired, translated
-from service.errors import ChangeError, HaltError, RefusedError, TransientChangeError, UnavailableError
+from service.errors import RefusedError
 
 Answer = TypeVar("Answer")
 
@@ -31,19 +31,3 @@ async def ask(
         if not stays_expired(error):
             raise
         raise RefusedError(f"{about.operation} on {about.resource} can't be signed: {error}", "Expired") from error
-
-
-async def call(
-    client: Any, method: str, table: str, read: Callable[[dict[str, Any]], Answer], **request: Any
-) -> Answer:
-    """The same, of the control table. Raises RetryableError and its kinds, HaltError, ConditionFailedError.
-
-    Never a ChangeError: what the control table refuses is this program's own mistake, not the fault of a change.
-    """
-    about = Call(client.meta.method_to_api_mapping[method], f"the control table {table}")
-    try:
-        return await ask(client, method, about, read, TableName=table, **request)
-    except TransientChangeError as error:
-        raise UnavailableError(str(error), "Conflict") from error
-    except ChangeError as error:
-        raise HaltError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The long-lived connections to AWS: for each endpoint an SDK client for what is rare, and a wire for what is not.
+"""The long-lived connections to AWS: for each endpoint an SDK client for what is rare, and wires for what is not.
 
 Neither the SDK clients nor the wires retry: waiting belongs to the flow.
 """
@@ -27,8 +27,10 @@ from service.aws.http.transport import CONNECT_SECONDS, AiohttpEndpoint, Http, p
 from service.aws.http.wire import STREAMS, TABLES, Wire
 from service.errors import ConfigurationError
 
-# One shared client serves the control tables, shard iterators and descriptions of all pipelines at once.
 _MAX_SDK_CONNECTIONS = 64
+"""One shared client serves the shard iterators and descriptions of all pipelines at once."""
+_MAX_CONTROL_CONNECTIONS = 64
+"""For the leases, checkpoints and jobs of all pipelines at once."""
 _SERVICES = {"dynamodb": TABLES, "dynamodbstreams": STREAMS}
 
 
@@ -39,6 +41,8 @@ class ServiceConnection:
     client: Any
     """An aioboto3 client."""
     wire: Wire
+    control: Wire
+    """With connections of its own: a lease that is renewed must not wait behind the writes of many pipelines."""
     time: ServerTime
     direct: DirectEndpoint | None = None
     """What the wire goes through, unless that is a proxy."""
@@ -53,7 +57,7 @@ class ServiceConnection:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """What one pipeline speaks to. The control table lives beside the replica and goes through its client."""
+    """What one pipeline speaks to. The control table lives beside the replica."""
 
     source: ServiceConnection
     streams: ServiceConnection
@@ -107,18 +111,23 @@ async def open_connection(
         # Requests go to the endpoint's path with a slash at its end, as botocore sends and signs them.
         url = client.meta.endpoint_url.rstrip("/") + "/"
         direct, seconds = None, endpoint.request_timeout_seconds
+        transport: Http
+        control: Http
         tls = None if endpoint.is_plain else tls_context(session.get_config_variable("ca_bundle"))
         if tls is None or proxy_of(url) is None:
-            direct = DirectEndpoint(url, tls, seconds)
+            transport = direct = DirectEndpoint(url, tls, seconds)
+            control = apart = DirectEndpoint(url, tls, seconds, _MAX_CONTROL_CONNECTIONS)
             stack.push_async_callback(direct.close)
-            transport: Http = direct
+            stack.push_async_callback(apart.close)
         else:
-            transport = AiohttpEndpoint(http, url, tls, seconds)
+            transport = control = AiohttpEndpoint(http, url, tls, seconds)
         credentials = await session.get_credentials()
         assert credentials is not None  # open_session found some
         signer = Signer(url, client.meta.region_name)
-        wire = Wire(transport, signer, credentials, _SERVICES[endpoint.service], time, now)
-        yield ServiceConnection(client, wire, time, direct, session)
+        wire, of_control = (
+            Wire(each, signer, credentials, _SERVICES[endpoint.service], time, now) for each in (transport, control)
+        )
+        yield ServiceConnection(client, wire, of_control, time, direct, session)
 
 
 def sdk_config(request_timeout_seconds: float) -> AioConfig:

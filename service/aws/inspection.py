@@ -99,11 +99,12 @@ class DynamoInspection:
     @property
     def control(self) -> DynamoControlStore:
         settings = self._settings
-        return DynamoControlStore(self._connections.replica.client, settings.control_table, settings.pipeline_name)
+        return DynamoControlStore(self._connections.replica.control, settings.control_table, settings.pipeline_name)
 
     @property
     def schema(self) -> DynamoSchemaStore:
-        return DynamoSchemaStore(self._connections.replica.client, self._settings.control_table, self._clock)
+        replica = self._connections.replica
+        return DynamoSchemaStore(replica.client, replica.control, self._settings.control_table, self._clock)
 
 
 def _is_aws(url: str) -> bool:

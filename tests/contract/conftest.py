@@ -31,6 +31,7 @@ from tests.fakes.replica import FakeReplica
 from tests.fakes.source import FakeSource
 from tests.servers import NAMES, PREFIX, REGION, create_streamed_table, create_table, environment, sdk_client
 from tests.servers.fixtures import *  # noqa: F403
+from tests.support.wires import open_wire
 
 SEQUENCE = "dynamirror_sequence"
 
@@ -164,7 +165,8 @@ async def store_for(request, server_named, unique_name) -> AsyncIterator[StoreFo
     name = unique_name("control")
     async with sdk_client(server_named(request.param).endpoint_url) as client:
         await create_table(client, TableName=name, **load_migrations()[0].steps[0].arguments)
-        yield lambda pipeline: DynamoControlStore(client, name, pipeline)
+        async with open_wire(server_named(request.param).endpoint_url) as wire:
+            yield lambda pipeline: DynamoControlStore(wire, name, pipeline)
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
-"""The SDK's client of a control table, in memory: DynamoDB's rules, its prices, and places where a request goes wrong.
+"""The wire to a control table, in memory: DynamoDB's rules, its prices, and places where a request goes wrong.
 
-client = FakeItems()
-store = DynamoControlStore(client, "control", "pipeline")
-client.units                # write units since the start, by the Developer Guide's "DynamoDB write capacity"
-client.on_request = gate    # (method, request) -> Fate, asked before each request
-client.land_late()          # requests whose fate was LATE take effect now
+items = FakeItems()
+store = DynamoControlStore(items, "control", "pipeline")
+items.units                 # write units since the start, by the Developer Guide's "DynamoDB write capacity"
+items.on_request = gate     # (operation, request) -> Fate, asked before each request
+items.land_late()           # requests whose fate was LATE take effect now
 
 It knows the expressions that the store of the progress makes, and no others.
 """
@@ -13,20 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import json
 import re
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
-from typing import Any
-
-from botocore.exceptions import ClientError, ReadTimeoutError
+from typing import Any, TypeVar
 
 from service.aws.control.item_size import item_size
+from service.aws.error_codes import Call, ConditionFailedError, fault, lost
+from service.aws.http.wire import Wire
+from service.errors import DynamirrorError
+from service.model import Image
 
 PAGE_BYTES = 1_000_000
 """API reference, Query: 1 MB of items a page."""
-_OPERATIONS = {"get_item": "GetItem", "put_item": "PutItem", "update_item": "UpdateItem", "delete_item": "DeleteItem",
-               "query": "Query"}  # fmt: skip
 Item = dict[str, Any]
+T = TypeVar("T")
 
 
 class Fate(enum.Enum):
@@ -46,7 +47,7 @@ class CrashError(Exception):
     """The process is gone."""
 
 
-class FakeItems:
+class FakeItems(Wire):
     """One table; each request gives other tasks their turn first."""
 
     def __init__(self) -> None:
@@ -55,8 +56,7 @@ class FakeItems:
         self._sizes: dict[str, int] = {}
         self.units = self.read_units = 0
         self.requests = 0
-        self.on_request: Callable[[str, Mapping[str, Any]], Fate] = lambda method, request: Fate.ANSWERED
-        self.meta = SimpleNamespace(method_to_api_mapping=_OPERATIONS)
+        self.on_request: Callable[[str, Mapping[str, Any]], Fate] = lambda operation, request: Fate.ANSWERED
         self._late: list[Callable[[], object]] = []
 
     def preset(self, item: Item) -> None:
@@ -69,66 +69,63 @@ class FakeItems:
         for effect in late:
             try:
                 effect()
-            except ClientError:  # its condition does not hold any more: nobody hears of it
+            except DynamirrorError:  # its condition does not hold any more: nobody hears of it
                 continue
 
-    async def get_item(self, **request: Any) -> dict[str, Any]:
-        return await self._request("get_item", request, self._get)
-
-    async def put_item(self, **request: Any) -> dict[str, Any]:
-        return await self._request("put_item", request, self._put)
-
-    async def update_item(self, **request: Any) -> dict[str, Any]:
-        return await self._request("update_item", request, self._update)
-
-    async def delete_item(self, **request: Any) -> dict[str, Any]:
-        return await self._request("delete_item", request, self._delete)
-
-    async def query(self, **request: Any) -> dict[str, Any]:
-        return await self._request("query", request, self._query)
-
-    async def _request(
-        self, method: str, request: dict[str, Any], act: Callable[[dict[str, Any]], dict[str, Any]]
-    ) -> dict[str, Any]:
+    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
         await asyncio.sleep(0)
         self.requests += 1
-        match self.on_request(method, request):
+        request = json.loads(body)
+        match self.on_request(call.operation, request):
             case Fate.THROTTLED:
-                raise _error(method, "ThrottlingException")
+                raise _fault(call, "ThrottlingException")
             case Fate.CRASH_BEFORE:
                 raise CrashError
             case Fate.LATE:
-                self._late.append(lambda: act(request))
-                raise ReadTimeoutError(endpoint_url="control table")
+                self._late.append(lambda: self._act(call, request))
+                raise lost(call, "no answer in time", "AnswerLost")
             case Fate.LOST:
-                act(request)
-                raise ReadTimeoutError(endpoint_url="control table")
+                self._act(call, request)
+                raise lost(call, "no answer in time", "AnswerLost")
             case Fate.CRASH_AFTER:
-                act(request)
+                self._act(call, request)
                 raise CrashError
             case Fate.ANSWERED:
-                return act(request)
+                return read(json.dumps(self._act(call, request)).encode())
+
+    def _act(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        match call.operation:
+            case "GetItem":
+                return self._get(request)
+            case "PutItem":
+                return self._put(call, request)
+            case "UpdateItem":
+                return self._update(call, request)
+            case "DeleteItem":
+                return self._delete(call, request)
+        assert call.operation == "Query"
+        return self._query(request)
 
     def _get(self, request: Mapping[str, Any]) -> dict[str, Any]:
         found = self.items.get(request["Key"]["item"]["S"])
         self.read_units += -(-self._sizes.get(request["Key"]["item"]["S"], 0) // 4096) or 1
         return {} if found is None else {"Item": found}
 
-    def _put(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _put(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         item = request["Item"]
-        former = self._write("put_item", item["item"]["S"], request, item)
+        former = self._write(call, item["item"]["S"], request, item)
         return {"Attributes": former} if former and request.get("ReturnValues") == "ALL_OLD" else {}
 
-    def _update(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _update(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         name = request["Key"]["item"]["S"]
         values = request["ExpressionAttributeValues"]
         assigned = re.findall(r"#(\w+) = (:\w+)", request["UpdateExpression"].removeprefix("SET "))
         item = {**request["Key"], **self.items.get(name, {}), **{name: values[value] for name, value in assigned}}
-        self._write("update_item", name, request, item)
+        self._write(call, name, request, item)
         return {"Attributes": item}
 
-    def _delete(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        former = self._write("delete_item", request["Key"]["item"]["S"], request, None)
+    def _delete(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
+        former = self._write(call, request["Key"]["item"]["S"], request, None)
         return {"Attributes": former} if former and request.get("ReturnValues") == "ALL_OLD" else {}
 
     def _query(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,16 +143,14 @@ class FakeItems:
         more = {"LastEvaluatedKey": {"item": page[-1]["item"]}} if size >= PAGE_BYTES else {}
         return {"Items": page, "Count": len(page), **more}
 
-    def _write(self, method: str, name: str, request: Mapping[str, Any], item: Item | None) -> Item | None:
+    def _write(self, call: Call, name: str, request: Mapping[str, Any], item: Item | None) -> Item | None:
         former = self.items.get(name)
         size = item_size(item or {})
         self.units += -(-max(self._sizes.get(name, 0), size) // 1024) or 1
         if size > 400 * 1024:
-            raise _error(method, "ValidationException")
+            raise _fault(call, "ValidationException")
         if not _holds(request, former or {}):
-            error = _error(method, "ConditionalCheckFailedException")
-            error.response["Item"] = former or {}  # type: ignore[typeddict-unknown-key]  # as the SDK gives it
-            raise error
+            raise ConditionFailedError(Image(json.dumps(former).encode()) if former else None)
         self._sizes[name] = size
         if item is None:
             self.items.pop(name, None)
@@ -182,6 +177,5 @@ def _holds(request: Mapping[str, Any], item: Item) -> bool:
     return bool(eval(python, {"item": item, "is_so": is_so}))
 
 
-def _error(method: str, code: str) -> ClientError:
-    answer = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-    return ClientError(answer, _OPERATIONS[method])  # type: ignore[arg-type]  # as the SDK gives it
+def _fault(call: Call, code: str) -> DynamirrorError:
+    return fault(call, code, "", 400)

@@ -43,7 +43,7 @@ class History:
         self.newest = 0
         self.sequence = 0
 
-    def fate(self, method: str, request: Mapping[str, Any]) -> Fate:
+    def fate(self, operation: str, request: Mapping[str, Any]) -> Fate:
         return self.dice.choice(FAULTS) if self.dice.random() < self.faults else Fate.ANSWERED
 
     def change(self) -> None:

@@ -68,7 +68,8 @@ class Bench:
         self.window = window or GuardWindow(guards_all=False)
         self._settings = settings
 
-    async def open(self) -> WritePath:
+    async def open(self, **more: Any) -> WritePath:
+        """`more` is given to `build_write_path`."""
         named = {"source_table": "master-table", "replica_table": "replica-table", **self._settings}
         ports = self.process
         return build_write_path(
@@ -79,6 +80,7 @@ class Bench:
             settle=self.settled.extend,
             check_trust=lambda: None,
             observer=self.log,
+            **more,
         )
 
     def put(self, name: str, value: str, **more: Any) -> Change:

@@ -5,6 +5,7 @@ The source's and the replica's items never pass through here: their bytes are ke
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound="DataclassInstance")
 Value = Mapping[str, Any]
 Attributes = Mapping[str, Value]
-"""An item as the SDK takes and gives it: `{"owner": {"S": "me"}, "generation": {"N": "7"}}`."""
+"""An item as the service takes and gives it: `{"owner": {"S": "me"}, "generation": {"N": "7"}}`."""
 
 
 def text(value: str) -> dict[str, Any]:
@@ -40,6 +41,10 @@ def flag(value: bool) -> dict[str, Any]:
     return {"BOOL": value}
 
 
+def binary(value: bytes) -> dict[str, Any]:
+    return {"B": base64.b64encode(value).decode()}
+
+
 def document(attributes: Attributes) -> dict[str, Any]:
     return {"M": attributes}
 
@@ -53,7 +58,7 @@ def stored(value: Any) -> Value:
     if isinstance(value, int | float):
         return number(value)
     if isinstance(value, bytes):
-        return {"B": value}
+        return binary(value)
     if isinstance(value, tuple):
         return {"L": [stored(each) for each in value]}
     return document(attributes_of(value))
@@ -83,6 +88,8 @@ def _plain(value: Value) -> Any:
     ((kind, content),) = value.items()
     if kind == "N":
         return float(content) if set(content) & set(".eE") else int(content)
+    if kind == "B":
+        return binary_of(value)
     if kind == "L":
         return [_plain(each) for each in content]
     return {name: _plain(each) for name, each in content.items()} if kind == "M" else content
@@ -129,6 +136,11 @@ def _told(error: Exception) -> str:
         what, _, where = str(error).partition(" - at ")
         return str(error) if "missing" in what else f"another value is expected at {where}"
     return type(error).__name__
+
+
+def binary_of(value: Value) -> bytes:
+    """Raises KeyError when it is of another type."""
+    return base64.b64decode(value["B"], validate=True)
 
 
 @contextmanager

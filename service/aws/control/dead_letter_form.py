@@ -14,6 +14,7 @@ from service.aws.control.attributes import (
     Attributes,
     Value,
     attributes_of,
+    binary,
     integer_of,
     number,
     optional_text_of,
@@ -41,7 +42,7 @@ def record_of(letter: DeadLetter) -> tuple[dict[str, Value], dict[str, bytes]]:
     """The attributes that hold the record, and the parts' names with what they hold."""
     compressed = zlib.compress(letter.record)
     if len(compressed) <= INLINE_BYTES:
-        return {"record": {"B": compressed}}, {}
+        return {"record": binary(compressed)}, {}
     contents = [compressed[start : start + PART_BYTES] for start in range(0, len(compressed), PART_BYTES)]
     # A name of its own for each writing: removing an older record of this letter never touches these parts.
     parts = {_part(letter.id, letter.version, count): content for count, content in enumerate(contents, 1)}

@@ -16,6 +16,8 @@ from dataclasses import replace
 
 from service.aws.control.attributes import (
     Attributes,
+    binary,
+    binary_of,
     flag,
     flag_of,
     float_of,
@@ -108,7 +110,7 @@ class DeadLetterItems:
         """What the letter's item holds; the parts that it names are stored."""
         record, parts = record_of(letter)
         for name, content in parts.items():
-            await self._table.put(name, {"record_part": {"B": content}})
+            await self._table.put(name, {"record_part": binary(content)})
         return {**head_of(letter), **record, "last_try": text(letter.version)}
 
     async def _try_again(self, letter: DeadLetter, head: Attributes) -> tuple[str, str] | None:
@@ -261,16 +263,16 @@ class DeadLetterItems:
         """The record, decompressed; None when a part is missing."""
         with understood(self._table.pipeline, LETTER + letter_id):
             if "writing" not in head:
-                return decompressed(head["record"]["B"])
+                return decompressed(binary_of(head["record"]))
             parts = parts_of(letter_id, head)
         contents = []
         for part in parts:
             found = await self._table.get(part)
             if found is None:
                 return None
-            contents.append(found["record_part"]["B"])
+            contents.append(found["record_part"])
         with understood(self._table.pipeline, LETTER + letter_id):
-            return decompressed(b"".join(contents))
+            return decompressed(b"".join(map(binary_of, contents)))
 
     async def _delete_parts(self, letter_id: str, head: Attributes) -> None:
         for part in parts_of(letter_id, head):

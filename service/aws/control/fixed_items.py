@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 
-from service.aws.control.attributes import integer_of, number, understood
+from service.aws.control.attributes import binary, binary_of, integer_of, number, understood
 from service.aws.control.table import ControlTable
 
 PART_BYTES = 300_000
@@ -23,7 +23,7 @@ class FixedItems:
         compressed = zlib.compress(content)
         parts = [compressed[start : start + PART_BYTES] for start in range(0, len(compressed), PART_BYTES)]
         for index, part in enumerate(parts):
-            attributes = {"fixed_part": {"B": part}, "parts": number(len(parts))}
+            attributes = {"fixed_part": binary(part), "parts": number(len(parts))}
             await self._table.put(f"{_prefix(kind, job_id)}{index:04d}", attributes, asks_former=False)
 
     async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
@@ -32,7 +32,7 @@ class FixedItems:
         with understood(self._table.pipeline, f"{prefix}0000"):
             if not found or integer_of(found[0], "parts") != len(found):
                 return None
-            return _decompressed(b"".join(item["fixed_part"]["B"] for item in found))
+            return _decompressed(b"".join(binary_of(item["fixed_part"]) for item in found))
 
     async def forget_fixed_before(self, kind: str, job_id: str) -> None:
         names = [item["item"]["S"] async for item in self._table.query(f"{kind}-fixed#", attributes=("item",))]

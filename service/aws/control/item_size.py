@@ -23,7 +23,7 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "N":
             return len(content) // 2 + 2
         case "B":
-            return len(content)
+            return len(content) * 3 // 4  # it is in base64
         case "M":
             return 3 + len(content) + item_size(content)
         case "L":

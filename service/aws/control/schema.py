@@ -5,18 +5,22 @@ The records lie in the control table itself, under a pipeline name that no pipel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from service.aws.calls import call
+from service.aws.calls import ask
 from service.aws.control.attributes import Attributes, attributes_of, number, text, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
+from service.aws.error_codes import Call
+from service.aws.http.wire import Wire
 from service.aws.table_creation import CREATION_SECONDS, PASSING, POLL_SECONDS
 from service.aws.tables import found_table
 from service.errors import HaltError, RefusedError, UnavailableError
 from service.model import KeyAttribute
 from service.pipeline_state import AppliedMigration
 from service.ports import Clock
+
+Answer = TypeVar("Answer")
 
 SCHEMA = "#schema"
 LOCK = "lock"
@@ -26,11 +30,11 @@ MIGRATION = "migration#"
 class DynamoSchemaStore:
     """Implements service.ports.SchemaStore."""
 
-    def __init__(self, client: Any, table: str, clock: Clock) -> None:
-        """`table` is a name or an ARN."""
+    def __init__(self, client: Any, wire: Wire, table: str, clock: Clock) -> None:
+        """`client` is of aioboto3, for what concerns the whole table; `table` is a name or an ARN."""
         self._client = client
         self._clock = clock
-        self._items = ControlTable(client, table, SCHEMA)
+        self._items = ControlTable(wire, table, SCHEMA)
 
     @property
     def table(self) -> str:
@@ -89,7 +93,7 @@ class DynamoSchemaStore:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while await self.keys() is None:
             try:
-                await call(self._client, "create_table", self.table, dict, **arguments)
+                await self._call("create_table", dict, **arguments)
             except RefusedError as error:
                 if error.cause != "ResourceInUseException":
                     raise
@@ -98,10 +102,14 @@ class DynamoSchemaStore:
 
     async def _update_time_to_live(self, wanted: Mapping[str, Any]) -> None:
         """Asked first, because the service refuses to turn on what is on, and any change within an hour of another."""
-        is_on, attribute = await call(self._client, "describe_time_to_live", self.table, _time_to_live)
+        is_on, attribute = await self._call("describe_time_to_live", _time_to_live)
         if is_on == wanted["Enabled"] and (not is_on or attribute == wanted["AttributeName"]):
             return
-        await call(self._client, "update_time_to_live", self.table, dict, TimeToLiveSpecification=dict(wanted))
+        await self._call("update_time_to_live", dict, TimeToLiveSpecification=dict(wanted))
+
+    async def _call(self, method: str, read: Callable[[dict[str, Any]], Answer], **request: Any) -> Answer:
+        about = Call(self._client.meta.method_to_api_mapping[method], f"the control table {self.table}")
+        return await ask(self._client, method, about, read, TableName=self.table, **request)
 
     async def _wait(self, give_up_at: float, what: str) -> None:
         if self._clock.monotonic() >= give_up_at:

@@ -6,7 +6,6 @@ It lies beside the replica. A process that crashes in any call here leaves each 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from service.aws.control.claims import ClaimItems
 from service.aws.control.dead_letters import DeadLetterItems
@@ -15,12 +14,13 @@ from service.aws.control.jobs import JobItems
 from service.aws.control.lease import LeaseItems
 from service.aws.control.progress import ProgressItem
 from service.aws.control.table import ControlTable
+from service.aws.http.wire import Wire
 
 
 class DynamoControlStore(LeaseItems, ProgressItem, DeadLetterItems, JobItems, FixedItems, ClaimItems):
-    """Implements service.ports.ControlStore on a `dynamodb` client of aioboto3, which stays its maker's to close."""
+    """Implements service.ports.ControlStore on a wire to DynamoDB, which stays its maker's to close."""
 
-    def __init__(self, client: Any, table: str, pipeline: str) -> None:
+    def __init__(self, wire: Wire, table: str, pipeline: str) -> None:
         """`table` is a name or an ARN."""
-        self._table = ControlTable(client, table, pipeline)
+        self._table = ControlTable(wire, table, pipeline)
         self._saving = asyncio.Lock()

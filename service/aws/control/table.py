@@ -1,22 +1,25 @@
 """One pipeline's part of the control table: single items, read consistently and written conditionally.
 
-Every method is one request, except `query`, which is one for each page. Errors of the SDK leave as service.errors,
-except ItemDiffersError, whose meaning only the caller knows.
+Every method is one request, except `query`, which is one for each page. Each raises RetryableError and its kinds, and
+HaltError for what the service refuses: never a ChangeError, since no change is at fault. And ItemDiffersError, whose
+meaning only the caller knows.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError
+import msgspec
 
-from service.aws.calls import ask, call
 from service.aws.control.attributes import Attributes, Value, text
 from service.aws.error_codes import Call, ConditionFailedError
+from service.aws.http.wire import Wire
 
 Answer = TypeVar("Answer")
+_Item = dict[str, dict[str, Any]]
 Write = dict[str, Any]
 """One of the writes of a transaction."""
 
@@ -29,17 +32,38 @@ class ItemDiffersError(Exception):
         self.found = found
 
 
+class _Answer(msgspec.Struct):
+    """Of any of the requests (botocore, dynamodb 2012-08-10: the members of their outputs). Each may be left out."""
+
+    Item: _Item | None = None
+    Attributes: _Item | None = None
+    Items: list[_Item] | None = None
+    Count: int | None = None
+    LastEvaluatedKey: _Item | None = None
+    ConsumedCapacity: Any = None
+    ItemCollectionMetrics: Any = None
+
+    @property
+    def is_empty(self) -> bool:
+        return all(getattr(self, name) is None for name in self.__struct_fields__)
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+_ITEM = msgspec.json.Decoder(_Item)
+
+
 class ControlTable:
     """Expressions are written with the attributes' own names (`#owner = :mine`): `#owner` always means `owner`."""
 
-    def __init__(self, client: Any, name: str, pipeline: str) -> None:
-        self._client = client
+    def __init__(self, wire: Wire, name: str, pipeline: str) -> None:
+        self._wire = wire
         self.name = name
         self.pipeline = pipeline
 
     def of(self, pipeline: str) -> ControlTable:
         """Another part of the same table."""
-        return ControlTable(self._client, self.name, pipeline)
+        return ControlTable(self._wire, self.name, pipeline)
 
     async def get(self, item: str, *, attributes: tuple[str, ...] = ()) -> Attributes | None:
         """`attributes` picks some of the item's."""
@@ -47,7 +71,7 @@ class ControlTable:
         if attributes:
             picked = ", ".join(f"#{name}" for name in attributes)
             request |= {"ProjectionExpression": picked, "ExpressionAttributeNames": _names_in(picked)}
-        return await self._call("get_item", _member("Item"), **request)
+        return await self._call("GetItem", lambda answer: answer.Item, request)
 
     async def put(
         self,
@@ -62,7 +86,7 @@ class ControlTable:
         request: dict[str, Any] = {"Item": {**self._key(item), **attributes}}
         if asks_former:
             request["ReturnValues"] = "ALL_OLD"
-        return await self._call("put_item", _member("Attributes"), **request, **_conditional(only_if, values))
+        return await self._call("PutItem", _former, request | _conditional(only_if, values))
 
     async def update(
         self,
@@ -73,21 +97,15 @@ class ControlTable:
         only_if: str | None = None,
     ) -> Attributes:
         """Change some attributes and return the whole item as it is then. Raises ItemDiffersError."""
-        return await self._call(
-            "update_item",
-            _changed,
-            Key=self._key(item),
-            UpdateExpression=change,
-            ReturnValues="ALL_NEW",
-            **_conditional(only_if, values, also_names_in=change),
-        )
+        request = {"Key": self._key(item), "UpdateExpression": change, "ReturnValues": "ALL_NEW"}
+        return await self._call("UpdateItem", _changed, request | _conditional(only_if, values, also_names_in=change))
 
     async def delete(
         self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None
     ) -> Attributes | None:
         """Delete the item and return what was there. Raises ItemDiffersError."""
         request = {"Key": self._key(item), "ReturnValues": "ALL_OLD"}
-        return await self._call("delete_item", _member("Attributes"), **request, **_conditional(only_if, values))
+        return await self._call("DeleteItem", _former, request | _conditional(only_if, values))
 
     def put_of(
         self, item: str, attributes: Attributes, only_if: str | None = None, values: Mapping[str, Value] | None = None
@@ -110,11 +128,7 @@ class ControlTable:
 
     async def transact(self, writes: Sequence[Write]) -> None:
         """All of these, or none; at most 100. Raises ItemDiffersError, which does not tell of which."""
-        about = Call("TransactWriteItems", f"the control table {self.name}")
-        try:
-            await ask(self._client, "transact_write_items", about, lambda answer: None, TransactItems=list(writes))
-        except ConditionFailedError as failed:
-            raise ItemDiffersError({}) from failed
+        await self._ask("TransactWriteItems", lambda answer: None, {"TransactItems": writes})
 
     async def query(
         self,
@@ -145,7 +159,7 @@ class ControlTable:
         if after is not None:
             request["ExclusiveStartKey"] = self._key(after)
         while True:
-            items, start = await self._call("query", _page, **request)
+            items, start = await self._call("Query", _page, request)
             for found in items:
                 yield found
             if not start:
@@ -155,30 +169,41 @@ class ControlTable:
     def _key(self, item: str) -> dict[str, Value]:
         return {"pipeline": text(self.pipeline), "item": text(item)}
 
-    async def _call(self, method: str, read: Callable[[dict[str, Any]], Answer], **request: Any) -> Answer:
+    async def _call(self, operation: str, read: Callable[[_Answer], Answer], request: dict[str, Any]) -> Answer:
+        return await self._ask(operation, read, {"TableName": self.name, **request})
+
+    async def _ask(self, operation: str, read: Callable[[_Answer], Answer], request: dict[str, Any]) -> Answer:
+        about = Call(operation, f"the control table {self.name}")
         try:
-            return await call(self._client, method, self.name, read, **request)
+            return await self._wire.ask(about, json.dumps(request).encode(), lambda body: read(_understood(body)))
         except ConditionFailedError as failed:
-            answer: Mapping[str, Any] = failed.__cause__.response if isinstance(failed.__cause__, ClientError) else {}
-            raise ItemDiffersError(answer.get("Item", {})) from failed
+            raise ItemDiffersError({} if failed.item is None else _ITEM.decode(failed.item)) from failed
 
 
-def _member(name: str) -> Callable[[Mapping[str, Any]], Attributes | None]:
-    """An item that the answer leaves out where there is none."""
-    return lambda answer: answer.get(name)
+def _understood(body: bytes) -> _Answer:
+    """Raises ValueError for what is no answer of the service."""
+    answer = _ANSWER.decode(body)
+    if answer.is_empty and _OBJECT.decode(body):
+        raise ValueError("the answer has none of the operation's members")
+    return answer
 
 
-def _changed(answer: Mapping[str, Any]) -> Attributes:
-    attributes: Attributes = answer["Attributes"]
-    return attributes
+def _former(answer: _Answer) -> Attributes | None:
+    return answer.Attributes
 
 
-def _page(answer: Mapping[str, Any]) -> tuple[list[Attributes], Attributes | None]:
+def _changed(answer: _Answer) -> Attributes:
+    """Raises ValueError where it is not there: it was asked for."""
+    if answer.Attributes is None:
+        raise ValueError("the answer lacks the item")
+    return answer.Attributes
+
+
+def _page(answer: _Answer) -> tuple[Sequence[Attributes], Attributes | None]:
     """The items, and where the next page starts. Raises ValueError where some of them are not there."""
-    items: list[Attributes] = answer["Items"]
-    if answer["Count"] != len(items):
+    if answer.Items is None or answer.Count != len(answer.Items):
         raise ValueError("the page has not as many items as it says")
-    return items, answer.get("LastEvaluatedKey")
+    return answer.Items, answer.LastEvaluatedKey
 
 
 def _conditional(only_if: str | None, values: Mapping[str, Value] | None, also_names_in: str = "") -> dict[str, Any]:

@@ -26,7 +26,7 @@ from service.aws.http.transport import (
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NEXT_ADDRESS_SECONDS = 0.25  # RFC 8305, section 8: Connection Attempt Delay
 MAX_CONNECTIONS = 256
-"""To one endpoint, for all pipelines together, unless one of them wants more writers than that."""
+"""To one endpoint, for the changes of all pipelines together, unless one of them wants more writers than that."""
 
 
 class Connection(asyncio.Protocol):
@@ -155,7 +155,13 @@ class DirectEndpoint:
     connection included; a read fails when nothing arrives for that long.
     """
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None, request_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        tls: ssl.SSLContext | None,
+        request_timeout_seconds: float,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
         self._tls = tls if parts.scheme == "https" else None
@@ -167,8 +173,8 @@ class DirectEndpoint:
         self._idle: list[Connection] = []
         """The one that was used last is used next; the others grow old, and are closed."""
         self._open: set[Connection] = set()
-        self._max_connections = MAX_CONNECTIONS
-        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._max_connections = max_connections
+        self._room = asyncio.Semaphore(max_connections)
 
     def allow(self, connections: int) -> None:
         """At least so many at a time."""

@@ -1,4 +1,4 @@
-"""The thin path to DynamoDB: bytes in, bytes out, one signed POST each, for the calls that every record makes.
+"""The thin path to DynamoDB: bytes in, bytes out, one signed POST each, for what every record and lease asks.
 
 The SDK's own path costs some 800 µs of CPU a record, nine tenths of it in validating, serializing and parsing what
 nobody here looks at. Everything that a user sets up for the SDK holds here too: endpoint, region, credentials, TLS.

@@ -87,8 +87,9 @@ async def errors_of_every_call(url: str) -> list[tuple[str, DynamirrorError | No
         open_lambda_mappings(settings_for(url)) as mappings,
     ):
         client = connections.replica.client
-        control = DynamoControlStore(client, "control", "p")
-        schema = DynamoSchemaStore(client, "control", ManualClock())
+        wire = connections.replica.control
+        control = DynamoControlStore(wire, "control", "p")
+        schema = DynamoSchemaStore(client, wire, "control", ManualClock())
         streams = DynamoStreams(connections.streams.client, connections.streams.wire, STREAM, KEYS, None)
         calls = {
             "describe table": lambda: describe_table(connections.source.client, "orders", "source"),
@@ -131,7 +132,7 @@ async def test_every_call_of_the_sdk_checks_the_checksum():
             open_connections(settings_for(url)) as found,
         ):
             with pytest.raises(UnavailableError, match="checksum"):
-                await DynamoControlStore(found.replica.client, "control", "p").read_lease()
+                await DynamoControlStore(found.replica.control, "control", "p").read_lease()
 
 
 @pytest.mark.parametrize("body", [HTML, b"[]", b'{"__type": 5}', b"", b'{"message": "no"}'])

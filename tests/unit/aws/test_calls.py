@@ -1,23 +1,23 @@
 """service.aws.calls: what an answer of the SDK lacks is never taken for "none"."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
 
-from service.aws.calls import ask, call
+from service.aws.calls import ask
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.table import ControlTable
 from service.aws.error_codes import Call
 from service.aws.tables import describe_table
 from service.errors import AmbiguousError, RefusedError, UnavailableError
 from tests.fakes.clock import ManualClock
+from tests.support.scripted_http import ScriptedHttp, wire_on
 
 OPERATIONS = {
     "describe_table": "DescribeTable",
     "describe_time_to_live": "DescribeTimeToLive",
-    "query": "Query",
-    "update_item": "UpdateItem",
 }
 
 
@@ -68,14 +68,14 @@ async def test_a_description_of_a_table_that_lacks_something_is_none(lacking):
 
 @pytest.mark.parametrize("answer", [{}, {"Count": 0}, {"Items": []}, {"Items": [], "Count": 2}])
 async def test_a_page_of_the_control_table_without_its_items_is_no_empty_page(answer):
-    table = ControlTable(AnsweringClient(answer), "control", "p")
+    table = ControlTable(wire_on(ScriptedHttp(json.dumps(answer).encode())), "control", "p")
 
     with pytest.raises(UnavailableError):
         [found async for found in table.query("job#")]
 
 
 async def test_a_changed_item_that_is_not_there_is_not_guessed():
-    table = ControlTable(AnsweringClient({}), "control", "p")
+    table = ControlTable(wire_on(ScriptedHttp(b"{}")), "control", "p")
 
     with pytest.raises(AmbiguousError):
         await table.update("lease", "SET #owner = :mine", {":mine": {"S": "me"}})
@@ -83,7 +83,7 @@ async def test_a_changed_item_that_is_not_there_is_not_guessed():
 
 async def test_a_control_table_that_is_not_described_is_not_taken_for_missing():
     with pytest.raises(UnavailableError):
-        await DynamoSchemaStore(AnsweringClient({}), "control", ManualClock()).keys()
+        await DynamoSchemaStore(AnsweringClient({}), wire_on(ScriptedHttp()), "control", ManualClock()).keys()
 
 
 @pytest.mark.parametrize("error", [KeyError("Credentials"), TypeError("x"), AttributeError("x"), ValueError("x")])
@@ -91,7 +91,7 @@ async def test_what_the_sdk_trips_over_is_a_lost_answer(error):
     with pytest.raises(AmbiguousError, match="can't be read"):
         await ask(AnsweringClient(error), "put_item", Call("PutItem", "the control table"), dict)
     with pytest.raises(UnavailableError, match="can't be read"):
-        await call(AnsweringClient(error), "query", "control", dict)
+        await ask(AnsweringClient(error), "query", Call("Query", "the control table"), dict)
 
 
 async def test_credentials_that_stay_expired_refuse_a_call_of_the_sdk():

@@ -1,5 +1,6 @@
 """What of the control table's items only the real servers show: their limits, their leftovers, what a hand does."""
 
+import json
 import random
 import zlib
 from dataclasses import replace
@@ -8,11 +9,13 @@ import pytest
 
 from service.aws.control.dead_letters import COUNT
 from service.aws.control.store import DynamoControlStore
+from service.aws.http.wire import Wire
 from service.errors import HaltError, RefusedError
 from service.migrations import load_migrations
 from service.model import Position, SequenceNumber, ShardId
 from service.pipeline_state import Checkpoint, DeadLetter, Lease, PipelineRecord
 from tests.servers import create_table, scan
+from tests.support.wires import open_wire
 
 LEASE = Lease("me", 1)
 NOISE = random.Random(7).randbytes(1_000_000)
@@ -26,8 +29,14 @@ async def table(dynamodb, unique_name):
 
 
 @pytest.fixture
-def store(dynamodb, table) -> DynamoControlStore:
-    return DynamoControlStore(dynamodb, table, "pipeline")
+async def wire(server):
+    async with open_wire(server.endpoint_url) as wire:
+        yield wire
+
+
+@pytest.fixture
+def store(wire, table) -> DynamoControlStore:
+    return DynamoControlStore(wire, table, "pipeline")
 
 
 def letter(record: bytes, version: str = "a") -> DeadLetter:
@@ -49,10 +58,10 @@ def progress_of(shards: int) -> PipelineRecord:
 
 
 @pytest.mark.parametrize("server", ["ministack"], indirect=True)
-async def test_twenty_thousand_listed_shards_are_saved_moved_on_and_taken_over(dynamodb, table):
+async def test_twenty_thousand_listed_shards_are_saved_moved_on_and_taken_over(wire, table):
     """Two thousand of them are open. An item holds some 2,500."""
     requests: list[float] = []
-    store = DynamoControlStore(Billed(dynamodb, requests), table, "pipeline")
+    store = DynamoControlStore(Billed(wire, requests), table, "pipeline")
     saved = progress_of(20_000)
     saved = replace(saved, checkpoints=saved.checkpoints | closed(saved, 18_000))
     await store.adopt_progress(LEASE)
@@ -63,18 +72,17 @@ async def test_twenty_thousand_listed_shards_are_saved_moved_on_and_taken_over(d
     await store.save_progress(LEASE, newer)
     assert len(requests) == 1
 
-    assert await DynamoControlStore(dynamodb, table, "pipeline").adopt_progress(Lease("other", 2)) == newer
+    assert await DynamoControlStore(wire, table, "pipeline").adopt_progress(Lease("other", 2)) == newer
 
 
 def closed(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
     return {shard_id: replace(found, is_closed=True) for shard_id, found in list(saved.checkpoints.items())[:count]}
 
 
-async def test_a_save_of_ten_of_five_hundred_shards_is_billed_for_those(dynamodb, table):
+async def test_a_save_of_ten_of_five_hundred_shards_is_billed_for_those(wire, table):
     """By the server's own count, where it has one."""
     billed: list[float] = []
-    client = Billed(dynamodb, billed)
-    store = DynamoControlStore(client, table, "pipeline")
+    store = DynamoControlStore(Billed(wire, billed), table, "pipeline")
     saved = progress_of(500)
     await store.adopt_progress(LEASE)
     await store.save_progress(LEASE, saved)
@@ -91,23 +99,22 @@ def moved(saved: PipelineRecord, count: int) -> dict[ShardId, Checkpoint]:
     return {each.shard_id: replace(each, read_up_to=each.read_up_to + 1) for each in found}
 
 
-class Billed:
-    """An SDK client whose writes note what the server bills, in write units; a server that tells nothing bills 1."""
+class Billed(Wire):
+    """A wire whose writes note what the server bills, in write units; a server that tells nothing bills 1."""
 
-    def __init__(self, client, billed):
-        self._client, self._billed = client, billed
+    def __init__(self, wire, billed):
+        self._to_server, self._billed = wire, billed
 
-    def __getattr__(self, name):
-        method = getattr(self._client, name)
-        if name not in ("put_item", "delete_item"):
-            return method
+    async def ask(self, call, body, read):
+        if call.operation not in ("PutItem", "DeleteItem"):
+            return await self._to_server.ask(call, body, read)
 
-        async def asked(**request):
-            answer = await method(**request, ReturnConsumedCapacity="TOTAL")
-            self._billed.append(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 1.0))
-            return answer
+        def noted(answer):
+            self._billed.append(json.loads(answer).get("ConsumedCapacity", {}).get("CapacityUnits", 1.0))
+            return read(answer)
 
-        return asked
+        body = json.dumps(json.loads(body) | {"ReturnConsumedCapacity": "TOTAL"}).encode()
+        return await self._to_server.ask(call, body, noted)
 
 
 async def test_parts_of_a_letter_leave_with_it(store, dynamodb, table):
@@ -218,9 +225,9 @@ async def test_an_item_that_a_hand_has_damaged_is_named(store, dynamodb, table, 
         await reads[item]()
 
 
-async def test_a_control_table_that_is_gone_is_refused_by_name(dynamodb, unique_name):
+async def test_a_control_table_that_is_gone_is_refused_by_name(wire, unique_name):
     name = unique_name("gone")
-    store = DynamoControlStore(dynamodb, name, "pipeline")
+    store = DynamoControlStore(wire, name, "pipeline")
 
     with pytest.raises(RefusedError, match=f"the control table {name}"):
         await store.read_lease()

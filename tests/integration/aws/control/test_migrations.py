@@ -10,6 +10,7 @@ from service.errors import HaltError
 from service.migrations import Migration, Step, load_migrations, migrate, plan
 from service.model import KeyAttribute
 from tests.servers import create_streamed_table, scan
+from tests.support.wires import open_wire
 
 FIRST = load_migrations()[0]
 TIME_TO_LIVE = Step("update_time_to_live", {"AttributeName": "expires_at", "Enabled": True})
@@ -30,8 +31,9 @@ class ImpatientClock:
 
 
 @pytest.fixture
-def store(dynamodb, unique_name) -> DynamoSchemaStore:
-    return DynamoSchemaStore(dynamodb, unique_name("control"), ImpatientClock())
+async def store(server, dynamodb, unique_name):
+    async with open_wire(server.endpoint_url) as wire:
+        yield DynamoSchemaStore(dynamodb, wire, unique_name("control"), ImpatientClock())
 
 
 async def run(store: DynamoSchemaStore, owner: str = "me", known=(FIRST, SECOND)):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.aws.error_codes import Call
 from service.errors import AmbiguousError, HaltError, LeaseLostError, ThrottledError
 from service.pipeline_state import Checkpoint, Lease, PipelineRecord
 from tests.fakes.items import CrashError, FakeItems, Fate
@@ -150,14 +151,14 @@ async def test_what_is_saved_is_shown_while_its_owner_gives_parts_up():
     requests = itertools.count()
     reading = store_on(items)
 
-    async def page_after_the_next_saves(**request: Any) -> dict[str, Any]:
-        if next(requests) == 0:
+    async def page_after_the_next_saves(call: Call, *request: Any) -> Any:
+        if call.operation == "Query" and next(requests) == 0:
             for number in range(30):
                 await store.save_progress(FIRST, record(newer.checkpoints | of([450], number)))
             await store.save_progress(FIRST, newer)
-        return await FakeItems.query(items, **request)
+        return await FakeItems.ask(items, call, *request)
 
-    items.query = page_after_the_next_saves  # type: ignore[method-assign]  # in the middle of a read
+    items.ask = page_after_the_next_saves  # type: ignore[method-assign]  # in the middle of a read
     assert await reading.read_progress() == newer
 
 
@@ -191,7 +192,7 @@ async def test_parts_that_a_crash_or_a_hand_has_left_are_deleted():
 async def test_a_part_that_can_not_be_deleted_now_does_not_fail_the_save():
     items, saved = FakeItems(), of(range(500))
     store = await opened(items, saved)
-    items.on_request = lambda method, _: Fate.THROTTLED if method == "delete_item" else Fate.ANSWERED
+    items.on_request = lambda operation, _: Fate.THROTTLED if operation == "DeleteItem" else Fate.ANSWERED
     await costs_of(items, store, saved, lambda number: range(number % 50 * 10, number % 50 * 10 + 10), 200)
     left = len(parts(items))
     items.on_request = lambda *_: Fate.ANSWERED

@@ -92,8 +92,8 @@ async def test_a_take_over_writes_one_item_alone():
     await opened(items, of(range(500)))
     written: list[str] = []
 
-    def note(method: str, request: Mapping[str, Any]) -> Fate:
-        if method not in ("get_item", "query"):
+    def note(operation: str, request: Mapping[str, Any]) -> Fate:
+        if operation not in ("GetItem", "Query"):
             written.append(request["Key"]["item"]["S"])
         return Fate.ANSWERED
 
