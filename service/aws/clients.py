@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError
 from service.aws.answers import watch
 from service.aws.call_rate import CallRate
 from service.aws.http.client import DirectEndpoint
+from service.aws.http.reading_turns import ReadingTurns
 from service.aws.http.server_time import ServerTime, ServerTimes
 from service.aws.http.signing import Signer
 from service.aws.http.signing_time import keep_time
@@ -65,6 +66,8 @@ class Connections:
     times: ServerTimes
     describing: CallRate
     """Of DescribeStream, for all that ask there as the same account."""
+    reading: ReadingTurns
+    """Of the pages of all streams that the process reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from aiobotocore.session import AioSession
 
 from service.aws.call_rate import DESCRIBE_STREAM_PER_SECOND, CallRate
 from service.aws.clients import Connections, Endpoint, ServiceConnection, open_connection, sdk_config
+from service.aws.http.reading_turns import ReadingTurns
 from service.aws.http.server_time import ServerTimes
 from service.aws.http.transport import http_session
 from service.aws.sessions import open_session
@@ -48,6 +49,7 @@ class ConnectionPool:
         self._sessions = Shared(self._open_session)
         self._connections = Shared(self._open_connection)
         self._data_loader: Any = None
+        self._reading = ReadingTurns()
         self._describing: dict[tuple[Access, str | None], CallRate] = {}
 
     @asynccontextmanager
@@ -76,7 +78,14 @@ class ConnectionPool:
             stack.callback(times.remove)
             place = (source.access, streams_url)
             describing = self._describing.setdefault(place, CallRate(DESCRIBE_STREAM_PER_SECOND))
-            yield Connections(source=table, streams=streams, replica=copy, times=times, describing=describing)
+            yield Connections(
+                source=table,
+                streams=streams,
+                replica=copy,
+                times=times,
+                describing=describing,
+                reading=self._reading,
+            )
 
     @asynccontextmanager
     async def source(

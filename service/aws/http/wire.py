@@ -25,6 +25,7 @@ from service.aws.faults import (
     stays_expired,
     translate,
 )
+from service.aws.http.reading_turns import LONG_BYTES, ReadingTurns
 from service.aws.http.server_time import ServerTime
 from service.aws.http.signing import Signer
 from service.aws.http.transport import AnswerLostError, Http, HttpAnswer, NotSentError
@@ -64,9 +65,10 @@ class Wire:
         self._endpoint = endpoint or ServerTime()
         self._now = now
 
-    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
+    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T], turns: ReadingTurns | None = None) -> T:
         """The answer as `read` understands it; one that it raises ValueError for is not the service's, and so is lost.
 
+        Of many long answers that come at once, those with `turns` are read one after the other.
         Raises what service.aws.faults makes of anything else; a write may have happened then.
         """
         sent = self._endpoint.steady()
@@ -82,6 +84,8 @@ class Wire:
             raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
         if answer.status != 200:
             raise self._fault(call, answer, sent)
+        if turns is not None and len(answer.body) > LONG_BYTES:
+            await turns.next()
         try:
             understood = read(answer.body)
         except ValueError as error:
