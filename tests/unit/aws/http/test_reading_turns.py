@@ -25,9 +25,7 @@ async def rounds_of(reading: list[asyncio.Task[int]], seen: list[int]) -> list[i
 async def test_long_answers_of_all_pipelines_are_read_in_rounds_of_their_own():
     turns, seen = ReadingTurns(), [0]
     wires = [wire_on(ScriptedHttp(*[LONG] * 5)) for _ in range(10)]
-    reading = [
-        asyncio.create_task(wire.ask(CALL, b"{}", lambda _: seen[0], turns)) for wire in wires for _ in range(5)
-    ]
+    reading = [asyncio.create_task(wire.ask(CALL, b"{}", lambda _: seen[0], turns)) for wire in wires for _ in range(5)]
 
     rounds = await rounds_of(reading, seen)
 
