@@ -93,8 +93,23 @@ class Pairs:
         indent = max((len(name) for name, _ in self._rows), default=0) + _BETWEEN
         for name, value in self._rows:
             room = max(options.max_width - indent, _READABLE)
-            parts = textwrap.wrap(value.plain, room, break_long_words=False, break_on_hyphens=False) or [""]
+            parts = _wrapped(value.plain, room) or [""]
             for head, part in itertools.zip_longest([name], parts, fillvalue=""):
                 line = Text.assemble((head.ljust(indent), "bold"), (part, value.style), no_wrap=True, overflow="ignore")
                 line.rstrip()
                 yield line
+
+
+class Sentence:
+    """Text that is broken between words alone."""
+
+    def __init__(self, said: Text) -> None:
+        self._said = said
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        for line in _wrapped(self._said.plain, options.max_width):
+            yield Text(line, self._said.style, no_wrap=True, overflow="ignore")
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    return textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)

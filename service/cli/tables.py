@@ -15,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from service.cli.admin_client import Document
-from service.cli.listing import Listing, Pairs
+from service.cli.listing import Listing, Pairs, Sentence
 
 _PIPE_WIDTH = 10_000
 GOOD, WORRY, BAD = "green", "yellow", "bold red"
@@ -60,8 +60,8 @@ def status_tables(status: Document) -> RenderableType:
     parts: list[RenderableType] = [_overview(status)]
     if status.get("shards"):
         parts.append(_shards(status["shards"]))
-    parts += [text(f"gap: {each.get('reason')}", BAD) for each in status.get("gaps", ())]
-    parts += [text(f"warning: {each}", WORRY) for each in status.get("warnings", ())]
+    parts += [Sentence(text(f"gap: {each.get('reason')}", BAD)) for each in status.get("gaps", ())]
+    parts += [Sentence(text(f"warning: {each}", WORRY)) for each in status.get("warnings", ())]
     return Group(*parts)
 
 

@@ -16,6 +16,8 @@ GONE_AFTER_LISTS = 3
 GONE_AFTER_SECONDS = 60.0
 """So many lists, over so long, have to leave a shard out before it counts as gone: AWS gives no bound for how late a
 list may be, and says that a child may be missing for some seconds."""
+BLIND_AFTER_SECONDS = 30.0
+"""Without a list for so long, nobody knows whether the stream is still on."""
 REMEMBER_SECONDS = 24 * 3600.0
 """A shard that was read to its end is remembered for so long after it was last listed: no record of it is older."""
 
@@ -41,10 +43,17 @@ class Listings:
         """Since when no list has come; None while the last one that was asked for came."""
         self.failure = ""
         """What the last one that did not come was told."""
+        self.is_off = False
+        """The stream was switched off: what the source has made since is in no shard."""
 
     def note_failure(self, error: Exception, now: float) -> None:
         self.failing_since = now if self.failing_since is None else self.failing_since
         self.failure = str(error)
+
+    def blind_since(self, now: float) -> float | None:
+        """From when on the source may have made what no known shard shows; None while lists come."""
+        since = self.failing_since
+        return since if since is not None and now - since > BLIND_AFTER_SECONDS else None
 
     def add(self, listed: Iterable[Shard], now: float) -> None:
         """Take one whole list into account."""

@@ -104,7 +104,9 @@ class Replicator(Flow):
     def behind_since(self) -> float:
         """From when on changes may be unapplied, as lag counts it: a successor's lag goes on from there (I8)."""
         moments = [reader.read_up_to for reader in self.readers.open_readers()]
-        return min([*moments, *self._oldest_unsettled()], default=self.readers.known_up_to)
+        blind_since = self.readers.listings.blind_since(self._clock.now())
+        unseen = [] if blind_since is None else [blind_since]
+        return min([*moments, *unseen, *self._oldest_unsettled()], default=self.readers.known_up_to)
 
     @property
     def oldest_unsettled_at(self) -> float | None:

@@ -74,7 +74,7 @@ class LagStatus(Document):
     oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
         description="Every open shard was read to its tip within the last few polls, nothing read is unapplied, no "
-        "write is in doubt, no gap is open, and no snapshot is owed.",
+        "write is in doubt, no gap is open, no snapshot is owed, and the stream is on and was listed not long ago.",
         examples=[True],
     )
 

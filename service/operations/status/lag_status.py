@@ -24,12 +24,16 @@ def lag_of_flow(flow: Replicator, lag: Lag, now: float, *, is_trusted: bool) -> 
     """`is_trusted`: the lease is surely ours. Otherwise another process may know better."""
     unapplied = flow.progress.unsettled
     is_following = flow.is_reading and is_trusted
-    is_caught_up = lag.is_caught_up and is_following and not unapplied and not flow.doubts and flow.checkpoints.is_whole
+    listings = flow.readers.listings
+    blind_since = listings.blind_since(now)
+    is_shown = blind_since is None and not listings.is_off
+    is_whole = is_shown and flow.checkpoints.is_whole
+    is_caught_up = lag.is_caught_up and is_following and not unapplied and not flow.doubts and is_whole
     seconds = lag.seconds if flow.readers.readers else now - flow.readers.known_up_to
     if not is_caught_up:
         # Clocks differ, and a flow that just began does not know yet how far behind it is: not zero, at least (I8).
-        lost_since = flow.checkpoints.lost_since
-        seconds = max(seconds, LEAST_SECONDS, 0.0 if lost_since is None else now - lost_since)
+        unseen = [now - since for since in (flow.checkpoints.lost_since, blind_since) if since is not None]
+        seconds = max(seconds, LEAST_SECONDS, *unseen)
     oldest = moment(lag.oldest_unapplied_at) if lag.oldest_unapplied_at is not None else None
     return LagStatus(
         seconds=round(seconds, 3),

@@ -29,7 +29,7 @@ from service.operations.documents.utc_time import moment
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
-from service.operations.status.readiness import PATIENCE_SECONDS, Vital, not_ready_reason, stalled_reason
+from service.operations.status.readiness import Vital, not_ready_reason, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.pipeline_state import Gap
 from service.preflight import WARN_OF_CLOCK_SECONDS
@@ -160,7 +160,7 @@ class Report:
         if (flow := self._flow) is not None:
             found += flow.requests.refused_reads.values()
             listings = flow.readers.listings
-            if listings.failing_since is not None and self._clock.now() - listings.failing_since > PATIENCE_SECONDS:
+            if listings.blind_since(self._clock.now()) is not None:
                 found.append(f"the stream's shards can't be listed, so new ones are not found: {listings.failure}")
         if self._totals.is_throttled:
             found.append("the replica throttles: its capacity is below what the stream brings; raise it, or wait")

@@ -175,9 +175,8 @@ class Readers:
 
     def _check_switched_off(self, stream: StreamDescription) -> None:
         """A stream that is off stays readable for 24 hours; once all of it is read, nothing more will come (E24)."""
-        if stream.status is not StreamStatus.DISABLED:
-            return
-        if all(shard_id in self.ended_at for shard_id in self.shards):
+        self.listings.is_off = stream.status is StreamStatus.DISABLED
+        if self.listings.is_off and all(shard_id in self.ended_at for shard_id in self.shards):
             raise stream_off(stream.arn)
 
     def _forget_old(self) -> None:

@@ -15,6 +15,7 @@ from tests.fakes.dashboard_console import Stage
 from tests.unit.cli.test_listing import CHECKPOINT, JOB, SHARD_ID
 
 PIPELINE = "orders-of-the-whole-world--orders-of-the-whole-world-replica"
+ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/orders-of-the-whole-world/stream/2026-11-28T12:04:50.343"
 LIST = {
     "items": [
         {"name": PIPELINE, "state": "running", "role": "active", "ready": True, "lag_seconds": 0.0, "dead_letters": 0},
@@ -24,11 +25,12 @@ LIST = {
 
 
 def status() -> dict[str, Any]:
-    return {**Stage().status().model_dump(mode="json"), "pipeline": PIPELINE}
+    warning = f"the stream's shards can't be listed: DescribeStream on {ARN} failed: 500"
+    return {**Stage().status().model_dump(mode="json"), "pipeline": PIPELINE, "warnings": [warning]}
 
 
 SHOWN: dict[str, tuple[RenderableType, list[str]]] = {
-    "status": (status_tables(status()), [PIPELINE, SHARD_ID, CHECKPOINT]),
+    "status": (status_tables(status()), [PIPELINE, SHARD_ID, CHECKPOINT, ARN]),
     "pipelines": (overview_tables(LIST), [PIPELINE]),
     "job": (pairs({**JOB, "sequence_number": CHECKPOINT, "shard_id": SHARD_ID}), [JOB["id"], CHECKPOINT, SHARD_ID]),
     "jobs": (job_table([JOB]), [JOB["id"]]),
