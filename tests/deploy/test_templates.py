@@ -58,9 +58,12 @@ def test_the_alarm_on_dead_letters_watches_what_the_function_writes():
     assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, METRIC)
     (pipeline,) = alarm["Dimensions"]
     assert pipeline["Name"] == "pipeline"
+    assert pipeline["Value"] == resources()["Function"]["Properties"]["Environment"]["Variables"]["DYNAMIRROR_PIPELINE"]
+    condition, named, unnamed = pipeline["Value"]["Fn::If"]
+    assert (condition, named) == ("IsNamed", {"Ref": "Pipeline"})
     settings = load_settings({"DYNAMIRROR_SOURCE_TABLE": "master", "DYNAMIRROR_REPLICA_TABLE": "replica"})
-    name = pipeline["Value"]["Fn::Sub"].replace("${SourceTable}", "master").replace("${ReplicaTable}", "replica")
-    assert name == settings.pipeline_name
+    name = unnamed["Fn::Sub"].replace("${SourceTable}", "master").replace("${ReplicaTable}", "replica")
+    assert name == settings.pipeline_name, "the name that the function had before it was given one"
 
 
 def test_the_alarms_on_the_mapping_and_the_function_watch_those_of_this_stack():

@@ -95,6 +95,13 @@ async def test_in_one_account_the_function_has_the_published_rights_and_an_alarm
     assert await account.alarms() >= {"PolledEventCount", "Invocations", "records_dead_lettered"}
 
 
+@pytest.mark.parametrize("name", ["", "orders"])
+async def test_the_function_and_the_alarm_on_dead_letters_have_the_pipeline_s_name(account, name):
+    await account.function(ReplicaTable="replica-table", ReplicaRegion="eu-central-1", Pipeline=name)
+    assert (await account.settings()).pipeline_name == (name or f"{account.source}--replica-table")
+    assert "records_dead_lettered" in await account.alarms()
+
+
 async def test_with_a_replica_in_another_account_the_function_may_only_assume_its_role(account):
     replica = {"ReplicaTable": "replica-table", "ReplicaRegion": "eu-central-1"}
     outputs = await account.function(**replica, ReplicaRoleArn=ROLE, QuietAlarmHours="0")
