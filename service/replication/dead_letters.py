@@ -13,11 +13,11 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
+from service.dynamodb_json.record_text import record_of
 from service.errors import ChangeError
 from service.events import DeadLettered, Observer
 from service.model import Change, Image, ItemKey, SequenceNumber, ShardId, Unreadable
@@ -84,18 +84,8 @@ class _Waiting:
 
 
 class DeadLetters:
-    def __init__(
-        self,
-        *,
-        store: DeadLetterStore,
-        record_of: Callable[[Change], bytes],
-        requests: Requests,
-        clock: Clock,
-        observer: Observer,
-    ) -> None:
-        """`record_of` gives a change back as its whole stream record, JSON."""
+    def __init__(self, *, store: DeadLetterStore, requests: Requests, clock: Clock, observer: Observer) -> None:
         self._store = store
-        self._record_of = record_of
         self._requests = requests
         self._clock = clock
         self._observer = observer
@@ -119,7 +109,7 @@ class DeadLetters:
             key=change.key,
             error=told,
             attempts=attempts,
-            record=self._record_of(change),
+            record=record_of(change),
             identity=identity_of(change.key, told),
             created_at=change.created_at,
             state=_state_of(change.image),

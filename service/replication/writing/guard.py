@@ -16,17 +16,13 @@ from contextlib import asynccontextmanager
 
 from service.dynamodb_json.items import same_item, sequence_of
 from service.errors import ChangeError
-from service.events import Observer
 from service.model import Absent, AsSeen, Change, Condition, Image, ItemKey, Older, SequenceNumber, Written
-from service.ports import Clock, ReplicaTable, Table
-from service.replication.doubts import Doubts
-from service.replication.guard_window import GuardWindow
-from service.replication.requests.retrying import Requests
 from service.replication.writing.desired_state import INSERT
 from service.replication.writing.item_shape import Shape
 from service.replication.writing.item_writes import ItemWrites
 from service.replication.writing.prefetch import Looked, Refusals
 from service.replication.writing.scan_barrier import ScanBarrier
+from service.replication.writing.write_context import WriteContext, WritePart
 
 MAX_LOOKS_AGAIN = 10
 """After so many writes of one key, whose source has changed each time, its next records bring what counts."""
@@ -54,32 +50,13 @@ def same_or_none(one: Image | None, other: Image | None) -> bool:
     return same_item(one, other)
 
 
-class Guard:
+class Guard(WritePart):
     """Its calls are serialised per key by the lanes."""
 
-    def __init__(
-        self,
-        *,
-        source: Table,
-        replica: ReplicaTable,
-        shape: Shape,
-        window: GuardWindow,
-        requests: Requests,
-        doubts: Doubts,
-        clock: Clock,
-        observer: Observer,
-        is_archive: bool = False,
-    ) -> None:
-        """`is_archive`: the replica keeps what the source's TTL removed, so that an absence proves nothing."""
-        self._is_archive = is_archive
-        self._source = source
-        self._replica = replica
-        self._shape = shape
-        self._window = window
-        self._requests = requests
-        self._doubts = doubts
-        self._clock = clock
-        self.writes = ItemWrites(replica=replica, shape=shape, requests=requests, observer=observer)
+    def __init__(self, context: WriteContext) -> None:
+        super().__init__(context)
+        self._is_archive = context.is_archive
+        self.writes = ItemWrites(context)
         self.brought = ScanBarrier()
         self._refusals = Refusals()
 

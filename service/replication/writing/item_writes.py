@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from service.errors import ChangeError, ItemTooLargeError, TransientChangeError
-from service.events import Observer, Warned
+from service.events import Warned
 from service.model import Absent, AsSeen, Condition, Delete, Image, ItemKey, Older, Put, Seen, SequenceNumber, Written
-from service.ports import ReplicaTable
-from service.replication.requests.retrying import Requests
-from service.replication.writing.item_shape import DRESSINGS, Dressing, Shape
+from service.replication.writing.item_shape import DRESSINGS, Dressing
+from service.replication.writing.write_context import WritePart
 
 
-class ItemWrites:
+class ItemWrites(WritePart):
     """Its calls are serialised per key by the lanes; each is made until it is answered."""
-
-    def __init__(self, *, replica: ReplicaTable, shape: Shape, requests: Requests, observer: Observer) -> None:
-        self._replica = replica
-        self._shape = shape
-        self._requests = requests
-        self._observer = observer
 
     async def put(
         self,

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 import msgspec
 
 from service.errors import RefusedError
-from service.events import Observer, Warned, WarningEnded
+from service.events import Warned, WarningEnded
 from service.model import Condition, Image, ItemKey, Older, Seen, Written
-from service.ports import Clock, Table
-from service.replication.requests.retrying import Requests
+from service.replication.writing.write_context import WriteContext, WritePart
 
 SLOW_SECONDS = 0.5
 """A change is taken to need as long from its table through the stream into another process."""
@@ -60,27 +59,13 @@ class Refusals:
         return self._share > OFTEN
 
 
-class LookAhead:
+class LookAhead(WritePart):
     """Shared by all lanes; keeps only whether the source may be asked so."""
 
-    def __init__(
-        self,
-        *,
-        source: Table,
-        replica: Table,
-        requests: Requests,
-        clock: Clock,
-        observer: Observer,
-        is_shared: bool,
-    ) -> None:
-        self._observer = observer
-        self._is_shared = is_shared
+    def __init__(self, context: WriteContext) -> None:
+        super().__init__(context)
         self._denied_until = float("-inf")
-        self._fresh_seconds = FRESH_SECONDS if is_shared else FRESH_ALONE_SECONDS
-        self._source = source
-        self._replica = replica
-        self._requests = requests
-        self._clock = clock
+        self._fresh_seconds = FRESH_SECONDS if self._window.is_shared else FRESH_ALONE_SECONDS
 
     async def look(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Looked]:
         """At most 25 keys, each of them once; both reads are consistent. Empty where the source denies such a read."""
@@ -101,7 +86,7 @@ class LookAhead:
         try:
             return await self._source.get_many(keys)
         except RefusedError as error:
-            if self._is_shared:
+            if self._window.is_shared:
                 raise
             self._denied_until = self._clock.monotonic() + DENIED_SECONDS
             self._observer.observe(Warned(DENIED, f"guarded changes are read one by one, which is slower: {error}"))

@@ -14,33 +14,16 @@ from collections.abc import Sequence
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError
 from service.model import Absent, Image, ItemKey, ItemWrite, Put, Written
-from service.ports import ReplicaTable
-from service.replication.doubts import Doubts
-from service.replication.guard_window import GuardWindow
-from service.replication.requests.retrying import Requests
 from service.replication.writing.guard import Guard, Outcome
-from service.replication.writing.item_shape import Shape
+from service.replication.writing.write_context import WriteContext, WritePart
 
 
-class Copier:
+class Copier(WritePart):
     """Its calls are serialised per key by the lanes."""
 
-    def __init__(
-        self,
-        *,
-        replica: ReplicaTable,
-        guard: Guard,
-        shape: Shape,
-        window: GuardWindow,
-        requests: Requests,
-        doubts: Doubts,
-    ) -> None:
-        self._replica = replica
+    def __init__(self, context: WriteContext, guard: Guard) -> None:
+        super().__init__(context)
         self._guard = guard
-        self._shape = shape
-        self._window = window
-        self._requests = requests
-        self._doubts = doubts
 
     async def copy(self, key: ItemKey, raw: Image, page: int) -> Outcome:
         """Bring an item of a scan's page, if the replica has none; one that differs is refreshed.

@@ -14,39 +14,24 @@ import asyncio
 
 from service.dynamodb_json.items import sequence_of
 from service.errors import ChangeError
-from service.events import LateWriteMended, Observer
+from service.events import LateWriteMended
 from service.model import Image, ItemKey
-from service.ports import Clock, ReplicaTable
-from service.replication.doubts import Doubt, Doubts
+from service.replication.doubts import Doubt
 from service.replication.requests.batches import get_batches
-from service.replication.requests.retrying import Requests
 from service.replication.writing.guard import Guard
 from service.replication.writing.lanes import Lanes
+from service.replication.writing.write_context import WriteContext, WritePart
 
 LOOK_EVERY_SECONDS = 0.5
 
 
-class SecondLooks:
+class SecondLooks(WritePart):
     """Runs beside the flow, as long as it runs."""
 
-    def __init__(
-        self,
-        *,
-        doubts: Doubts,
-        replica: ReplicaTable,
-        guard: Guard,
-        lanes: Lanes,
-        requests: Requests,
-        clock: Clock,
-        observer: Observer,
-    ) -> None:
-        self._doubts = doubts
-        self._replica = replica
+    def __init__(self, context: WriteContext, guard: Guard, lanes: Lanes) -> None:
+        super().__init__(context)
         self._guard = guard
         self._lanes = lanes
-        self._requests = requests
-        self._clock = clock
-        self._observer = observer
 
     async def look_periodically(self) -> None:
         """Until cancelled. Raises LeaseLostError, HaltError."""

@@ -13,17 +13,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from service.errors import AmbiguousError, BatchRefusedError, ChangeError, TransientChangeError
-from service.events import ChangesSettled, Observer
+from service.events import ChangesSettled
 from service.model import Change, Delete, Effect, Image, ItemKey, ItemWrite, Put
-from service.ports import Clock, ReplicaTable, Table
 from service.replication.dead_letters import DeadLetters
-from service.replication.doubts import Doubts
-from service.replication.guard_window import GuardWindow
-from service.replication.requests.retrying import Requests
 from service.replication.writing.desired_state import DesiredStates
 from service.replication.writing.guard import Guard, Outcome
-from service.replication.writing.item_shape import Shape
 from service.replication.writing.prefetch import SLOW_SECONDS, LookAhead, Looked, PrefetchedReads
+from service.replication.writing.write_context import WriteContext, WritePart
 
 MAX_BATCH = 25
 """Items in one BatchWriteItem (botocore, dynamodb 2012-08-10: shape WriteRequests, max 25)."""
@@ -48,44 +44,16 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
         return self.raw is not None and isinstance(self.write, Delete)
 
 
-class Sink:
+class Sink(WritePart):
     """Shared by all lanes; holds no state of a change between calls."""
 
-    def __init__(
-        self,
-        *,
-        source: Table,
-        replica: ReplicaTable,
-        shape: Shape,
-        guard: Guard,
-        window: GuardWindow,
-        requests: Requests,
-        doubts: Doubts,
-        dead_letters: DeadLetters,
-        clock: Clock,
-        observer: Observer,
-        settle: Settle,
-        skips_ttl_deletes: bool = False,
-    ) -> None:
-        self._source = source
-        self._replica = replica
-        self._shape = shape
+    def __init__(self, context: WriteContext, guard: Guard, dead_letters: DeadLetters, settle: Settle) -> None:
+        super().__init__(context)
         self._guard = guard
-        self._ahead = LookAhead(
-            source=source,
-            replica=replica,
-            requests=requests,
-            clock=clock,
-            observer=observer,
-            is_shared=window.is_shared,
-        )
-        self._window, self._doubts = window, doubts
-        self._requests = requests
+        self._ahead = LookAhead(context)
         self._dead_letters = dead_letters
-        self._clock = clock
-        self._observer = observer
         self._settle = settle
-        self.intents = DesiredStates(shape, skips_ttl_deletes=skips_ttl_deletes)
+        self.intents = DesiredStates(self._shape, skips_ttl_deletes=context.is_archive)
 
     async def apply(self, groups: Sequence[Group]) -> None:
         """Returns when every change is settled. At most 25 groups, each of another key.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from service.configuration.settings import Settings
 from service.configuration.transform import load_transform
-from service.dynamodb_json.record_text import record_of
 from service.events import Observer
 from service.model import TableDescription
 from service.ports import Adapters
@@ -25,6 +24,7 @@ from service.replication.writing.metadata import Metadata
 from service.replication.writing.scan_copier import Copier
 from service.replication.writing.second_looks import SecondLooks
 from service.replication.writing.sink import Settle, Sink
+from service.replication.writing.write_context import WriteContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def build_write_path(
         watch=watch,
     )
     shape = shape_of(settings, source, adapters, observer, metadata)
-    guard = Guard(
+    context = WriteContext(
         source=adapters.source,
         replica=replica,
         shape=shape,
@@ -91,46 +91,18 @@ def build_write_path(
         observer=observer,
         is_archive=settings.skip_ttl_deletes,
     )
-    copier = Copier(replica=replica, guard=guard, shape=shape, window=window, requests=requests, doubts=doubts)
-    dead_letters = DeadLetters(
-        store=adapters.control,
-        record_of=record_of,
-        requests=requests,
-        clock=clock,
-        observer=observer,
-    )
-    sink = Sink(
-        source=adapters.source,
-        replica=replica,
-        shape=shape,
-        guard=guard,
-        window=window,
-        requests=requests,
-        doubts=doubts,
-        dead_letters=dead_letters,
-        clock=clock,
-        observer=observer,
-        settle=settle,
-        skips_ttl_deletes=settings.skip_ttl_deletes,
-    )
+    guard = Guard(context)
+    dead_letters = DeadLetters(store=adapters.control, requests=requests, clock=clock, observer=observer)
+    sink = Sink(context, guard, dead_letters, settle)
     lanes = Lanes(settings.writers, sink)
-    second_looks = SecondLooks(
-        doubts=doubts,
-        replica=replica,
-        guard=guard,
-        lanes=lanes,
-        requests=requests,
-        clock=clock,
-        observer=observer,
-    )
     return WritePath(
         lanes=lanes,
         sink=sink,
         guard=guard,
-        copier=copier,
+        copier=Copier(context, guard),
         window=window,
         doubts=doubts,
-        second_looks=second_looks,
+        second_looks=SecondLooks(context, guard, lanes),
         dead_letters=dead_letters,
         requests=requests,
         gate=gate,
