@@ -23,8 +23,7 @@ from rich.console import RenderableType
 from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
 from service.cli.moment import moment
-from service.cli.pipeline_list import overview_tables
-from service.cli.tables import console, job_table, pairs, printable, text
+from service.cli.tables import console, job_table, overview_tables, pairs, printable, text
 
 
 class Horizon(StrEnum):

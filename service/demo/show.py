@@ -14,9 +14,8 @@ from rich.console import Console
 from service.app import Running, serve
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings, load_settings
-from service.demo.changes import Changes
 from service.demo.emulator import REGION, REPLICA, SOURCE, Tables, running_emulator, use_dummy_credentials
-from service.demo.scene import Scene, look
+from service.demo.scene import Changes, Scene, look
 from service.demo.screen import Screen
 from service.demo.writer import Writer
 from service.fleet.plans import EnvironmentPlan

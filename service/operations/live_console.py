@@ -19,11 +19,10 @@ from service.operations.documents.jobs import (
 )
 from service.operations.documents.settings import EffectiveSettings
 from service.operations.documents.status import History, Status
-from service.operations.jobs.run_beside_flow import beside
 from service.operations.jobs.runner import JobRunner
 from service.operations.pipeline.ownership import flow_of, not_here
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.refresh_item import key_from, replicate_item
+from service.operations.refresh_item import beside, key_from, replicate_item
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.verification.verifications import Verifications

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, fields
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Kind = TypeVar("Kind", bound="DataclassInstance")
+PART_BYTES = 300_000
+"""Well below the 400 KB of an item (Developer Guide, "Service quotas")."""
 Value = Mapping[str, Any]
 Attributes = Mapping[str, Value]
 """An item as the service takes and gives it: `{"owner": {"S": "me"}, "generation": {"N": "7"}}`."""
@@ -98,6 +101,19 @@ def _plain(value: Value) -> Any:
 def _sequence_number(kind: type, content: Any) -> SequenceNumber:
     """Of the types that msgspec does not know, the only one."""
     return SequenceNumber.parse(content)
+
+
+def split(content: bytes) -> list[bytes]:
+    """Into as many items as it needs."""
+    return [content[start : start + PART_BYTES] for start in range(0, len(content), PART_BYTES)]
+
+
+def decompressed(content: bytes) -> bytes:
+    """Raises ValueError."""
+    try:
+        return zlib.decompress(content)
+    except zlib.error as error:
+        raise ValueError(f"it is damaged: {error}") from error
 
 
 def text_of(attributes: Attributes, name: str, default: str | None = None) -> str:

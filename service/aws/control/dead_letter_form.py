@@ -18,6 +18,7 @@ from service.aws.control.attributes import (
     integer_of,
     number,
     optional_text_of,
+    split,
     text,
     text_of,
     value_of,
@@ -26,8 +27,6 @@ from service.pipeline_state import DeadLetter
 
 LETTER = "dead-letter#"
 PART = "dead-letter-part#"
-PART_BYTES = 300_000
-"""Well below the 400 KB of an item (Developer Guide, "Service quotas")."""
 INLINE_BYTES = 32_000
 """Lists are billed for whole items and paged by 1 MB of them (API reference, Query), so that the items that they read
 stay small; a larger record lies in parts only."""
@@ -43,9 +42,8 @@ def record_of(letter: DeadLetter) -> tuple[dict[str, Value], dict[str, bytes]]:
     compressed = zlib.compress(letter.record)
     if len(compressed) <= INLINE_BYTES:
         return {"record": binary(compressed)}, {}
-    contents = [compressed[start : start + PART_BYTES] for start in range(0, len(compressed), PART_BYTES)]
     # A name of its own for each writing: removing an older record of this letter never touches these parts.
-    parts = {_part(letter.id, letter.version, count): content for count, content in enumerate(contents, 1)}
+    parts = {_part(letter.id, letter.version, count): content for count, content in enumerate(split(compressed), 1)}
     return {"parts": number(len(parts)), "writing": text(letter.version)}, parts
 
 
@@ -73,14 +71,6 @@ def letter_of(item: str, head: Attributes, record: bytes) -> DeadLetter:
     return value_of(
         DeadLetter, head, id=item.removeprefix(LETTER), record=record, key=None if key is None else key.encode()
     )
-
-
-def decompressed(content: bytes) -> bytes:
-    """Raises ValueError."""
-    try:
-        return zlib.decompress(content)
-    except zlib.error as error:
-        raise ValueError(f"its record is damaged: {error}") from error
 
 
 def cursor_after(letter_id: str) -> str:

@@ -5,13 +5,26 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
 import orjson
 
-from service.aws.control.attributes import Attributes, integer_of, number, optional_text_of, text, text_of, understood
+from service.aws.control.attributes import (
+    Attributes,
+    binary,
+    binary_of,
+    decompressed,
+    integer_of,
+    number,
+    optional_text_of,
+    split,
+    text,
+    text_of,
+    understood,
+)
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
 from service.pipeline_state import JobSlot
@@ -105,3 +118,36 @@ def _slot(kind: str) -> str:
 
 def _text_of(document: Mapping[str, Any]) -> dict[str, Any]:
     return text(orjson.dumps(document).decode())
+
+
+class FixedItems:
+    """Implements service.ports.FixedStore, by the items `KIND-fixed#ID#N`: compressed, and split.
+
+    They are written before the job and read when it goes on; a write that is repeated, or late, writes the same.
+    """
+
+    _table: ControlTable
+
+    async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
+        parts = split(zlib.compress(content))
+        for index, part in enumerate(parts):
+            attributes = {"fixed_part": binary(part), "parts": number(len(parts))}
+            await self._table.put(f"{_prefix(kind, job_id)}{index:04d}", attributes, asks_former=False)
+
+    async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
+        prefix = _prefix(kind, job_id)
+        found = [item async for item in self._table.query(prefix)]
+        with understood(self._table.pipeline, f"{prefix}0000"):
+            if not found or integer_of(found[0], "parts") != len(found):
+                return None
+            return decompressed(b"".join(binary_of(item["fixed_part"]) for item in found))
+
+    async def forget_fixed_before(self, kind: str, job_id: str) -> None:
+        names = [item["item"]["S"] async for item in self._table.query(f"{kind}-fixed#", attributes=("item",))]
+        for name in names:
+            if name < _prefix(kind, job_id):
+                await self._table.delete(name)
+
+
+def _prefix(kind: str, job_id: str) -> str:
+    return f"{kind}-fixed#{job_id}#"

@@ -9,8 +9,7 @@ import asyncio
 
 from service.aws.control.claims import ClaimItems
 from service.aws.control.dead_letters import DeadLetterItems
-from service.aws.control.fixed_items import FixedItems
-from service.aws.control.jobs import JobItems
+from service.aws.control.jobs import FixedItems, JobItems
 from service.aws.control.lease import LeaseItems
 from service.aws.control.progress import ProgressItem
 from service.aws.control.table import ControlTable

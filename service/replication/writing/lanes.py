@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from zlib import crc32
 
 from service.errors import DynamirrorError, HaltError, LeaseLostError
 from service.model import Change, ItemKey
 from service.replication.change_queue import ChangeQueue
-from service.replication.writing.sink import MAX_BATCH, Group
+from service.replication.writing.sink import MAX_BATCH, Group, Sink
 
 Answer = TypeVar("Answer")
 Payload = TypeVar("Payload")
@@ -27,12 +27,6 @@ what is stored, and a lane's memory is bounded by this."""
 
 END_ABANDONED_AFTER_SECONDS = 5.0
 """A request takes no longer (service.adapters, MAX_REQUEST_SECONDS); one that is cut off leaves its keys in doubt."""
-
-
-class Applies(Protocol):
-    """The sink, as lanes see it."""
-
-    async def apply(self, groups: Sequence[Group]) -> None: ...
 
 
 class LaneTask:
@@ -108,7 +102,7 @@ class Lane:
 
 
 class Lanes:
-    def __init__(self, count: int, sink: Applies) -> None:
+    def __init__(self, count: int, sink: Sink) -> None:
         self._lanes = [Lane() for _ in range(count)]
         self._sink = sink
         self._is_draining = False

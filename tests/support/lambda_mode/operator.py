@@ -9,9 +9,8 @@ from service.events import Observers
 from service.lambda_mode.writer_without_stream import SidePipeline
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
-from service.operations.jobs.run_beside_flow import beside
 from service.operations.pipeline.outside import Outside
-from service.operations.refresh_item import key_from, replicate_item
+from service.operations.refresh_item import beside, key_from, replicate_item
 from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.service import answered, until
 

@@ -1,4 +1,4 @@
-"""service.aws.shared: opened once for all who use it at the same time, closed with the last of them."""
+"""service.aws.connection_pool.Shared: opened once for all who use it at the same time, closed with the last of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from service.aws.shared import Shared
+from service.aws.connection_pool import Shared
 
 
 class Workshop:

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.demo.changes import SHOWN, Changes, Made
 from service.demo.emulator import REPLICA, SOURCE, Item
-from service.demo.scene import Scene, count_differing, look
+from service.demo.scene import SHOWN, Changes, Made, Scene, count_differing, look
 from service.demo.screen import Screen, commands, line
 from service.demo.show import demo_settings
 from service.demo.writer import KEYS, Writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from service.errors import UnavailableError
-from service.operations.jobs.pace import WINDOW_SECONDS, Pace
+from service.operations.jobs.run import WINDOW_SECONDS, Pace
 from tests.fakes.clock import ManualClock
 from tests.fakes.service import Service
 from tests.fakes.world import World
