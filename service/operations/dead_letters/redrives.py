@@ -18,7 +18,7 @@ from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.replication.job_flow import JobFlow
 
-REDRIVEN, SUPERSEDED, FAILED = COUNTED = ("redriven", "superseded", "failed")
+REDRIVEN, SUPERSEDED, FAILED = COUNTED = Redriving.counted
 FAILURES_TOLD, MAX_ERROR = 100, 200
 """Of so many the job tells the error, in so many characters: it is one item of the control table."""
 ANSWERED_WITHIN_SECONDS = 10.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,18 +57,24 @@ class Job(BaseModel):
         examples=[14.0],
     )
 
+    counted: ClassVar[tuple[str, ...]] = ()
+    estimated: ClassVar[str | None] = None
+    """The fields that tell how much it has got through, and about how much that will be."""
+
     @property
     def done(self) -> int:
         """What it has got through: items, records or letters."""
-        return 0
+        return sum(getattr(self, name) for name in self.counted)
 
     @property
     def expected(self) -> int | None:
         """About how much that will be in the end; None where nobody knows."""
-        return None
+        found: int | None = getattr(self, self.estimated) if self.estimated is not None else None
+        return found
 
 
 class Replay(Job):
+    counted = ("records_read",)
     sequence_number: str | None = Field(default=None, description="Where it began, if it was asked for by number.")
     shard_id: str | None = Field(default=None, description="The number's shard, where only one can hold it.")
     from_time: Instant | None = Field(default=None, description="Where it began, if it was asked for by time.")
@@ -88,10 +94,6 @@ class Replay(Job):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    @property
-    def done(self) -> int:
-        return self.records_read
-
 
 class ReplayStart(TypedDict, total=False):
     """Where a replay begins, at exactly one of the three, and what for; as `Replay` describes them."""
@@ -104,6 +106,7 @@ class ReplayStart(TypedDict, total=False):
 
 
 class Snapshot(Job):
+    counted, estimated = ("items_scanned",), "items_estimated"
     items_scanned: int = Field(default=0, description="Items of the source that were read.", examples=[1500])
     items_written: int = Field(
         default=0,
@@ -115,16 +118,9 @@ class Snapshot(Job):
         default=False, description="The replica is not whole without it: it can't be cancelled. A pause stops it."
     )
 
-    @property
-    def done(self) -> int:
-        return self.items_scanned
-
-    @property
-    def expected(self) -> int:
-        return self.items_estimated
-
 
 class Verification(Job):
+    counted, estimated = ("items_read",), "items_estimated"
     repair: bool = Field(default=False, description="True: differences are mended in the replica.")
     sample: float | None = Field(default=None, description="The fraction of the keys that is looked at.")
     items_compared: int = Field(
@@ -147,14 +143,6 @@ class Verification(Job):
     )
 
     @property
-    def done(self) -> int:
-        return self.items_read
-
-    @property
-    def expected(self) -> int:
-        return self.items_estimated
-
-    @property
     def is_equal(self) -> bool:
         """Nothing that was looked at differs."""
         return not (self.missing or self.extra or self.different)
@@ -172,6 +160,8 @@ class RedriveFailure(BaseModel):
 class Redriving(Job):
     """Dead letters that are written again."""
 
+    counted, estimated = ("redriven", "superseded", "failed"), "letters"
+
     redriven: int = Field(default=0, description="Written now.", examples=[40])
     superseded: int = Field(default=0, description="Not needed any more: a newer state of the item was applied since.")
     failed: int = Field(default=0, description="Refused again; they stay dead letters.", examples=[1])
@@ -179,11 +169,3 @@ class Redriving(Job):
         default=None, description="How many there were when it began; null if not known.", examples=[3543]
     )
     failures: list[RedriveFailure] = Field(default_factory=list, description="The first 100 of those that failed.")
-
-    @property
-    def done(self) -> int:
-        return self.redriven + self.superseded + self.failed
-
-    @property
-    def expected(self) -> int | None:
-        return self.letters

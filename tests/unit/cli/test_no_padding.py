@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from service.cli import admin_commands, tables
-from service.cli.pipeline_list import overview_tables
-from service.cli.tables import job_table, pairs, status_tables
+from service.cli.tables import job_table, overview_tables, pairs, status_tables
 from tests.fakes.dashboard_console import Stage
 from tests.unit.cli.test_listing import CHECKPOINT, JOB, SHARD_ID
 
