@@ -15,7 +15,10 @@ import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from starlette.responses import Response
 from starlette.types import Scope
+
+from api.problems import CLOSE, problem
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 OPEN_OF_A_PIPELINE = ("/", "/healthz", "/readyz")
@@ -37,12 +40,6 @@ def access_header(caller: Caller) -> dict[str, str]:
     if caller is Caller.STRANGER:
         return {}
     return {"dynamirror-access": "read" if caller is Caller.READER else "change"}
-
-
-class Verdict(enum.Enum):
-    ALLOWED = "allowed"
-    TOKEN_NEEDED = "a token is needed"
-    NOT_ENOUGH = "the token is for reading only"
 
 
 def changes_something(scope: Scope) -> bool:
@@ -89,13 +86,17 @@ class Tokens:
             return Caller.ADMIN
         return Caller.READER if is_reader else Caller.STRANGER
 
-    def verdict(self, caller: Caller, scope: Scope, pipelines: Collection[str]) -> Verdict:
-        """May this caller make this request? A path that nobody knows needs a token like any other."""
-        if caller in (Caller.ADMIN, Caller.LOOPBACK) or is_open(scope["path"], pipelines):
-            return Verdict.ALLOWED
-        if caller is Caller.STRANGER:
-            return Verdict.TOKEN_NEEDED
-        return Verdict.NOT_ENOUGH if changes_something(scope) else Verdict.ALLOWED
+
+def refusal_of(caller: Caller, scope: Scope, pipelines: Collection[str]) -> Response | None:
+    """Why this caller may not make this request. A path that nobody knows needs a token like any other."""
+    if caller in (Caller.ADMIN, Caller.LOOPBACK) or is_open(scope["path"], pipelines):
+        return None
+    if caller is Caller.STRANGER:
+        challenge = {"www-authenticate": 'Bearer realm="dynamirror"', **CLOSE}
+        return problem(401, "Send the service's token: 'Authorization: Bearer TOKEN'.", challenge)
+    if changes_something(scope):
+        return problem(403, "This token is for reading; a change needs DYNAMIRROR_ADMIN_TOKEN's.", CLOSE)
+    return None
 
 
 def _bearer(scope: Scope) -> bytes:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import audit
-from api.auth import Caller, Tokens, Verdict, access_header, changes_something
+from api.auth import Caller, Tokens, access_header, changes_something, refusal_of
 from api.hardening import (
     SECURITY_HEADERS,
     Limits,
@@ -31,7 +31,7 @@ from api.hardening import (
     read_body,
     replayed,
 )
-from api.problems import RETRY_AFTER, problem
+from api.problems import CLOSE, RETRY_AFTER, problem
 from service.events import RequestSeen
 from service.operations.console import Consoles
 
@@ -41,9 +41,6 @@ _FILES = "/docs/"
 _COST_OF_A_FILE = 20
 """In other requests, about."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
-# After a refusal the rest of the body is not worth reading: the connection ends with the answer.
-_CLOSE = {"connection": "close"}
-
 
 Observe = Callable[[RequestSeen], None]
 
@@ -103,7 +100,7 @@ class RequestMiddleware:
             try:
                 body = await read_body(scope, receive, self._limits)
             except HTTPException as error:
-                refusal = problem(error.status_code, error.detail, _CLOSE)
+                refusal = problem(error.status_code, error.detail, CLOSE)
         if refusal is None:
             await self._work(scope, body, receive, answer)
         else:
@@ -118,15 +115,8 @@ class RequestMiddleware:
     def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
         objection = browsers_objection(scope) if self._tokens.is_open else None
         if objection is not None:
-            return problem(403, objection, _CLOSE)
-        match self._tokens.verdict(caller, scope, self._consoles.names()):
-            case Verdict.TOKEN_NEEDED:
-                challenge = {"www-authenticate": 'Bearer realm="dynamirror"', **_CLOSE}
-                return problem(401, "Send the service's token: 'Authorization: Bearer TOKEN'.", challenge)
-            case Verdict.NOT_ENOUGH:
-                return problem(403, "This token is for reading; a change needs DYNAMIRROR_ADMIN_TOKEN's.", _CLOSE)
-            case Verdict.ALLOWED:
-                return None
+            return problem(403, objection, CLOSE)
+        return refusal_of(caller, scope, self._consoles.names())
 
     async def _work(self, scope: Scope, body: bytes, receive: Receive, answer: SecuredSend) -> None:
         try:

@@ -40,6 +40,8 @@ STATUSES: tuple[tuple[type[OperationError], int], ...] = (
     (OperationError, 409),
 )
 RETRY_AFTER = {"retry-after": "1"}
+CLOSE = {"connection": "close"}
+"""After a refusal the rest of the body is not worth reading: the connection ends with the answer."""
 _WORDS = {
     "extra_forbidden": "unknown; leave it out, or look at /docs for its right name",
     "json_invalid": "expected JSON",

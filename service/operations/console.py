@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol, Unpack
 
-from service.errors import DynamirrorError, LeaseLostError, RetryableError
+from service.errors import DynamirrorError, HaltError, LeaseLostError, RetryableError
 from service.operations.documents.fleet import LeftOut, Reloaded
 from service.operations.documents.jobs import Job, JobKind, Redriving, Replay, ReplayStart, Snapshot, Verification
 from service.operations.documents.settings import EffectiveSettings
@@ -57,6 +57,8 @@ def answering() -> Iterator[None]:
         raise UnavailableNowError(f"{error}; try again") from error
     except LeaseLostError as error:
         raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
+    except HaltError as error:
+        raise ConflictError(str(error)) from error
 
 
 class Reporting(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,6 @@ from service.operations.pipeline.pipeline import Pipeline
 from service.pipeline_state import DeadLetter
 from service.replication.job_flow import JobFlow
 
-Answer = TypeVar("Answer")
 LETTERS_AT_ONCE = 32
 """Whole records in memory while they are redriven: each can hold two images of 400 KB."""
 
@@ -52,7 +51,9 @@ class Letters:
         """Give the change up for good. Raises NotFoundError, ConflictError, UnavailableNowError."""
         if letter_id in self._under_way:
             raise ConflictError(f"the dead letter {letter_id} is being redriven: look again when that is done")
-        if not await _answered(lambda: self._control.delete_dead_letter(letter_id, self._clock.now())):
+        with answering():
+            is_discarded = await self._control.delete_dead_letter(letter_id, self._clock.now())
+        if not is_discarded:
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
         await self._pipeline.letter_count.refresh()
 
@@ -140,24 +141,17 @@ class Letters:
 
     async def _listed(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
         try:
-            return await _answered(lambda: self._control.list_dead_letters(limit, cursor))
+            with answering():
+                return await self._control.list_dead_letters(limit, cursor)
         except ValueError as error:
             raise InvalidError(str(error)) from error
 
     async def _whole(self, letter_id: str) -> DeadLetter:
-        letter = await _answered(lambda: self._control.get_dead_letter(letter_id))
+        with answering():
+            letter = await self._control.get_dead_letter(letter_id)
         if letter is None:
             raise NotFoundError(f"there is no dead letter {letter_id!r}")
         return letter
-
-
-async def _answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Asked once, with an answer for a person."""
-    try:
-        with answering():
-            return await call()
-    except HaltError as error:
-        raise ConflictError(str(error)) from error
 
 
 def _entry(letter: DeadLetter) -> dict[str, Any]:
