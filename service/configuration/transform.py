@@ -28,7 +28,7 @@ def load_transform(reference: str) -> Transform:
         sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # the user's code: whatever it raises, there is no transform
+    except (Exception, SystemExit) as error:  # the user's code: whatever it raises, there is no transform
         raise ConfigurationError(f"the module {module_name!r} can't be imported: {_told(error)}") from error
     _source(module)
     if not hasattr(module, function_name):
@@ -39,7 +39,7 @@ def load_transform(reference: str) -> Transform:
     return transform
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Of the user's own errors not the text, which may quote anything, but where to look."""
     if isinstance(error, ImportError):
         return str(error)

@@ -94,7 +94,7 @@ def check_values(item: Mapping[str, Any]) -> None:
     for name, value in item.items():
         try:
             _canonical(value)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:  # it may hold itself, too
             raise ValueError(f"the attribute {name!r} is not DynamoDB JSON, such as {{'S': 'text'}}") from error
 
 
@@ -110,22 +110,22 @@ def _same_value(one: msgspec.Raw, other: msgspec.Raw) -> bool:
 def _canonical(value: Any) -> tuple[str, Any]:
     """An attribute value (`{"N": "1.0"}`) as a pair of type and value that `==` compares as DynamoDB would."""
     ((kind, content),) = value.items()
-    match kind:
-        case "N":
+    match kind, content:
+        case "N", _:
             return kind, canonical_number(content)
-        case "B":
+        case "B", _:
             return kind, canonical_binary(content)
-        case "SS":
-            return kind, frozenset(content)
-        case "NS":
-            return kind, frozenset(map(canonical_number, content))
-        case "BS":
-            return kind, frozenset(map(canonical_binary, content))
-        case "L":
-            return kind, [_canonical(element) for element in content]
-        case "M":
+        case "SS", [*texts] if all(isinstance(text, str) for text in texts):
+            return kind, frozenset(texts)
+        case "NS", [*numbers]:
+            return kind, frozenset(map(canonical_number, numbers))
+        case "BS", [*binaries]:
+            return kind, frozenset(map(canonical_binary, binaries))
+        case "L", [*elements]:
+            return kind, [_canonical(element) for element in elements]
+        case "M", _:
             return kind, {name: _canonical(element) for name, element in content.items()}
-        case "S" | "BOOL" | "NULL":
+        case ("S", str()) | ("BOOL", bool()) | ("NULL", True):
             return kind, content
         case _:
-            raise ValueError(f"{kind!r} is no type of DynamoDB")
+            raise ValueError(f"{kind!r} is no type of DynamoDB, or has another value")

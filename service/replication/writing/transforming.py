@@ -108,7 +108,7 @@ class Transforming:
         try:
             with self._lock:
                 after: Any = self._transform(msgspec.json.decode(image))  # its own objects: it may change them
-        except Exception as error:  # the user's code: whatever it raises is this change's fault, and only its
+        except BaseException as error:  # the user's code: what it raises, sys.exit() too, is this change's fault alone
             # The error's own text may hold the item's values, which go into no log.
             return ChangeError(f"the transform raised {type(error).__name__}{_place(error)}")
         if after is None:
@@ -124,7 +124,7 @@ class Transforming:
             return ChangeError(f"the transform returned what is no item: {error}")
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """The line of the transform's own file that it came from; nothing where that has none."""
     _, *frames = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__))
     lines = [line for file, line in frames if file == frames[0][0]]

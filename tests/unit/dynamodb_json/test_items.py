@@ -145,7 +145,13 @@ def test_bytes_that_nothing_can_decode_differ_or_not_and_raise_nothing():
     assert not same_item(one, other)
 
 
-@pytest.mark.parametrize("value", [{"N": "x"}, {"X": "1"}, {"S": "a", "N": "1"}, {}, 5, {"L": [1]}, {"NS": ["1", "b"]}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({"N": "x"}, {"X": "1"}, {"S": "a", "N": "1"}, {}, 5, {"L": [1]}, {"NS": ["1", "b"]}),
+        *({"S": 5}, {"S": None}, {"BOOL": "true"}, {"NULL": False}, {"L": {}}, {"SS": "abc"}, {"SS": [1]}, {"NS": "12"}),
+    ],
+)
 def test_what_is_no_value_is_named_and_is_like_nothing_but_itself(value: object) -> None:
     with pytest.raises(ValueError, match="'v'"):
         check_values({"key": {"S": "a"}, "v": value})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -168,8 +169,38 @@ def raises(item: dict[str, Any]) -> None:
     raise ValueError("the secret value")
 
 
+def ends_the_process(item: dict[str, Any]) -> None:
+    raise SystemExit("the secret value")
+
+
+def is_cancelled(item: dict[str, Any]) -> None:
+    raise asyncio.CancelledError
+
+
+def keeps_a_copy_of_itself_in_itself(item: dict[str, Any]) -> dict[str, Any]:
+    item["copy"] = {"M": item}
+    return item
+
+
+def nests(item: dict[str, Any]) -> dict[str, Any]:
+    for _ in range(5000):
+        item = {**item, "nested": {"M": item}}
+    return item
+
+
 @pytest.mark.parametrize(
-    "transform", [changes_the_key, raises, lambda item: "text", lambda item: {**item, "x": object()}, lambda item: {}]
+    "transform",
+    [
+        changes_the_key,
+        raises,
+        ends_the_process,
+        is_cancelled,
+        keeps_a_copy_of_itself_in_itself,
+        nests,
+        lambda item: "text",
+        lambda item: {**item, "x": object()},
+        lambda item: {},
+    ],
 )
 def test_a_transform_that_misbehaves_makes_its_change_a_dead_letter_and_shows_no_value(transform):
     with pytest.raises(ChangeError) as caught:
