@@ -20,7 +20,7 @@ from service.errors import HaltError
 from service.observability.log_setup import logger
 
 Answer = TypeVar("Answer")
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 LEAST_SECONDS = 0.5
 """What a stop gets even where no time is set for it: a save and a release take some requests."""
@@ -31,7 +31,10 @@ LAST_WORDS_SECONDS = 0.2
 
 
 class Signals:
-    """What SIGTERM and SIGINT do to this process while work runs. Used once, from the main thread."""
+    """What SIGTERM and SIGINT do to this process while work runs. Used once, from the main thread.
+
+    So does a terminal that is closed (SIGHUP), unless it is ignored by then: under nohup, or to reload a file.
+    """
 
     def __init__(
         self, patience_seconds: float, *, code_if_cut: int = 1, end: Callable[[int], object] = os._exit
@@ -79,19 +82,21 @@ class Signals:
             self._stop()
             loop.call_later(self._patience_seconds + CANCEL_AFTER_SECONDS, cut)
 
-        before = [signal.getsignal(number) for number in STOPPING]
-        for number in STOPPING:
+        before = {number: signal.getsignal(number) for number in STOPPING}
+        if before[signal.SIGHUP] is signal.SIG_IGN:
+            del before[signal.SIGHUP]
+        for number in before:
             loop.add_signal_handler(number, stop_in_time)  # it wakes the loop, whichever thread gets the signal
             signal.signal(number, self._note)  # and this one runs even while something blocks the loop
         try:
             yield
         finally:
-            for number, handler in zip(STOPPING, before, strict=True):
+            for number, handler in before.items():
                 loop.remove_signal_handler(number)
                 signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._is_asked:
+        if self._is_asked and number != signal.SIGHUP:  # a closed terminal sends it, and its shell once more
             self._end(self._code_if_cut)
         self._is_asked = True
         self._orders.put(True)

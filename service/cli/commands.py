@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -22,6 +23,8 @@ from service.loading import loading
 
 FAILED = 1
 CONFIGURATION = 2
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a write of standard output meets; nothing else here writes to a file."""
 
 app = typer.Typer(
     name="dynamirror",
@@ -90,6 +93,8 @@ def tell(error: BaseException) -> int:
     cause = _cause(error)
     if isinstance(cause, DynamirrorError):
         lines = str(cause).splitlines() or [type(cause).__name__]
+    elif isinstance(cause, OSError) and cause.errno in _FULL:
+        lines = [f"the output can't be written: {cause.strerror}; give it another place"]
     else:
         lines = [f"an unexpected error, which is a defect: {told(cause)}"]
     for line in lines:

@@ -50,17 +50,17 @@ def signals_of(process: Process, patience_seconds: float = 0) -> Signals:
 
 
 def test_work_that_ends_gives_its_result(process: Process) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
 
     async def work() -> int:
         return 7
 
     assert run_until_signal(work(), "unused", signals_of(process)) == 7
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == before
     assert process.codes == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_work_in_order_and_says_what_that_means(process: Process, number: signal.Signals) -> None:
     ended: list[str] = []
 
@@ -136,3 +136,35 @@ def test_what_blocks_the_event_loop_itself_is_left_behind_when_its_time_is_up(
     run_until_signal(work(), "unused", signals_of(process))
     assert process.codes == [CODE]
     assert "cut short" in "".join(capsys.readouterr())
+
+
+def test_a_terminal_that_is_closed_may_say_so_twice(process: Process) -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            send(signal.SIGHUP)
+            await asyncio.sleep(60)
+        finally:
+            send(signal.SIGHUP)
+            await asyncio.sleep(0)
+            ended.append("in order")
+
+    with pytest.raises(StoppedError):
+        run_until_signal(work(), "it goes on", signals_of(process, patience_seconds=5))
+    assert ended == ["in order"]
+    assert process.codes == []
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(process: Process) -> None:
+    async def work() -> int:
+        send(signal.SIGHUP)
+        await asyncio.sleep(0)
+        return 7
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_until_signal(work(), "unused", signals_of(process)) == 7
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

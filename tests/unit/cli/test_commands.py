@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import re
 import subprocess
@@ -143,6 +144,13 @@ def test_a_defect_is_one_line_of_kind_and_place_without_its_text(capsys: pytest.
     (said,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(
         r"dynamirror: an unexpected error, which is a defect: AttributeError at service/[\w/]+\.py:\d+", said
+    )
+
+
+def test_a_full_disk_behind_the_output_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(OSError(errno.ENOSPC, "No space left on device")) == 1
+    assert capsys.readouterr().err == (
+        "dynamirror: the output can't be written: No space left on device; give it another place\n"
     )
 
 
