@@ -65,13 +65,25 @@ def show(document: Document, as_json: bool, rendered: Callable[[Document], Rende
 
 
 def followed(
-    client: AdminClient, kind: str, job: Document, show: Callable[[Document], None] = lambda job: None
+    client: AdminClient,
+    kind: str,
+    job: Document,
+    show: Callable[[Document], None] = lambda job: None,
+    *,
+    poll_seconds: float = POLL_SECONDS,
 ) -> Document:
-    """The job as it ended; one that its pipeline has left unfinished says so, and is waited for no longer."""
+    """The job as it ended; one that its pipeline has left unfinished says so, and is waited for no longer.
+
+    If it stands still because the pipeline is paused, standard error says so, once.
+    """
+    is_told = False
     while job.get("state") == "running" and not job.get("error"):
         show(job)
-        time.sleep(POLL_SECONDS)
-        job = client.job(kind, str(job["id"]))
+        time.sleep(poll_seconds)
+        before, job = job, client.job(kind, str(job["id"]))
+        if job == before and not is_told and client.ask("GET", "/status", "pipeline").get("paused_since"):
+            is_told = True
+            print(f"the pipeline is paused, and the {kind} waits: `dynamirror resume` lets it go on", file=sys.stderr)
     return job
 
 
