@@ -33,7 +33,7 @@ from service.configuration.values import (
 from service.dynamodb_json.table_names import table_name, table_region
 from service.errors import ConfigurationError
 
-_PIPELINE_NAME = re.compile(r"[a-zA-Z0-9_.:/-]{1,255}")
+_PIPELINE_NAME = re.compile(r"(?!(.*/)?\.\.?(/|$))[a-zA-Z0-9_.:/-]{1,255}")  # a path loses its parts '.' and '..'
 
 
 class StartFrom(enum.StrEnum):
@@ -166,7 +166,8 @@ class Settings(ProcessSettings):
             except ConfigurationError as error:
                 problems.append(Problem("transform", str(error)))
         if self.pipeline is not None and not _PIPELINE_NAME.fullmatch(self.pipeline):
-            problems.append(Problem("pipeline", "expected 1 to 255 letters, digits, '_', '.', ':', '/', '-'"))
+            text = "expected 1 to 255 letters, digits, '_', '.', ':', '/', '-', and neither '.' nor '..' between slashes"
+            problems.append(Problem("pipeline", text))
         return problems
 
     def _of_tables(self) -> list[Problem]:

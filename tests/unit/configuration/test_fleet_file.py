@@ -190,12 +190,17 @@ def test_a_file_of_another_form_is_one_clear_problem(problems: Problems, text: s
     assert problem in problems(text)
 
 
-@pytest.mark.parametrize("name", ['""', '"no spaces"', '"é"'])
+@pytest.mark.parametrize("name", ['""', '"no spaces"', '"é"', '".."', '"a/./b"', '"a/.."'])
 def test_a_pipelines_name_is_one_that_the_control_table_takes(problems: Problems, name: str) -> None:
     (problem,) = problems(TWO.replace(".a]", f".{name}]"))
 
     assert problem.startswith("fleet.toml, line 1, pipelines.")
     assert "pipeline: expected 1 to 255 letters" in problem
+
+
+@pytest.mark.parametrize("name", ["a.b", "...", "a/..b", "a//b", "/a/", ".a"])
+def test_a_pipelines_name_may_have_dots_and_slashes(load: Load, name: str) -> None:
+    assert name in load(TWO.replace(".a]", f'."{name}"]')).pipelines
 
 
 def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
