@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -38,6 +39,14 @@ class Process:
         self.has_ended.set()
         if threading.current_thread() is threading.main_thread():
             raise Ended
+
+
+@pytest.fixture(autouse=True)
+def _hang_up_is_heard() -> Iterator[None]:
+    """Whoever runs the tests may have it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
@@ -162,9 +171,6 @@ def test_under_nohup_a_closed_terminal_ends_nothing(process: Process) -> None:
         await asyncio.sleep(0)
         return 7
 
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert run_until_signal(work(), "unused", signals_of(process)) == 7
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert run_until_signal(work(), "unused", signals_of(process)) == 7
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
