@@ -166,7 +166,7 @@ class Settings(ProcessSettings):
             except ConfigurationError as error:
                 problems.append(Problem("transform", str(error)))
         if self.pipeline is not None and not _PIPELINE_NAME.fullmatch(self.pipeline):
-            text = "expected 1 to 255 letters, digits, '_', '.', ':', '/', '-', and neither '.' nor '..' between slashes"
+            text = "expected 1 to 255 letters, digits, '_', '.', ':', '/', '-', and no '.' or '..' between slashes"
             problems.append(Problem("pipeline", text))
         return problems
 

@@ -53,7 +53,9 @@ def test_a_transform_may_lie_in_the_working_directory_beside_the_env_file(folder
     assert load_transform("a_transform_of_mine:renamed")({"a": {"S": "1"}}) == {"c": {"S": "1"}}
 
 
-@pytest.mark.parametrize("text", ["def half(", "raise RuntimeError('a secret')", "raise SystemExit('my secret')", "import no_such_thing"])
+@pytest.mark.parametrize(
+    "text", ["def half(", "raise RuntimeError('a secret')", "raise SystemExit('my secret')", "import no_such_thing"]
+)
 def test_a_transform_whose_module_is_broken_is_a_problem_of_the_settings(folder: Folder, text: str) -> None:
     name = f"a_broken_one_{len(text)}"
     folder.module(name, text)

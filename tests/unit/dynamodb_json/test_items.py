@@ -149,7 +149,16 @@ def test_bytes_that_nothing_can_decode_differ_or_not_and_raise_nothing():
     "value",
     [
         *({"N": "x"}, {"X": "1"}, {"S": "a", "N": "1"}, {}, 5, {"L": [1]}, {"NS": ["1", "b"]}),
-        *({"S": 5}, {"S": None}, {"BOOL": "true"}, {"NULL": False}, {"L": {}}, {"SS": "abc"}, {"SS": [1]}, {"NS": "12"}),
+        *(
+            {"S": 5},
+            {"S": None},
+            {"BOOL": "true"},
+            {"NULL": False},
+            {"L": {}},
+            {"SS": "abc"},
+            {"SS": [1]},
+            {"NS": "12"},
+        ),
     ],
 )
 def test_what_is_no_value_is_named_and_is_like_nothing_but_itself(value: object) -> None:
