@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from api.problems import CLOSE, problem
 
-OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/troubleshooting"})
 OPEN_OF_A_PIPELINE = ("/", "/healthz", "/readyz")
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

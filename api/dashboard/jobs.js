@@ -62,7 +62,7 @@ function fillJob(row, job) {
   setWords(when, ...jobTimes(job));
   showProgress(progress, job);
   setText(numbers, jobNumbers(job));
-  setText(error, job.error ? `${job.error} ${adviceWords(adviceOf(job.error))}` : "");
+  setWords(error, ...(job.error ? [`${job.error} `, ...adviceWords(adviceOf(job.error))] : []));
   const [lines, what] = job.failures ? [job.failures, "refused letter"] : [job.differing_keys ?? [], "differing key"];
   keys.hidden = !lines.length;
   setText(keys.children[0], plural(lines.length, what));

@@ -57,7 +57,7 @@ function showLetters() {
   keep($("letters"), [...shown, ...gone.map(([key]) => ({ key, letters: [] }))], (group) => group.key, makeGroup, fillGroup);
   foldButton($("more-letters"), areAllGroupsShown, groups.length > SHOWN_GROUPS, `Show all ${count(groups.length)}`, `Show the first ${SHOWN_GROUPS}`);
   setText($("letters-text"), letterWords());
-  setText($("letters-advice"), lettersSeen.length ? adviceWords(LETTER_ADVICE) : "");
+  setWords($("letters-advice"), ...(lettersSeen.length ? adviceWords(LETTER_ADVICE) : []));
   $("redrive-all").hidden = !lettersSeen.length;
   $("letters-panel").hidden = lettersTold === 0 && !lettersSeen.length && !gone.length && !hasNotice($("letters-notice"));
 }

@@ -37,7 +37,7 @@ function showState(status) {
   setIcon($("state-icon"), shape.icon);
   $("state-panel").dataset.tone = shape.tone;
   setText($("reason"), isGapToldAbove ? "History is missing; what and where is told above." : (status.reason ?? ""));
-  setText($("state-advice"), isGapToldAbove ? "" : adviceWords(stateAdvice(status, shape.tone)));
+  setWords($("state-advice"), ...(isGapToldAbove ? [] : adviceWords(stateAdvice(status, shape.tone))));
   setText($("role"), status.role === "standby" ? `standby: ${status.active ?? "no process that is known"} replicates` : status.role);
   $("paused-row").hidden = status.paused_since === null;
   setWords($("paused-since"), ...(status.paused_since === null ? [] : pauseWords(status)));
@@ -193,7 +193,7 @@ function warningAlert(status, text, at) {
 
 function fillAlert(alert, { words, text = "" }) {
   if (words) setWords(alert.querySelector("p"), ...words);
-  if (words) setText(alert.querySelector(".advice"), adviceWords(adviceOf(text)));
+  if (words) setWords(alert.querySelector(".advice"), ...adviceWords(adviceOf(text)));
 }
 
 function makeAlert({ gap }) {
@@ -205,7 +205,7 @@ function makeAlert({ gap }) {
     {},
     element("p", {}, element("strong", {}, "A gap: history is missing. "), gap.reason),
     element("p", { className: "soft small" }, `${where}${after}. Found `, stamp(gap.detected_at), "."),
-    element("p", { className: "soft small advice" }, adviceWords(adviceOf(gap.reason))),
+    element("p", { className: "soft small advice" }, ...adviceWords(adviceOf(gap.reason))),
   );
   const mend = element("button", { type: "button", className: "change" }, "Snapshot…");
   mend.addEventListener("click", askForSnapshot);

@@ -106,8 +106,11 @@ function adviceOf(sentence) {
   return parts.length ? ADVICE[parts.reduce((best, part) => (part.length > best.length ? part : best))] : null;
 }
 
+/** As words for `setWords`; the last of them lead to the section. */
 function adviceWords(advice) {
-  if (advice === null || advice === undefined) return "";
+  if (advice === null || advice === undefined) return [];
   const [section, cause, action] = advice;
-  return `What to do: ${action}. Why: ${cause}. (docs/troubleshooting.md, ${section})`;
+  const anchor = section.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
+  const link = element("a", { href: `/troubleshooting#${anchor}`, target: "_blank" }, `docs/troubleshooting.md, ${section}`);
+  return [`What to do: ${action}. Why: ${cause}. (`, link, ")"];
 }

@@ -1,7 +1,7 @@
-"""`/docs`: Swagger UI on the OpenAPI document, with "Authorize" and "Try it out".
+"""`/docs`: Swagger UI on the OpenAPI document. `/troubleshooting`: docs/troubleshooting.md as a page.
 
-Its files come from a package that carries them, so nothing is loaded from elsewhere, and the page may speak to this
-API alone: a token that is entered stays in the tab.
+Swagger's files come from a package that carries them, so nothing is loaded from elsewhere, and its page may speak to
+this API alone: a token that is entered stays in the tab.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from api.routes.dashboard import content_security_policy
+from api.problems import problem
+from api.routes.dashboard import PAGE, assembled, content_security_policy
+
+TROUBLESHOOTING = PAGE.with_name("troubleshooting.html")
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -66,3 +69,18 @@ def _content(file: str) -> bytes:
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), _CHUNK_BYTES):
         yield content[start : start + _CHUNK_BYTES]
+
+
+@router.get("/troubleshooting")
+async def show_troubleshooting() -> Response:
+    """What docs/troubleshooting.md says; the dashboard's advice leads to its sections."""
+    if not TROUBLESHOOTING.is_file():
+        return problem(404, "This package was built without the page; docs/troubleshooting.md has the same.")
+    html, policy = _troubleshooting()
+    return HTMLResponse(html, headers={"content-security-policy": policy})
+
+
+@functools.cache
+def _troubleshooting() -> tuple[str, str]:
+    html = assembled(TROUBLESHOOTING)
+    return html, content_security_policy(html)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from service.operations.documents.jobs import JobState, Replay
 from service.operations.documents.status import GapStatus, PipelineState
@@ -34,6 +35,23 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
     page.shows("letters-advice", "correct the cause, then POST /dead-letters/redrive, or discard them.")
     page.shows("jobs", "What to do: dynamirror jobs shows it.")
     assert page.text("state-advice") == "", "it is told above"
+
+
+@pytest.mark.parametrize("is_phone", [False, True])
+def test_the_advice_leads_to_its_section_of_the_document(page: DashboardPage, is_phone: bool):
+    if is_phone:
+        page.use_a_phone()
+    page.stage.warnings = ["the replica throttles: its capacity is below what the stream brings; raise it, or wait"]
+    page.open()
+    page.shows("alerts", "What to do: raise it;")
+    link = page.driver.find_element(By.LINK_TEXT, "docs/troubleshooting.md, Warnings")
+    page.driver.get(str(link.get_attribute("href")))
+    assert page.address.endswith("/troubleshooting#warnings")
+    page.shows("warnings", "Warnings")
+    top = "return document.getElementById('warnings').getBoundingClientRect().top"
+    assert 0 <= page.run(top) < 200, "it is scrolled to"
+    assert page.overflow() == []
+    assert page.complaints() == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,11 @@ _HEADING = re.compile(r"^(#+) (.+)$")
 _FENCE = re.compile(r"^( *)```(\S*) ?(.*)$")
 
 
+def anchor(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block. `tag` is what follows the language on the fence's line."""
@@ -64,7 +69,7 @@ class Document:
 
     def anchors(self) -> set[str]:
         """What `#…` may name here."""
-        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in self.headings()}
+        return {anchor(heading) for heading in self.headings()}
 
     def _read(self) -> tuple[list[Block], list[tuple[str, str]]]:
         heading, blocks, prose = "", [], []
