@@ -201,6 +201,8 @@ class RecordReader:
             inner = outer["dynamodb"]
             with contextlib.suppress(ValueError):
                 number = SequenceNumber.parse(str(inner.get("SequenceNumber", "")))
+            if "Keys" not in inner:
+                told = "the record has no Keys"
             key = self._key_of(json.dumps(inner["Keys"]).encode())
         return Unreadable(shard_id, number, name, record, told, key)
 

@@ -28,8 +28,8 @@ def check_replica(known: str | None, found: TableDescription) -> None:
         return  # a server that gives ids by now is no other table
     if known != found.table_id:
         raise GapError(
-            f"the replica {found.name} was re-created: what was written went to the table {known}, and it is "
-            f"{found.table_id} now; what was replicated before is missing there; {MENDS}"
+            f"the replica {found.name} was re-created, or another table is named by now: what was written went to the "
+            f"table {known}, and it is {found.table_id} now; what was replicated before is missing there; {MENDS}"
         )
 
 

@@ -188,10 +188,11 @@ class Shape:
         self.kept_stamps += 1
         self._observer.observe(StampKept())
         if self.kept_stamps == 1:
+            whose = "the source's items" if self._transforming is None else "the source's items, or the transform's,"
             self._observer.observe(
                 Warned(
                     "stamp attribute",
-                    f"the source's items have an attribute {self.stamp_attribute!r} of their own: it is kept, and no "
+                    f"{whose} have an attribute {self.stamp_attribute!r} of their own: it is kept, and no "
                     "stamp is written there; set DYNAMIRROR_STAMP_ATTRIBUTE to another name",
                 )
             )

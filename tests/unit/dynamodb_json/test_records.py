@@ -154,6 +154,13 @@ def test_text_that_is_no_unicode_spoils_its_own_record_only(place):
     assert "surrogate" in found.error or "eventName" in found.error
 
 
+def test_a_record_without_a_key_says_so():
+    found = read(record(without=["Keys"]))
+
+    assert isinstance(found, Unreadable)
+    assert found.error == "the record has no Keys"
+
+
 @pytest.mark.parametrize(
     ("number", "is_trusted"), [("2", True), ("1", False), ("3", False), ("4", False), ("0", False)]
 )

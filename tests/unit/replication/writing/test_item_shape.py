@@ -161,6 +161,16 @@ def test_a_transform_may_change_the_rest_of_an_item_or_leave_the_item_out():
     assert not shape().leaves_out(image_of(ITEM))
 
 
+def test_a_stamp_of_the_transforms_own_is_not_told_as_the_sources():
+    log = Log()
+    made = shape(log, transform=lambda item: {**item, "timestamp": {"S": "mine"}})
+    projected = made.project(image_of(ITEM))
+    assert projected is not None
+    assert item_of(made.add_metadata(projected, None))["timestamp"] == {"S": "mine"}
+    (warned,) = log.of(Warned)
+    assert "or the transform's, have an attribute 'timestamp'" in warned.text
+
+
 def changes_the_key(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "key": {"S": "another"}}
 
