@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.servers import Server, create_streamed_table, scan, sdk_client
-from tests.support.installed.command import Command, ran
+from tests.support.installed.command import Command, ran_as_installed
 
 ITEMS = 40
 
@@ -50,53 +50,53 @@ async def tables(moto: Server, unique_name: Callable[[str], str]) -> Any:
 
 
 async def test_a_migration_is_shown_done_once_and_then_nothing_is_left(tables: Tables) -> None:
-    shown = await ran("migrate", "--dry-run", **tables.settings)
+    shown = await ran_as_installed("migrate", "--dry-run", **tables.settings)
     assert shown.code == 0
     assert shown.out.startswith("0001_")
     with pytest.raises(tables.dynamodb.exceptions.ResourceNotFoundException):
         await tables.dynamodb.describe_table(TableName=tables.control)
 
-    done = await ran("migrate", **tables.settings)
+    done = await ran_as_installed("migrate", **tables.settings)
     assert done.code == 0
     assert "applied 0001_" in done.out
     assert (await tables.dynamodb.describe_table(TableName=tables.control))["Table"]["TableStatus"] == "ACTIVE"
     for arguments in (["migrate"], ["migrate", "--dry-run"]):
-        again = await ran(*arguments, **tables.settings)
+        again = await ran_as_installed(*arguments, **tables.settings)
         assert (again.code, again.out) == (0, "nothing to do\n")
 
 
 async def test_a_snapshot_copies_and_a_verification_finds_and_mends(tables: Tables) -> None:
-    copied = await ran("snapshot", **tables.settings)
+    copied = await ran_as_installed("snapshot", **tables.settings)
     assert (copied.code, copied.out) == (0, f"{ITEMS} items scanned, {ITEMS} written\n")
     assert len(await scan(tables.dynamodb, tables.replica)) == ITEMS
 
-    equal = await ran("verify", "--settle-seconds", "0", **tables.settings)
+    equal = await ran_as_installed("verify", "--settle-seconds", "0", **tables.settings)
     assert (equal.code, equal.out) == (0, f"{ITEMS} items compared: equal\n")
 
     await tables.put(tables.replica, 1, "17")
     await tables.put(tables.replica, 4711, "1")
     await tables.dynamodb.delete_item(TableName=tables.replica, Key={"key": {"S": "key2"}})
-    differing = await ran("verify", "--settle-seconds", "0", **tables.settings)
+    differing = await ran_as_installed("verify", "--settle-seconds", "0", **tables.settings)
     assert differing.code == 3
     assert "3 differ (1 missing, 1 extra, 1 different)" in differing.out
     for kind, number in (("different", 1), ("missing", 2), ("extra", 4711)):
         assert f'{kind}: {{"key": {{"S": "key{number}"}}}}\n' in differing.out
 
-    told = await ran("verify", "--json", "--settle-seconds", "0", **tables.settings)
+    told = await ran_as_installed("verify", "--json", "--settle-seconds", "0", **tables.settings)
     assert told.code == 3
     document = json.loads(told.out)
     assert (document["missing"], document["extra"], document["different"]) == (1, 1, 1)
 
-    mended = await ran("verify", "--repair", **tables.settings)
+    mended = await ran_as_installed("verify", "--repair", **tables.settings)
     assert mended.code == 0
     assert "mended" in mended.out  # of the three, those that the stream did not bring again at the start
     assert 'extra: {"key": {"S": "key4711"}}\n' in mended.out
-    assert (await ran("verify", "--settle-seconds", "0", **tables.settings)).code == 0
+    assert (await ran_as_installed("verify", "--settle-seconds", "0", **tables.settings)).code == 0
 
 
 async def test_a_world_that_is_not_as_it_must_be_is_one_line_and_exit_code_1(tables: Tables) -> None:
     for command in ("run", "snapshot", "verify"):
-        ended = await ran(command, **tables.settings | {"source_table": "no-such-table"})
+        ended = await ran_as_installed(command, **tables.settings | {"source_table": "no-such-table"})
         assert ended.code == 1
         (line,) = ended.err.splitlines()
         assert line.startswith("dynamirror: ")
@@ -134,7 +134,7 @@ async def test_a_stopped_repair_says_that_it_goes_on_and_the_next_one_does(table
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == "dynamirror: stopped: the repair goes on when you start it again"
 
-    again = await ran("verify", "--repair", "--json", **tables.settings)
+    again = await ran_as_installed("verify", "--repair", "--json", **tables.settings)
     assert again.code == 0
     assert json.loads(again.out)["state"] == "done"
     assert len(await scan(tables.dynamodb, tables.replica)) == ITEMS

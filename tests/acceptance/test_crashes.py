@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.servers import Server, create_streamed_table, sdk_client
-from tests.support.installed.product import Product
+from tests.support.installed.product import Installed
 from tests.support.installed.random_writer import Load
 from tests.support.installed.replica_history import check_never_back, histories, until_equal
 from tests.support.thoroughness import IS_THOROUGH
@@ -31,7 +31,7 @@ async def test_kills_under_load_lose_nothing_and_take_nothing_back(
     ):
         await create_streamed_table(dynamodb, source)
         await create_streamed_table(dynamodb, replica)
-        async with Product(
+        async with Installed(
             strict_server, (source, replica), start_at="trim_horizon", lease_seconds=2, checkpoint_interval_seconds=0.2
         ) as product:
             async with Load(dynamodb, source, seed=seed) as load:
@@ -57,8 +57,8 @@ async def test_the_second_process_goes_on_by_itself_when_the_first_is_killed(
         await create_streamed_table(dynamodb, replica, view_type=None)
         tables, settings = (source, replica), {"start_at": "trim_horizon", "lease_seconds": lease_seconds}
         async with (
-            Product(strict_server, tables, **settings) as first,
-            Product(strict_server, tables, **settings) as second,
+            Installed(strict_server, tables, **settings) as first,
+            Installed(strict_server, tables, **settings) as second,
         ):
             await (await first.start()).until_running()
             await second.start()
@@ -84,7 +84,7 @@ async def test_a_pause_is_durable_and_a_clean_stop_repeats_nothing(
     async with sdk_client(strict_server.endpoint_url) as dynamodb:
         await create_streamed_table(dynamodb, source)
         await create_streamed_table(dynamodb, replica, view_type=None)
-        async with Product(strict_server, (source, replica), start_at="trim_horizon") as product:
+        async with Installed(strict_server, (source, replica), start_at="trim_horizon") as product:
             await (await product.start()).until_running()
             assert (await product.post("/pause")).json()["state"] == "paused"
             await dynamodb.put_item(TableName=source, Item={"key": {"S": "meanwhile"}, "n": {"N": "1"}})

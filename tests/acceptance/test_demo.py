@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.installed.command import Command, ran
+from tests.support.installed.command import Command, ran, ran_as_installed
 
 ADMIN_API = r"^admin API: (http://127\.0\.0\.1:\d+)$"
 CONVERGED = r"^running: .* equal, lag \d+\.\d s, [1-9]\d* records read, [1-9]\d* applied"
@@ -21,7 +21,7 @@ END = r"both tables hold the same (\d+) items\n$"
 
 
 async def test_it_ends_by_itself_with_two_equal_tables() -> None:
-    ended = await ran("demo", "--seconds", "5")
+    ended = await ran_as_installed("demo", "--seconds", "5")
 
     assert ended.code == 0
     assert ended.err == ""

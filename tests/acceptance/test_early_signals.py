@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.installed.command import Command
+from tests.support.installed.loaded import INSTALLED
 
 # Loaded with the settings, before anything runs; it keeps the command there.
 SLOW = "import sys, time\nprint('it loads', file=sys.stderr, flush=True)\ntime.sleep(100)\n"
@@ -19,7 +20,7 @@ SETTINGS = {"source_table": "master-table", "replica_table": "replica-table", "t
 
 def loading(command: str, folder: Path) -> Command:
     (folder / "slow.py").write_text(SLOW)
-    return Command(command, more={"PYTHONPATH": str(folder)}, **SETTINGS)
+    return Command(command, program=INSTALLED, more={"PYTHONPATH": str(folder)}, **SETTINGS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

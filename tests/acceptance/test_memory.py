@@ -13,7 +13,7 @@ import pytest
 
 from service.model import Put
 from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client
-from tests.support.installed.product import Product
+from tests.support.installed.product import Installed
 from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 
 RECORDS = int(os.environ.get("TEST_RECORDS", "200000"))
@@ -33,7 +33,7 @@ async def test_memory_stays_flat_with_what_waits_behind_a_slow_replica(
         await create_streamed_table(dynamodb, replica, view_type=None, keys=KEYS)
     async with opened(ministack, source) as table:
         await fill(table, range(RECORDS), lambda number: Put(item_key(number), item(item_key(number), PAD)))
-    async with Product(ministack, (source, replica), start_at="trim_horizon", max_writes_per_second=200) as product:
+    async with Installed(ministack, (source, replica), start_at="trim_horizon", max_writes_per_second=200) as product:
         await product.start()
         status = await product.until(lambda status: status["queue"]["records"] >= status["queue"]["max_records"] - 1000)
         await asyncio.sleep(5.0)

@@ -18,7 +18,8 @@ from service.app import VERSION
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 from tests.support.commands_in_documents import BLOCKS, TOKEN, blocks
 from tests.support.installed.command import Command
-from tests.support.installed.product import COMMAND, free_port
+from tests.support.installed.loaded import COMMAND
+from tests.support.installed.product import free_port
 from tests.support.installed.terminal import Terminal, put_stand_ins
 from tests.support.markdown import ROOT, Block
 

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from tests.servers import Server, create_streamed_table, environment, set_stream
-from tests.support.installed.product import COMMAND, Product, free_port
+from tests.support.installed.loaded import LOADED, launched
+from tests.support.installed.product import Product, free_port
 
 
 @pytest.fixture
@@ -26,9 +27,7 @@ async def ended_run(without_credentials: bool = False, **settings: object) -> tu
     env = environment() | {"DYNAMIRROR_ADMIN_PORT": str(free_port())} | given
     if without_credentials:
         env = {name: value for name, value in env.items() if "KEY" not in name}
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, "run", env=env, cwd=os.sep, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
+    process = await launched(LOADED, ("run",), env, os.sep)
     async with asyncio.timeout(40):
         _, errors = await process.communicate()
     assert process.returncode is not None

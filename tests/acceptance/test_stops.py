@@ -14,7 +14,7 @@ import pytest
 from tests.servers import Server, create_streamed_table, environment, sdk_client
 from tests.support.installed.command import Command
 from tests.support.installed.middlebox import Middlebox
-from tests.support.installed.product import Product
+from tests.support.installed.product import Installed
 
 TIMEOUT_SECONDS = 2
 LIMIT_SECONDS = 20
@@ -38,7 +38,7 @@ async def test_a_stop_while_everything_hangs_is_over_in_time_and_at_once_if_aske
     timeout_seconds = TIMEOUT_SECONDS if signals == 1 else 600
     async with sdk_client(moto.endpoint_url) as dynamodb, Middlebox(moto, chances={}) as box:
         await create_streamed_table(dynamodb, source)
-        async with Product(
+        async with Installed(
             box.server,
             (source, replica),
             more={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -15,7 +16,8 @@ import pytest
 
 from tests.servers import Server, create_streamed_table, environment, scan, sdk_client
 from tests.servers.functions import until
-from tests.support.installed.product import COMMAND, free_port
+from tests.support.installed.loaded import LOADED, launched
+from tests.support.installed.product import free_port
 
 LEASE_SECONDS = 2
 SECONDS = 60.0
@@ -40,16 +42,8 @@ class FleetProcess:
         await self._api.aclose()
 
     async def start(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            COMMAND,
-            "run",
-            "--config",
-            str(self._file),
-            env=environment() | {"DYNAMIRROR_ADMIN_PORT": str(self._port), "DYNAMIRROR_LOG_LEVEL": "ERROR"},
-            cwd=os.sep,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-        )
+        variables = environment() | {"DYNAMIRROR_ADMIN_PORT": str(self._port), "DYNAMIRROR_LOG_LEVEL": "ERROR"}
+        self._process = await launched(LOADED, ("run", "--config", str(self._file)), variables, os.sep, hears=False)
         return self
 
     async def kill(self) -> None:
@@ -57,7 +51,7 @@ class FleetProcess:
         await self._process.wait()
 
     async def stop(self) -> int:
-        self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         return await self._process.wait()
 
     async def active(self) -> set[str]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.api import ADMIN
+from tests.support.installed.loaded import LOADED, Process, launched
 
 REPOSITORY = Path(__file__).parents[2]
-PROGRAM = """
-import typer
-from service.cli import admin_commands, letter_commands
-app = typer.Typer()
-admin_commands.register(app)
-letter_commands.register(app)
-app()
-"""
 
 
 @dataclass
@@ -29,16 +20,13 @@ class Shell:
     token: str | None = ADMIN
     extra: dict[str, str] | None = None
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str) -> Process:
         environment = {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"} | (self.extra or {})
         if self.token is not None:
             environment["DYNAMIRROR_ADMIN_TOKEN"] = self.token
         if self.url is not None:
             arguments = (*arguments, "--url", self.url)
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, *arguments, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe
-        )
+        return await launched(LOADED, arguments, environment, str(self.folder))
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""

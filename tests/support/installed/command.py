@@ -1,4 +1,4 @@
-"""One run of the installed command to its end, or to a signal."""
+"""One run of the command to its end, or to a signal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tests.servers import environment
-from tests.support.installed.product import COMMAND
+from tests.support.installed.loaded import INSTALLED, LOADED, launched
 
 SECONDS = 60.0
 
@@ -29,19 +29,24 @@ async def ran(*arguments: str, **settings: object) -> Ended:
         return await command.ended()
 
 
+async def ran_as_installed(*arguments: str, **settings: object) -> Ended:
+    async with Command(*arguments, program=INSTALLED, **settings) as command:
+        return await command.ended()
+
+
 class Command:
     """`async with` it: what still runs at the end is killed, by its process id."""
 
     def __init__(
         self,
         *arguments: str,
-        program: Sequence[str] = (COMMAND,),
+        program: Sequence[str] = LOADED,
         folder: str = os.sep,
         more: Mapping[str, str] | None = None,
         **settings: object,
     ):
         """`folder` is its working directory; in the default one no `.env` can be. `program` is what is run."""
-        self._arguments = (*program, *arguments)
+        self._program, self._arguments = program, arguments
         self._folder = folder
         given = {f"DYNAMIRROR_{name.upper()}": str(value) for name, value in settings.items()}
         self._environment = environment() | given | dict(more or {})
@@ -49,14 +54,7 @@ class Command:
         self.err = ""
 
     async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._arguments,
-            env=self._environment,
-            cwd=self._folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        self._process = await launched(self._program, self._arguments, self._environment, self._folder)
         self._has_more = asyncio.Event()
         self._open_pipes = 2
         self._reading = asyncio.gather(self._keep_out(), self._keep_err())

@@ -123,7 +123,11 @@ async def asked(server: Server, unique_name: Callable[[str], str], **settings: o
 
 
 async def jobs_of(product: Product, kind: Kind) -> list[dict[str, Any]]:
-    answer = await product.get(kind.jobs)
+    while True:
+        answer = await product.get(kind.jobs)
+        if answer.status_code != 503:  # the lease is short, and the machine may be busy
+            break
+        await asyncio.sleep(0.1)
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
     return items

@@ -1,4 +1,4 @@
-"""The installed command as a process: started, asked through its admin API, stopped or killed with real signals."""
+"""The command as a process: started, asked through its admin API, stopped or killed with real signals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -14,8 +13,8 @@ from typing import Any, Self
 import httpx
 
 from tests.servers import Server, environment
+from tests.support.installed.loaded import INSTALLED, LOADED, Process, launched
 
-COMMAND = str(Path(sys.executable).with_name("dynamirror"))
 START_SECONDS = 90.0
 POLL_SECONDS = 0.05
 
@@ -30,7 +29,7 @@ def free_port() -> int:
 class Product:
     """One `dynamirror run`. `async with` it: whatever is left running is killed at the end, by its process id."""
 
-    program: tuple[str, ...] = (COMMAND,)
+    program: tuple[str, ...] = LOADED
     folder = os.sep
     """The working directory: where no `.env` can be."""
 
@@ -59,7 +58,7 @@ class Product:
             "ADMIN_PORT": self.port,
             "LOG_FORMAT": "json",
         } | {name.upper(): value for name, value in settings.items()}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         token = self._settings.get("ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.AsyncClient(base_url=self.url, timeout=60, headers=headers, verify=False)
@@ -96,18 +95,10 @@ class Product:
                 await asyncio.sleep(POLL_SECONDS)
         return self
 
-    async def launch(self, *options: str) -> asyncio.subprocess.Process:
+    async def launch(self, *options: str) -> Process:
         """The same, but does not wait for anything."""
-        self._process = await asyncio.create_subprocess_exec(
-            *self.program,
-            "run",
-            *options,
-            env=environment() | self.variables | self._more,
-            cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        variables = environment() | self.variables | self._more
+        self._process = await launched(self.program, ("run", *options), variables, self.folder, hears=False)
         self._reading = asyncio.create_task(self._keep_errors(), name="stderr")
         return self._process
 
@@ -190,3 +181,9 @@ class Product:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("the kernel does not tell VmHWM")
+
+
+class Installed(Product):
+    """The installed command itself, where its start, its memory or its end is the subject."""
+
+    program = INSTALLED
