@@ -91,18 +91,18 @@ class World:
         Creates the replica where that is wanted and it is missing.
         """
         settings, connections = self._settings, self._connections
-        source = await describe_table(connections.source.client, settings.source_table, "source")
+        source = await describe_table(connections.source.control, settings.source_table, "source")
         check_stream(source)
         check_sequence_attribute(source, settings.sequence_attribute)
         replica = await self._replica_like(source)
-        is_one_endpoint = connections.source.client.meta.endpoint_url == connections.replica.client.meta.endpoint_url
+        is_one_endpoint = connections.source.url == connections.replica.url
         check_tables(source, replica, is_one_endpoint=is_one_endpoint)
         return Outside(self._adapters(source), source, replica)
 
     async def _replica_like(self, source: TableDescription) -> TableDescription:
-        client, settings = self._connections.replica.client, self._settings
+        wire, settings = self._connections.replica.control, self._settings
         return await found_or_created(
-            client, settings.replica_table, source, self._clock, creates=settings.create_replica
+            wire, settings.replica_table, source, self._clock, creates=settings.create_replica
         )
 
     def _adapters(self, source: TableDescription) -> Adapters:
@@ -110,7 +110,6 @@ class World:
         assert source.stream_arn is not None
         sequence = settings.sequence_attribute
         streams: Streams = DynamoStreams(
-            connections.streams.client,
             connections.streams.wire,
             source.stream_arn,
             source.keys,
@@ -122,11 +121,8 @@ class World:
             streams = LoggedStreams(streams, self._record_log)
         return Adapters(
             streams=streams,
-            source=DynamoTable(
-                connections.source.client, connections.source.wire, settings.source_table, source.keys, "", "source"
-            ),
+            source=DynamoTable(connections.source.wire, settings.source_table, source.keys, "", "source"),
             replica=DynamoTable(
-                connections.replica.client,
                 connections.replica.wire,
                 settings.replica_table,
                 source.keys,
@@ -141,7 +137,7 @@ class World:
 
     def schema_store(self) -> DynamoSchemaStore:
         replica = self._connections.replica
-        return DynamoSchemaStore(replica.client, replica.control, self._settings.control_table, self._clock)
+        return DynamoSchemaStore(replica.control, self._settings.control_table, self._clock)
 
     async def prepare(self, owner: str) -> None:
         await prepare(self.schema_store(), clock=self._clock, owner=owner)
@@ -168,7 +164,7 @@ class Worlds:
     async def tables(self, settings: Settings) -> AsyncIterator[DynamoTableList]:
         """The tables where the source is, until the block ends. Raises ConfigurationError."""
         async with self._pool.source(settings, request_timeout(settings)) as connection:
-            yield DynamoTableList(connection.client)
+            yield DynamoTableList(connection.control)
 
 
 @asynccontextmanager

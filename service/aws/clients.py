@@ -1,6 +1,6 @@
-"""The long-lived connections to AWS: for each endpoint an SDK client for what is rare, and wires for what is not.
+"""The long-lived connections to AWS: for each endpoint a wire, and one apart for what must not wait behind writes.
 
-Neither the SDK clients nor the wires retry: waiting belongs to the flow.
+No wire retries: waiting belongs to the flow.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import aioboto3
 import aiohttp
@@ -17,19 +16,15 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
-from service.aws.answers import watch
 from service.aws.call_rate import CallRate
 from service.aws.http.client import DirectEndpoint
 from service.aws.http.reading_turns import ReadingTurns
 from service.aws.http.server_time import ServerTime, ServerTimes
 from service.aws.http.signing import Signer
-from service.aws.http.signing_time import keep_time
 from service.aws.http.transport import CONNECT_SECONDS, AiohttpEndpoint, Http, proxy_of, tls_context
 from service.aws.http.wire import STREAMS, TABLES, Wire
 from service.errors import ConfigurationError
 
-_MAX_SDK_CONNECTIONS = 64
-"""One shared client serves the shard iterators and descriptions of all pipelines at once."""
 _MAX_CONTROL_CONNECTIONS = 64
 """For the leases, checkpoints and jobs of all pipelines at once."""
 _SERVICES = {"dynamodb": TABLES, "dynamodbstreams": STREAMS}
@@ -39,8 +34,7 @@ _SERVICES = {"dynamodb": TABLES, "dynamodbstreams": STREAMS}
 class ServiceConnection:
     """One endpoint of one service."""
 
-    client: Any
-    """An aioboto3 client."""
+    url: str
     wire: Wire
     control: Wire
     """With connections of its own: a lease that is renewed must not wait behind the writes of many pipelines."""
@@ -48,12 +42,7 @@ class ServiceConnection:
     direct: DirectEndpoint | None = None
     """What the wire goes through, unless that is a proxy."""
     session: AioSession | None = None
-    """Whose client it is."""
-
-    @property
-    def region(self) -> str:
-        region: str = self.client.meta.region_name
-        return region
+    """Whose credentials sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +85,18 @@ async def open_connection(
     time = ServerTime()
     async with AsyncExitStack() as stack:
         try:
-            client = await stack.enter_async_context(
-                aioboto3.Session(botocore_session=session).client(
-                    endpoint.service,
-                    endpoint_url=endpoint.url,
-                    config=sdk_config(endpoint.request_timeout_seconds),
-                    verify=False if endpoint.is_plain else None,
-                )
-            )
+            # Asked for nothing: the SDK's client knows the endpoint and the region, whatever sets them.
+            async with aioboto3.Session(botocore_session=session).client(
+                endpoint.service, endpoint_url=endpoint.url, verify=False if endpoint.is_plain else None
+            ) as client:
+                place, region = client.meta.endpoint_url, client.meta.region_name
         except (BotoCoreError, ValueError) as error:  # ValueError: "Invalid endpoint: …"
             raise ConfigurationError(f"no client for {endpoint.service} can be made: {error}") from error
         times.add(time)
         stack.callback(times.remove, time)
-        watch(client)
         now = partial(times.at, time)
-        keep_time(client, time, now)
         # Requests go to the endpoint's path with a slash at its end, as botocore sends and signs them.
-        url = client.meta.endpoint_url.rstrip("/") + "/"
+        url = place.rstrip("/") + "/"
         direct, seconds = None, endpoint.request_timeout_seconds
         transport: Http
         control: Http
@@ -126,11 +110,11 @@ async def open_connection(
             transport = control = AiohttpEndpoint(http, url, tls, seconds)
         credentials = await session.get_credentials()
         assert credentials is not None  # open_session found some
-        signer = Signer(url, client.meta.region_name)
+        signer = Signer(url, region)
         wire, of_control = (
             Wire(each, signer, credentials, _SERVICES[endpoint.service], time, now) for each in (transport, control)
         )
-        yield ServiceConnection(client, wire, of_control, time, direct, session)
+        yield ServiceConnection(place, wire, of_control, time, direct, session)
 
 
 def sdk_config(request_timeout_seconds: float) -> AioConfig:
@@ -138,5 +122,4 @@ def sdk_config(request_timeout_seconds: float) -> AioConfig:
         connect_timeout=min(CONNECT_SECONDS, request_timeout_seconds),
         read_timeout=request_timeout_seconds,
         retries={"total_max_attempts": 1},
-        max_pool_connections=_MAX_SDK_CONNECTIONS,
     )

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 import aioboto3
 from aiobotocore.config import AioConfig
 
-from service.aws.calls import ask
+from service.aws.answers import check_members
+from service.aws.calls import ask, ask_sdk
 from service.aws.clients import Connections, ServiceConnection
+from service.aws.control.attributes import binary
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.error_codes import Call, ConditionFailedError
@@ -26,7 +28,7 @@ from service.model import KeyAttribute, Position, ShardId, StartAt, StreamDescri
 from service.ports import Clock
 
 _NO_ITEM = "dynamirror-check"
-_VALUES: Mapping[str, Mapping[str, object]] = {"S": {"S": _NO_ITEM}, "N": {"N": "-1"}, "B": {"B": _NO_ITEM.encode()}}
+_VALUES: Mapping[str, Mapping[str, object]] = {"S": {"S": _NO_ITEM}, "N": {"N": "-1"}, "B": binary(_NO_ITEM.encode())}
 _IMPOSSIBLE = "attribute_exists(#key) AND attribute_not_exists(#key)"
 
 _ONCE = AioConfig(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
@@ -49,8 +51,7 @@ class DynamoInspection:
         return self._connections.replica, table
 
     def address(self, side: str) -> str:
-        url: str = self._place(side)[0].client.meta.endpoint_url
-        return url
+        return self._place(side)[0].url
 
     @property
     def is_one_endpoint(self) -> bool:
@@ -62,11 +63,11 @@ class DynamoInspection:
             if _is_aws(client.meta.endpoint_url) and not _is_aws(self.address(side)):
                 return None  # an emulator's credentials are none of AWS's, and are not shown to it
             call = Call("GetCallerIdentity", f"the credentials for the {side} table")
-            return await ask(client, "get_caller_identity", call, lambda answer: str(answer["Arn"]))
+            return await ask_sdk(client, "get_caller_identity", call, lambda answer: str(answer["Arn"]))
 
     async def table(self, side: str) -> TableDescription | None:
         connection, name = self._place(side)
-        return await found_table(connection.client, name, side)
+        return await found_table(connection.control, name, side)
 
     async def stream(self, source: TableDescription) -> StreamDescription:
         return await self._streams(source).describe()
@@ -79,7 +80,7 @@ class DynamoInspection:
     def _streams(self, source: TableDescription) -> DynamoStreams:
         assert source.stream_arn is not None
         streams = self._connections.streams
-        return DynamoStreams(streams.client, streams.wire, source.stream_arn, source.keys, source.view_type)
+        return DynamoStreams(streams.wire, source.stream_arn, source.keys, source.view_type)
 
     async def ask(self, side: str, operation: str, keys: tuple[KeyAttribute, ...]) -> None:
         connection, table = self._place(side)
@@ -87,10 +88,9 @@ class DynamoInspection:
         request = {**_request(operation, key, keys), "TableName": table}
         if operation == "BatchGetItem":
             request = {"RequestItems": {table: {"Keys": [key]}}}
-        method = {api: name for name, api in connection.client.meta.method_to_api_mapping.items()}[operation]
         call = Call(operation, f"the {side} table {table}")
         try:
-            await ask(connection.client, method, call, dict, **request)
+            await ask(connection.control, call, _checked, **request)
         except ConditionFailedError:
             return
         if operation in _WRITES:
@@ -104,7 +104,11 @@ class DynamoInspection:
     @property
     def schema(self) -> DynamoSchemaStore:
         replica = self._connections.replica
-        return DynamoSchemaStore(replica.client, replica.control, self._settings.control_table, self._clock)
+        return DynamoSchemaStore(replica.control, self._settings.control_table, self._clock)
+
+
+def _checked(answer: dict[str, Any]) -> None:
+    check_members(answer, _MEMBERS)
 
 
 def _is_aws(url: str) -> bool:
@@ -113,6 +117,8 @@ def _is_aws(url: str) -> bool:
 
 
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
+# botocore, dynamodb 2012-08-10: of the answers to what is asked here.
+_MEMBERS = frozenset({"Item", "Attributes", "Items", "Responses"})
 
 
 def _request(operation: str, key: Mapping[str, object], keys: tuple[KeyAttribute, ...]) -> dict[str, Any]:

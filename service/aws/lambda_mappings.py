@@ -12,8 +12,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError
 
-from service.aws.answers import watch
-from service.aws.calls import ask
+from service.aws.calls import ask_sdk
 from service.aws.error_codes import Call
 from service.aws.sessions import open_session
 from service.configuration.environment import PREFIX
@@ -36,7 +35,7 @@ class LambdaMappings:
         start: dict[str, str] = {}
         about = Call("ListEventSourceMappings", _RESOURCE)
         while True:
-            mappings, marker = await ask(
+            mappings, marker = await ask_sdk(
                 self._client, "list_event_source_mappings", about, _page, EventSourceArn=stream_arn, **start
             )
             found += mappings
@@ -46,7 +45,11 @@ class LambdaMappings:
 
     async def switch(self, mapping_id: str, *, is_on: bool) -> None:
         about = Call("UpdateEventSourceMapping", _RESOURCE)
-        await ask(self._client, "update_event_source_mapping", about, dict, UUID=mapping_id, Enabled=is_on)
+        await ask_sdk(self._client, "update_event_source_mapping", about, _id, UUID=mapping_id, Enabled=is_on)
+
+
+def _id(answer: dict[str, Any]) -> str:
+    return str(answer["UUID"])
 
 
 def _page(answer: dict[str, Any]) -> tuple[list[SourceMapping], str | None]:
@@ -79,7 +82,6 @@ async def open_lambda_mappings(settings: Settings) -> AsyncIterator[LambdaMappin
             )
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError(f"no client for lambda can be made: {error}") from error
-        watch(client)
         yield LambdaMappings(client)
 
 

@@ -1,4 +1,4 @@
-"""The source's stream: shards, iterators and pages. Shards and iterators come through the SDK, pages over the wire."""
+"""The source's stream: shards, iterators and pages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ class DynamoStreams:
 
     def __init__(
         self,
-        client: Any,
         wire: Wire,
         stream_arn: str,
         keys: tuple[KeyAttribute, ...],
@@ -52,7 +51,6 @@ class DynamoStreams:
     ) -> None:
         self._rate = rate or CallRate(DESCRIBE_STREAM_PER_SECOND)
         self._turns = turns
-        self._client = client
         self._wire = wire
         self._arn = stream_arn
         self._records = RecordReader(keys, view_type)
@@ -63,7 +61,7 @@ class DynamoStreams:
         request: dict[str, Any] = {"StreamArn": self._arn}
         while True:
             await self._rate.wait()
-            page, last = await ask(self._client, "describe_stream", self._describe, self._description, **request)
+            page, last = await ask(self._wire, self._describe, self._description, **request)
             shards += page.shards
             if not last:
                 return replace(page, shards=tuple(shards))
@@ -87,9 +85,7 @@ class DynamoStreams:
         else:
             request["ShardIteratorType"] = _ITERATOR_TYPES[position.start]
         call = Call("GetShardIterator", self._shard_text(shard_id))
-        return await ask(
-            self._client, "get_shard_iterator", call, lambda answer: str(answer["ShardIterator"]), **request
-        )
+        return await ask(self._wire, call, lambda answer: str(answer["ShardIterator"]), **request)
 
     async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
         body = b'{"ShardIterator":%b,"Limit":%d}' % (msgspec.json.encode(iterator), min(max(limit, 1), _LARGEST_PAGE))

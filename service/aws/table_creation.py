@@ -6,10 +6,9 @@ whoever meets it on its way waits until it is there.
 
 from __future__ import annotations
 
-from typing import Any
-
 from service.aws.calls import ask
 from service.aws.error_codes import Call
+from service.aws.http.wire import Wire
 from service.aws.tables import found_table
 from service.errors import HaltError, RefusedError
 from service.model import TableDescription
@@ -24,7 +23,7 @@ PASSING = frozenset({"CREATING", "DELETING"})
 
 
 async def found_or_created(
-    client: Any, table: str, source: TableDescription, clock: Clock, *, creates: bool
+    wire: Wire, table: str, source: TableDescription, clock: Clock, *, creates: bool
 ) -> TableDescription:
     """The replica, once it can be written to; one that exists is left as it is. Only a missing one is created.
 
@@ -32,14 +31,14 @@ async def found_or_created(
     """
     give_up_at = clock.monotonic() + CREATION_SECONDS
     while True:
-        found = await found_table(client, table, "replica")
+        found = await found_table(wire, table, "replica")
         if found is None:
             if not creates:
                 raise HaltError(
                     f"the replica table {table} does not exist: create it with the key {source.key_text}, or set "
                     "DYNAMIRROR_CREATE_REPLICA=true"
                 )
-            await create_table_like(client, table, source)
+            await create_table_like(wire, table, source)
         elif found.status in _USABLE:
             return found
         elif found.status not in PASSING:
@@ -50,14 +49,13 @@ async def found_or_created(
         await clock.sleep(POLL_SECONDS)
 
 
-async def create_table_like(client: Any, table: str, source: TableDescription) -> None:
+async def create_table_like(wire: Wire, table: str, source: TableDescription) -> None:
     """Billed per request, since nobody has said what capacity it needs. Nothing where somebody else was quicker."""
     try:
         await ask(
-            client,
-            "create_table",
+            wire,
             Call("CreateTable", f"the replica table {table}"),
-            dict,
+            lambda answer: answer["TableDescription"],
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in source.keys],

@@ -6,6 +6,7 @@ from typing import Any
 
 from service.aws.calls import ask
 from service.aws.error_codes import Call
+from service.aws.http.wire import Wire
 from service.aws.tables import found_table
 from service.model import TableDescription
 
@@ -13,21 +14,21 @@ from service.model import TableDescription
 class DynamoTableList:
     """Implements fleet.discovery.TableList."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
 
     async def names(self, after: str | None) -> tuple[list[str], str | None]:
         request = {} if after is None else {"ExclusiveStartTableName": after}
-        about = Call("ListTables", f"the source tables in {self._client.meta.region_name}")
-        return await ask(self._client, "list_tables", about, _names, **request)
+        about = Call("ListTables", f"the source tables in {self._wire.region}")
+        return await ask(self._wire, about, _names, **request)
 
     async def describe(self, name: str) -> TableDescription | None:
-        return await found_table(self._client, name, "source")
+        return await found_table(self._wire, name, "source")
 
     async def tags(self, table: TableDescription, after: str | None) -> tuple[dict[str, str], str | None]:
         request = {} if after is None else {"NextToken": after}
         about = Call("ListTagsOfResource", f"the source table {table.name}")
-        return await ask(self._client, "list_tags_of_resource", about, _tags, ResourceArn=table.arn, **request)
+        return await ask(self._wire, about, _tags, ResourceArn=table.arn, **request)
 
 
 def _names(answer: dict[str, Any]) -> tuple[list[str], str | None]:
@@ -35,4 +36,4 @@ def _names(answer: dict[str, Any]) -> tuple[list[str], str | None]:
 
 
 def _tags(answer: dict[str, Any]) -> tuple[dict[str, str], str | None]:
-    return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}, answer.get("NextToken")
+    return {tag["Key"]: tag["Value"] for tag in answer["Tags"]}, answer.get("NextToken")

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from botocore.utils import parse_timestamp
 
 from service.aws.answers import is_absent, read_one_item_answer
 from service.aws.calls import ask
@@ -82,20 +83,19 @@ _SCAN_ANSWER = msgspec.json.Decoder(_ScanAnswer)
 _BATCH_WRITE_ANSWER = msgspec.json.Decoder(_BatchWriteAnswer)
 
 
-async def describe_table(client: Any, table: str, role: str) -> TableDescription:
-    """One DescribeTable through the SDK; `table` is a name or an ARN, `role` ("source") tells people which one.
+async def describe_table(wire: Wire, table: str, role: str) -> TableDescription:
+    """One DescribeTable; `table` is a name or an ARN, `role` ("source") tells people which one.
 
     Raises RefusedError when the table does not exist or may not be described.
     """
     call = Call("DescribeTable", f"the {role} table {table}")
-    read = partial(_description, client.meta.region_name)
-    return await ask(client, "describe_table", call, read, TableName=table)
+    return await ask(wire, call, partial(_description, wire.region), TableName=table)
 
 
-async def found_table(client: Any, table: str, role: str) -> TableDescription | None:
+async def found_table(wire: Wire, table: str, role: str) -> TableDescription | None:
     """The same; None where there is no such table."""
     try:
-        return await describe_table(client, table, role)
+        return await describe_table(wire, table, role)
     except RefusedError as error:
         if error.cause != "ResourceNotFoundException":
             raise
@@ -107,7 +107,6 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
     types = {item["AttributeName"]: item["AttributeType"] for item in found["AttributeDefinitions"]}
     indexes = [*found.get("GlobalSecondaryIndexes", ()), *found.get("LocalSecondaryIndexes", ())]
     stream = found.get("StreamSpecification") or {}
-    made = found.get("CreationDateTime")  # stands in for a TableId (botocore, dynamodb 2012-08-10, TableDescription)
     is_streaming = bool(stream.get("StreamEnabled"))
     return TableDescription(
         name=found["TableName"],
@@ -118,10 +117,15 @@ def _description(region: str, answer: Mapping[str, Any]) -> TableDescription:
         view_type=ViewType(stream["StreamViewType"]) if is_streaming else None,
         item_count=found["ItemCount"],
         size_bytes=found.get("TableSizeBytes") or 0,
-        table_id=found.get("TableId") or (f"created {made.astimezone(UTC).isoformat()}" if made else ""),
+        table_id=found.get("TableId") or _made(found.get("CreationDateTime")),
         status=found["TableStatus"],
         indexes={index["IndexName"]: _keys(index, types) for index in indexes},
     )
+
+
+def _made(at: Any) -> str:
+    """In seconds, or as text: stands in for a TableId (botocore, dynamodb 2012-08-10, TableDescription)."""
+    return "" if at is None else f"created {parse_timestamp(at).astimezone(UTC).isoformat()}"
 
 
 def _keys(described: Mapping[str, Any], types: Mapping[str, str]) -> tuple[KeyAttribute, ...]:
@@ -137,9 +141,8 @@ class DynamoTable:
     """
 
     def __init__(
-        self, client: Any, wire: Wire, table: str, keys: tuple[KeyAttribute, ...], sequence_attribute: str, role: str
+        self, wire: Wire, table: str, keys: tuple[KeyAttribute, ...], sequence_attribute: str, role: str
     ) -> None:
-        self._client = client
         self._wire = wire
         self._table = table
         self._role = role
@@ -157,7 +160,7 @@ class DynamoTable:
         self._batch_write = Call("BatchWriteItem", resource, carries_change=True)
 
     async def describe(self) -> TableDescription:
-        return await describe_table(self._client, self._table, self._role)
+        return await describe_table(self._wire, self._table, self._role)
 
     async def get(self, key: ItemKey) -> Image | None:
         body = b'%b,"Key":%b,"ConsistentRead":true}' % (self._start, key)

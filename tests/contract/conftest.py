@@ -98,15 +98,15 @@ class _ServerStage:
         return _ServerSource(
             self._client,
             name,
-            DynamoStreams(streams.client, streams.wire, str(arn), tuple(keys), view_type),
-            DynamoTable(tables.client, tables.wire, name, tuple(keys), "", "source"),
+            DynamoStreams(streams.wire, str(arn), tuple(keys), view_type),
+            DynamoTable(tables.wire, name, tuple(keys), "", "source"),
         )
 
     async def replica(self, keys: Sequence[KeyAttribute] = STRING_KEY) -> ReplicaTable:
         name = f"{PREFIX}replica-{uuid.uuid4().hex}"
         await create_streamed_table(self._client, name, view_type=None, keys={key.name: key.type for key in keys})
         tables = self._connections.replica
-        return DynamoTable(tables.client, tables.wire, name, tuple(keys), SEQUENCE, "replica")
+        return DynamoTable(tables.wire, name, tuple(keys), SEQUENCE, "replica")
 
 
 class _ServerSource:

@@ -85,11 +85,11 @@ class StubStage:
         stub, connections = self._opened[named]
         stub.replica = Replica(named, {}, [])
         tables = connections.replica
-        return DynamoTable(tables.client, tables.wire, REPLICA, named, SEQUENCE, "replica")
+        return DynamoTable(tables.wire, REPLICA, named, SEQUENCE, "replica")
 
     async def source(self, workload: Workload) -> Table:
         _, connections = await self.open(workload, USERS)
-        return DynamoTable(connections.source.client, connections.source.wire, SOURCE, USERS, "", "source")
+        return DynamoTable(connections.source.wire, SOURCE, USERS, "", "source")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -46,9 +46,9 @@ async def aws_on(server: Server, dynamodb: Any, unique_name: Callable[[str], str
     )
     async with open_connections(settings, request_timeout_seconds=10) as connections:
         source = connections.source
-        described = await describe_table(source.client, name, "source")
+        described = await describe_table(source.wire, name, "source")
         assert described.stream_arn is not None
-        table = DynamoTable(source.client, source.wire, name, described.keys, SEQUENCE, "source")
+        table = DynamoTable(source.wire, name, described.keys, SEQUENCE, "source")
         stream = connections.streams
-        streams = DynamoStreams(stream.client, stream.wire, described.stream_arn, described.keys, described.view_type)
+        streams = DynamoStreams(stream.wire, described.stream_arn, described.keys, described.view_type)
         yield Aws(name, connections, table, streams, dynamodb)

@@ -1,9 +1,14 @@
 """An HTTP that answers from a script, and a wire on it."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 
+from service.aws.error_codes import Call
+from service.aws.faults import answer_lost
 from service.aws.http.signing import Signer
 from service.aws.http.transport import HttpAnswer
 from service.aws.http.wire import Wire
@@ -31,3 +36,23 @@ class StaticCredentials:
 
 def wire_on(http: ScriptedHttp) -> Wire:
     return Wire(http, Signer("http://localhost:8000/", "us-west-2"), StaticCredentials())
+
+
+class WireTo:
+    """A wire to somebody who answers the operations that it has methods for; the others go to `http`."""
+
+    region = "us-west-2"
+
+    def __init__(self, service: Any, http: ScriptedHttp | None = None) -> None:
+        self._service = service
+        self._others = wire_on(http or ScriptedHttp())
+
+    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], Any], *more: Any) -> Any:
+        method = getattr(self._service, re.sub(r"(?<!^)(?=[A-Z])", "_", call.operation).lower(), None)
+        if method is None:
+            return await self._others.ask(call, body, read, *more)
+        answer = json.dumps(await method(**json.loads(body))).encode()
+        try:
+            return read(answer)
+        except ValueError as error:
+            raise answer_lost(call, "the answer can't be read", "Malformed") from error

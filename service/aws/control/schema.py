@@ -30,9 +30,9 @@ MIGRATION = "migration#"
 class DynamoSchemaStore:
     """Implements service.ports.SchemaStore."""
 
-    def __init__(self, client: Any, wire: Wire, table: str, clock: Clock) -> None:
-        """`client` is of aioboto3, for what concerns the whole table; `table` is a name or an ARN."""
-        self._client = client
+    def __init__(self, wire: Wire, table: str, clock: Clock) -> None:
+        """`table` is a name or an ARN."""
+        self._wire = wire
         self._clock = clock
         self._items = ControlTable(wire, table, SCHEMA)
 
@@ -43,7 +43,7 @@ class DynamoSchemaStore:
     async def keys(self) -> tuple[KeyAttribute, ...] | None:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while True:
-            found = await found_table(self._client, self.table, "control")
+            found = await found_table(self._wire, self.table, "control")
             if found is None:
                 return None
             if found.status not in PASSING:
@@ -93,7 +93,7 @@ class DynamoSchemaStore:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while await self.keys() is None:
             try:
-                await self._call("create_table", dict, **arguments)
+                await self._call("CreateTable", lambda answer: answer["TableDescription"], **arguments)
             except RefusedError as error:
                 if error.cause != "ResourceInUseException":
                     raise
@@ -102,14 +102,15 @@ class DynamoSchemaStore:
 
     async def _update_time_to_live(self, wanted: Mapping[str, Any]) -> None:
         """Asked first, because the service refuses to turn on what is on, and any change within an hour of another."""
-        is_on, attribute = await self._call("describe_time_to_live", _time_to_live)
+        is_on, attribute = await self._call("DescribeTimeToLive", _time_to_live)
         if is_on == wanted["Enabled"] and (not is_on or attribute == wanted["AttributeName"]):
             return
-        await self._call("update_time_to_live", dict, TimeToLiveSpecification=dict(wanted))
+        name = "TimeToLiveSpecification"
+        await self._call("UpdateTimeToLive", lambda answer: answer[name], **{name: dict(wanted)})
 
-    async def _call(self, method: str, read: Callable[[dict[str, Any]], Answer], **request: Any) -> Answer:
-        about = Call(self._client.meta.method_to_api_mapping[method], f"the control table {self.table}")
-        return await ask(self._client, method, about, read, TableName=self.table, **request)
+    async def _call(self, operation: str, read: Callable[[dict[str, Any]], Answer], **request: Any) -> Answer:
+        about = Call(operation, f"the control table {self.table}")
+        return await ask(self._wire, about, read, TableName=self.table, **request)
 
     async def _wait(self, give_up_at: float, what: str) -> None:
         if self._clock.monotonic() >= give_up_at:

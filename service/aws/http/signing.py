@@ -40,7 +40,7 @@ class Signer:
         host = parts.hostname or ""
         host = f"[{host}]" if ":" in host else host
         self._host = host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
-        self._region = region
+        self.region = region
         self._canonical = (
             f"POST\n{quote(parts.path or '/', safe='/~%')}\n\ncontent-type:{CONTENT_TYPE}\nhost:{self._host}\n"
         )
@@ -73,7 +73,7 @@ class Signer:
         else:
             signed = "content-type;host;x-amz-date;x-amz-target"
             middle = f"x-amz-date:{moment}\n"
-        scope = f"{moment[:8]}/{self._region}/{_SERVICE}/aws4_request"
+        scope = f"{moment[:8]}/{self.region}/{_SERVICE}/aws4_request"
         self._take_key(moment[:8], credentials.secret_key or "")
         return _Prepared(
             headers,
@@ -90,7 +90,7 @@ class Signer:
         if self._key_for == (day, secret):
             return
         key = b"AWS4" + secret.encode()
-        for part in (day, self._region, _SERVICE, "aws4_request"):
+        for part in (day, self.region, _SERVICE, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         block = key.ljust(_BLOCK_BYTES, b"\0")
         self._inner, self._outer = (

@@ -62,6 +62,7 @@ class Wire:
         self._signer = signer
         self._credentials = credentials
         self._service = service
+        self.region = signer.region
         self._endpoint = endpoint or ServerTime()
         self._now = now
 

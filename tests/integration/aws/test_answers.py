@@ -81,19 +81,18 @@ def settings_for(url: str, **more: str):
 
 
 async def errors_of_every_call(url: str) -> list[tuple[str, DynamirrorError | None]]:
-    """Each kind of call of the SDK, and what it raised. Whatever is no DynamirrorError is raised here."""
+    """Each kind of call with a decoded answer, and what it raised. Whatever is no DynamirrorError is raised here."""
     async with (
         open_connections(settings_for(url)) as connections,
         open_lambda_mappings(settings_for(url)) as mappings,
     ):
-        client = connections.replica.client
         wire = connections.replica.control
         control = DynamoControlStore(wire, "control", "p")
-        schema = DynamoSchemaStore(client, wire, "control", ManualClock())
-        streams = DynamoStreams(connections.streams.client, connections.streams.wire, STREAM, KEYS, None)
+        schema = DynamoSchemaStore(wire, "control", ManualClock())
+        streams = DynamoStreams(connections.streams.wire, STREAM, KEYS, None)
         calls = {
-            "describe table": lambda: describe_table(connections.source.client, "orders", "source"),
-            "create table": lambda: create_table_like(client, "copies", SOURCE),
+            "describe table": lambda: describe_table(connections.source.wire, "orders", "source"),
+            "create table": lambda: create_table_like(wire, "copies", SOURCE),
             "describe stream": streams.describe,
             "iterator": lambda: streams.iterator(ShardId("shardId-00000001541626099285-f35f62ef"), Position()),
             "keys": schema.keys,
@@ -119,13 +118,13 @@ async def errors_of_every_call(url: str) -> list[tuple[str, DynamirrorError | No
 
 
 @pytest.mark.parametrize(("status", "body"), FOREIGN)
-async def test_every_call_of_the_sdk_takes_a_foreign_answer_for_a_lost_one(status, body):
+async def test_every_call_takes_a_foreign_answer_for_a_lost_one(status, body):
     async with answering(status, body) as url:
         for name, error in await errors_of_every_call(url):
             assert isinstance(error, RetryableError), (name, error)
 
 
-async def test_every_call_of_the_sdk_checks_the_checksum():
+async def test_every_call_checks_the_checksum():
     for checksum in ("1", "no number"):
         async with (
             answering(200, b"{}", {"x-amz-crc32": checksum}) as url,
@@ -163,8 +162,8 @@ async def test_a_garbled_answer_about_credentials_is_no_unexpected_error(status,
         async with open_connections(settings_for(url, **role)) as connections:
             source, streams = connections.source, connections.streams
             for ask in (
-                lambda: describe_table(source.client, "orders", "source"),
-                lambda: DynamoStreams(streams.client, streams.wire, STREAM, KEYS, None).read(ShardId("s"), "i", 1),
+                lambda: describe_table(source.wire, "orders", "source"),
+                lambda: DynamoStreams(streams.wire, STREAM, KEYS, None).read(ShardId("s"), "i", 1),
             ):
                 with contextlib.suppress(DynamirrorError):
                     await ask()

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.aws.connection_pool import open_connections, open_pool
+from service.aws.table_creation import create_table_like
 from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, UnavailableError
-from service.model import Image, ItemKey, KeyAttribute, Put, Written
-from tests.servers import create_streamed_table, environment, profiles_file
+from service.model import Image, ItemKey, KeyAttribute, Put, TableDescription, Written
+from tests.servers import environment, profiles_file
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "the-source", "DYNAMIRROR_REPLICA_TABLE": "the-replica"}
+LIKE = TableDescription("the-source", "arn", "us-west-2", (KeyAttribute("key", "S"),))
 ROLE = "arn:aws:iam::123456789012:role/writer"
 
 
@@ -34,8 +36,8 @@ REGIONS = {"source_region": "us-west-2", "replica_region": "eu-central-1"}
 
 async def test_each_side_has_its_region_and_the_endpoint_of_its_service():
     async with open_connections(settings(**REGIONS)) as connections:
-        urls = {name: getattr(connections, name).client.meta.endpoint_url for name in ("source", "streams", "replica")}
-        assert connections.replica.region == "eu-central-1"
+        urls = {name: getattr(connections, name).url for name in ("source", "streams", "replica")}
+        assert connections.replica.wire.region == "eu-central-1"
 
     assert urls == {
         "source": "https://dynamodb.us-west-2.amazonaws.com",
@@ -48,25 +50,25 @@ async def test_a_tables_arn_names_its_region():
     arn = "arn:aws:dynamodb:ap-south-1:123456789012:table/the-source"
 
     async with open_connections(settings(source_table=arn, replica_region="us-west-2")) as connections:
-        assert connections.source.region == "ap-south-1"
-        assert connections.streams.region == "ap-south-1"
+        assert connections.source.wire.region == "ap-south-1"
+        assert connections.streams.wire.region == "ap-south-1"
 
 
 async def test_the_sdks_region_is_the_last_resort(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
 
     async with open_connections(settings(source_region="us-west-2")) as connections:
-        assert (connections.source.region, connections.replica.region) == ("us-west-2", "sa-east-1")
+        assert (connections.source.wire.region, connections.replica.wire.region) == ("us-west-2", "sa-east-1")
 
 
 async def test_the_streams_endpoint_is_the_sources_unless_it_is_set():
     source = {"source_endpoint_url": "http://localhost:1111", **REGIONS}
 
     async with open_connections(settings(**source)) as connections:
-        assert connections.streams.client.meta.endpoint_url == "http://localhost:1111"
-        assert "amazonaws" in connections.replica.client.meta.endpoint_url
+        assert connections.streams.url == "http://localhost:1111"
+        assert "amazonaws" in connections.replica.url
     async with open_connections(settings(**source, streams_endpoint_url="http://localhost:2222")) as connections:
-        assert connections.streams.client.meta.endpoint_url == "http://localhost:2222"
+        assert connections.streams.url == "http://localhost:2222"
 
 
 async def test_certificates_are_read_for_tls_alone(moto, unique_name, monkeypatch, tmp_path):
@@ -75,7 +77,7 @@ async def test_certificates_are_read_for_tls_alone(moto, unique_name, monkeypatc
     name = unique_name("replica")
 
     async with open_connections(settings(**endpoints, **REGIONS), 10) as plain:
-        await create_streamed_table(plain.replica.client, name, view_type=None)
+        await create_table_like(plain.replica.control, name, LIKE)
 
         assert await write_through(plain.replica, name) is Written.YES
 
@@ -117,9 +119,9 @@ async def test_each_side_has_the_credentials_of_its_profile(profiles):
     async with open_connections(with_profiles) as connections:
         found = {}
         for name in ("source", "streams", "replica"):
-            wire = await getattr(connections, name).wire._credentials.get_frozen_credentials()
-            client = await getattr(connections, name).client._request_signer._credentials.get_frozen_credentials()
-            found[name] = {wire.access_key, client.access_key}
+            connection = getattr(connections, name)
+            wires = [await wire._credentials.get_frozen_credentials() for wire in (connection.wire, connection.control)]
+            found[name] = {each.access_key for each in wires}
 
     assert found == {"source": {"KEYreader"}, "streams": {"KEYreader"}, "replica": {"KEYwriter"}}
 
@@ -139,7 +141,7 @@ async def test_a_profile_names_its_region(profiles, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with_profiles = settings(source_profile="reader", source_region="us-west-2", replica_profile="writer")
     async with open_connections(with_profiles) as connections:
-        assert (connections.source.region, connections.replica.region) == ("us-west-2", "eu-north-1")
+        assert (connections.source.wire.region, connections.replica.wire.region) == ("us-west-2", "eu-north-1")
 
 
 @pytest.mark.parametrize("side", ["source", "replica"])
@@ -182,20 +184,20 @@ KEY = ItemKey(b'{"key":{"S":"a"}}')
 
 
 async def write_through(connection, name):
-    table = DynamoTable(connection.client, connection.wire, name, (KeyAttribute("key", "S"),), "", "replica")
+    table = DynamoTable(connection.wire, name, (KeyAttribute("key", "S"),), "", "replica")
     return await table.put(Put(KEY, Image(KEY)), None)
 
 
-async def test_a_role_is_assumed_for_the_client_and_for_the_wire(moto, unique_name, monkeypatch):
+async def test_a_role_is_assumed_for_the_wires(moto, unique_name, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
     endpoints = {"source_endpoint_url": moto.endpoint_url, "replica_endpoint_url": moto.endpoint_url}
     name = unique_name("replica")
 
     async with open_connections(settings(replica_role_arn=ROLE, **endpoints, **REGIONS), 10) as connections:
         replica = connections.replica
-        await create_streamed_table(replica.client, name, view_type=None)
+        await create_table_like(replica.control, name, LIKE)
 
-        assert (await describe_table(replica.client, name, "replica")).name == name
+        assert (await describe_table(replica.wire, name, "replica")).name == name
         assert await write_through(replica, name) is Written.YES
         role = await replica.wire._credentials.get_frozen_credentials()
         own = await connections.source.wire._credentials.get_frozen_credentials()

@@ -56,7 +56,7 @@ async def test_requests_that_hang_on_the_replica_keep_none_of_the_control_tables
     )
     try:
         async with open_connections(settings, request_timeout_seconds=30.0) as connections:
-            replica = DynamoTable(connections.replica.client, connections.replica.wire, "copies", KEYS, "", "replica")
+            replica = DynamoTable(connections.replica.wire, "copies", KEYS, "", "replica")
             control = DynamoControlStore(connections.replica.control, "control", "p")
 
             async def get() -> None:

@@ -158,7 +158,7 @@ async def test_each_view_type_brings_what_it_carries(server, dynamodb, unique_na
 async def test_a_stream_that_is_gone_is_told_from_a_failure(aws):
     arn = (await aws.streams.describe()).arn.rpartition("/")[0] + "/2001-01-01T00:00:00.000"
     connection = aws.connections.streams
-    gone = DynamoStreams(connection.client, connection.wire, arn, SCHEMA, ViewType.NEW_IMAGE)
+    gone = DynamoStreams(connection.wire, arn, SCHEMA, ViewType.NEW_IMAGE)
 
     with pytest.raises(ShardGoneError, match="2001-01-01"):
         await gone.describe()

@@ -76,7 +76,7 @@ async def test_a_table_describes_its_keys_in_order_and_its_stream(aws):
 
 async def test_a_missing_table_is_refused_with_its_name(aws):
     with pytest.raises(RefusedError, match="source table no-such-table"):
-        await describe_table(aws.connections.source.client, "no-such-table", "source")
+        await describe_table(aws.connections.source.wire, "no-such-table", "source")
 
 
 async def test_an_item_of_every_type_comes_back_as_it_was_written(aws):
@@ -228,7 +228,7 @@ async def test_a_key_schema_with_one_binary_key_is_described(aws, dynamodb, uniq
     name = unique_name("binary")
     await create_streamed_table(dynamodb, name, keys={"id": "B"}, view_type=None)
 
-    described = await describe_table(aws.connections.source.client, name, "source")
+    described = await describe_table(aws.connections.source.wire, name, "source")
 
     assert described.keys == (KeyAttribute("id", "B"),)
     assert described.stream_arn is None
@@ -261,7 +261,7 @@ async def indexed(aws):
 
 async def test_a_table_describes_its_indexes(aws):
     """By these names and types the flow knows which metadata the replica would refuse."""
-    described = await describe_table(aws.connections.source.client, await indexed(aws), "replica")
+    described = await describe_table(aws.connections.source.wire, await indexed(aws), "replica")
 
     assert described.indexes == {
         "local": (KeyAttribute("pk", "S"), KeyAttribute("timestamp", "N")),
@@ -272,7 +272,7 @@ async def test_a_table_describes_its_indexes(aws):
 @pytest.mark.needs("index keys have types")
 async def test_what_an_index_refuses_names_the_attribute(aws):
     source = aws.connections.source
-    replica = DynamoTable(source.client, source.wire, await indexed(aws), SCHEMA, SEQUENCE, "replica")
+    replica = DynamoTable(source.wire, await indexed(aws), SCHEMA, SEQUENCE, "replica")
 
     with pytest.raises(ChangeError, match=r"timestamp|Index Key$"):
         await replica.put(Put(key(), image(timestamp={"S": "2026"})), None)

@@ -47,7 +47,7 @@ async def test_tables_are_listed_over_the_connection_that_a_pipeline_reads_its_s
         worlds.open(file.pipelines["orders"]) as world,
         worlds.tables(file.any_discovered) as tables,
     ):
-        assert tables._client is world._connections.source.client
+        assert tables._wire is world._connections.source.control
 
 
 async def test_a_process_gives_its_connections_to_whoever_looks_for_tables(path: Path) -> None:

@@ -51,7 +51,7 @@ async def opened(server: Server, table: str) -> AsyncIterator[DynamoTable]:
     keys = tuple(KeyAttribute(name, kind) for name, kind in KEYS.items())
     async with open_connections(settings, 30) as connections:
         source = connections.source
-        yield DynamoTable(source.client, source.wire, table, keys, "", "source")
+        yield DynamoTable(source.wire, table, keys, "", "source")
 
 
 async def fill(table: DynamoTable, numbers: range, write: Callable[[int], ItemWrite]) -> None:

@@ -1,4 +1,4 @@
-"""service.aws.streams on a scripted client: what no emulator answers."""
+"""service.aws.streams on a scripted wire: what no emulator answers."""
 
 import json
 
@@ -8,7 +8,7 @@ from service.aws.call_rate import CallRate
 from service.aws.streams import DynamoStreams
 from service.errors import UnavailableError
 from service.model import KeyAttribute, Position, SequenceNumber, ShardId, StartAt, StreamStatus, ViewType
-from tests.support.scripted_http import ScriptedHttp, wire_on
+from tests.support.scripted_http import ScriptedHttp, WireTo
 
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 SHARD = ShardId("shardId-1")
@@ -39,7 +39,7 @@ class PagedClient:
 def streams_on(client, *script):
     http = ScriptedHttp(*script)
     schema = (KeyAttribute("k", "S"),)
-    return DynamoStreams(client, wire_on(http), ARN, schema, ViewType.NEW_IMAGE), http
+    return DynamoStreams(WireTo(client, http), ARN, schema, ViewType.NEW_IMAGE), http
 
 
 async def test_all_pages_of_a_description_are_read():  # E1
@@ -62,7 +62,7 @@ async def test_each_page_of_a_description_keeps_to_the_rate_of_all_that_describe
 
     client = PagedClient([{"ShardId": f"shardId-{number:03}", "SequenceNumberRange": {}} for number in range(250)])
     schema = (KeyAttribute("k", "S"),)
-    await DynamoStreams(client, wire_on(ScriptedHttp()), ARN, schema, ViewType.NEW_IMAGE, Rate(10)).describe()
+    await DynamoStreams(WireTo(client), ARN, schema, ViewType.NEW_IMAGE, Rate(10)).describe()
     assert asked == [0, 1, 2]
 
 

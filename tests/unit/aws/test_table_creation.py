@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from service.aws.error_codes import Call, fault
 from service.aws.table_creation import CREATION_SECONDS, found_or_created
-from service.errors import HaltError, RefusedError
+from service.errors import DynamirrorError, HaltError, RefusedError
 from service.model import KeyAttribute, TableDescription
 from tests.fakes.clock import FakeClock
+from tests.support.scripted_http import WireTo
 
 KEYS = (KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
 SOURCE = TableDescription("orders", "arn:aws:dynamodb:us-west-2:123456789012:table/orders", "us-west-2", KEYS)
@@ -23,7 +23,6 @@ class Service:
 
     def __init__(self, status: str | None = None, *, creation_looks: int = 2, unknown_looks: int = 0) -> None:
         """A creation is over after so many looks; so many looks of DescribeTable know nothing of it yet."""
-        self.meta = SimpleNamespace(region_name="us-west-2")
         self.status = status
         self.created: list[dict[str, Any]] = []
         self.may_create = True
@@ -60,16 +59,15 @@ class Service:
             raise _refused("ResourceInUseException", "CreateTable")
         self.status = "CREATING"
         self.created.append(request)
-        return {}
+        return {"TableDescription": {}}
 
 
-def _refused(code: str, operation: str) -> ClientError:
-    answer: Any = {"Error": {"Code": code, "Message": "refused"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-    return ClientError(answer, operation)
+def _refused(code: str, operation: str) -> DynamirrorError:
+    return fault(Call(operation, "the replica table copies"), code, "refused", 400)
 
 
 async def found(service: Service, *, creates: bool = True) -> TableDescription:
-    return await found_or_created(service, "copies", SOURCE, FakeClock(), creates=creates)
+    return await found_or_created(WireTo(service), "copies", SOURCE, FakeClock(), creates=creates)
 
 
 async def test_a_missing_replica_is_created_with_the_sources_keys() -> None:

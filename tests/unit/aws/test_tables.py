@@ -14,7 +14,7 @@ NO_ITEMS = b'{"Items":[],"Count":0}'
 
 
 def table_on(http: ScriptedHttp) -> DynamoTable:
-    return DynamoTable(None, wire_on(http), "orders", SCHEMA, "number", "replica")
+    return DynamoTable(wire_on(http), "orders", SCHEMA, "number", "replica")
 
 
 def key(number: int) -> ItemKey:

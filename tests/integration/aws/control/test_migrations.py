@@ -33,7 +33,7 @@ class ImpatientClock:
 @pytest.fixture
 async def store(server, dynamodb, unique_name):
     async with open_wire(server.endpoint_url) as wire:
-        yield DynamoSchemaStore(dynamodb, wire, unique_name("control"), ImpatientClock())
+        yield DynamoSchemaStore(wire, unique_name("control"), ImpatientClock())
 
 
 async def run(store: DynamoSchemaStore, owner: str = "me", known=(FIRST, SECOND)):

@@ -54,7 +54,7 @@ async def test_pages_of_a_stream_take_turns():
     turns = Counted()
     page = b'{"Records":[]}' + b" " * LONG_BYTES
     wire = wire_on(ScriptedHttp(page))
-    streams = DynamoStreams(None, wire, "arn", (KeyAttribute("k", "S"),), None, turns=turns)
+    streams = DynamoStreams(wire, "arn", (KeyAttribute("k", "S"),), None, turns=turns)
 
     assert (await streams.read(ShardId("s"), "iterator", 1000)).changes == []
     assert turns.count == 1
