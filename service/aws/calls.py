@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from service.aws.error_codes import Call
-from service.aws.faults import UNREADABLE, answer_lost, stays_expired, translated
+from service.aws.faults import UNREADABLE, translated
 from service.aws.http.wire import Wire
-from service.errors import RefusedError
 
 Answer = TypeVar("Answer")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
@@ -39,12 +38,5 @@ async def ask_sdk(
     client: Any, method: str, about: Call, read: Callable[[dict[str, Any]], Answer], **request: Any
 ) -> Answer:
     """The same of a service that no wire leads to: Lambda, STS."""
-    try:
-        with translated(about):
-            return read(await getattr(client, method)(**request))
-    except UNREADABLE as error:  # of `read`, or of the SDK's own parser
-        raise answer_lost(about, f"the answer can't be read ({type(error).__name__})", "Malformed") from error
-    except RuntimeError as error:
-        if not stays_expired(error):
-            raise
-        raise RefusedError(f"{about.operation} on {about.resource} can't be signed: {error}", "Expired") from error
+    with translated(about):
+        return read(await getattr(client, method)(**request))

@@ -69,8 +69,6 @@ _LOST = (
     TimeoutError,
     aiohttp.ClientError,
 )
-SDK_ERRORS = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError, TimeoutError, aiohttp.ClientError)
-"""What calls of the SDK raise; `translate` knows them all."""
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 """What reading an answer raises that is none of the service's, in the SDK's parsers and credentials as here."""
 _NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError)
@@ -87,28 +85,19 @@ _CREDENTIALS_FAIL = (
 
 @contextmanager
 def translated(call: Call) -> Iterator[None]:
-    """Whatever the SDK raises inside becomes a DynamirrorError; other exceptions pass."""
+    """Whatever the SDK raises inside, or trips over, becomes a DynamirrorError; other exceptions pass."""
     try:
         yield
-    except SDK_ERRORS as error:
-        raise translate(error, call) from error
-
-
-def translate(error: Exception, call: Call | None = None) -> Exception:
-    """The DynamirrorError that an exception of the SDK stands for; any other exception as it is.
-
-    Without `call`, the operation is the one that the exception names.
-    """
-    if not isinstance(error, SDK_ERRORS):
-        return error
-    if isinstance(error, sdk.ClientError):
-        return _answered(call or Call(error.operation_name, "DynamoDB"), error)
-    return _unanswered(call or Call("a request", "DynamoDB"), error)
-
-
-def stays_expired(error: RuntimeError) -> bool:
-    """aiobotocore's own: "Credentials were refreshed, but the refreshed credentials are still expired."."""
-    return "still expired" in str(error)
+    except sdk.ClientError as error:
+        raise _answered(call, error) from error
+    except (sdk.BotoCoreError, ResponseParserError, TimeoutError, aiohttp.ClientError) as error:
+        raise _unanswered(call, error) from error
+    except UNREADABLE as error:
+        raise answer_lost(call, f"the answer can't be read ({type(error).__name__})", "Malformed") from error
+    except RuntimeError as error:
+        if "still expired" not in str(error):  # aiobotocore's own, of credentials that were refreshed in vain
+            raise
+        raise RefusedError(f"{call.operation} on {call.resource} can't be signed: {error}", "Expired") from error
 
 
 def _unanswered(call: Call, error: Exception) -> DynamirrorError:

@@ -15,21 +15,12 @@ from botocore.credentials import ReadOnlyCredentials
 
 from service.aws.answers import is_whole
 from service.aws.error_codes import Call
-from service.aws.faults import (
-    SDK_ERRORS,
-    UNREADABLE,
-    answer_lost,
-    fault_of_answer,
-    has_code,
-    not_sent,
-    stays_expired,
-    translate,
-)
+from service.aws.faults import answer_lost, fault_of_answer, has_code, not_sent, translated
 from service.aws.http.reading_turns import LONG_BYTES, ReadingTurns
 from service.aws.http.server_time import ServerTime
 from service.aws.http.signing import Signer
 from service.aws.http.transport import AnswerLostError, Http, HttpAnswer, NotSentError
-from service.errors import DynamirrorError, RefusedError
+from service.errors import DynamirrorError
 
 # botocore, dynamodb 2012-08-10 and dynamodbstreams 2012-08-10: metadata.targetPrefix
 TABLES = "DynamoDB_20120810"
@@ -104,17 +95,8 @@ class Wire:
 
     async def _frozen_credentials(self, call: Call) -> ReadOnlyCredentials:
         asked_at = self._endpoint.steady()
-        try:
+        with translated(Call("AssumeRole", f"the credentials for {call.resource}")):  # the call itself is not in doubt
             credentials = await self._credentials.get_frozen_credentials()
-        except SDK_ERRORS as error:  # of STS, for example; the call itself is not in doubt
-            raise translate(error, Call("AssumeRole", f"the credentials for {call.resource}")) from error
-        except UNREADABLE as error:  # a garbled answer of whoever gives the credentials
-            reason = f"the credentials for it can't be read ({type(error).__name__})"
-            raise not_sent(call, reason, "Malformed") from error
-        except RuntimeError as error:
-            if not stays_expired(error):
-                raise
-            raise RefusedError(f"{call.operation} on {call.resource} can't be signed: {error}", "Expired") from error
         if call.is_write and self._endpoint.steady() - asked_at > _LONGEST_WRITE_DELAY_SECONDS:
             # The caller made sure that it may write, then: the time that a refresh takes must not add to a request's.
             raise not_sent(call, "refreshing the credentials took too long; it is done now", "CredentialRefresh")

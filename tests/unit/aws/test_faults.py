@@ -8,11 +8,12 @@ import pytest
 from botocore import exceptions as sdk
 
 from service.aws.error_codes import Call, ConditionFailedError, fault
-from service.aws.faults import fault_of_answer, translate, translated
+from service.aws.faults import fault_of_answer, translated
 from service.errors import (
     AmbiguousError,
     BatchRefusedError,
     ChangeError,
+    DynamirrorError,
     HaltError,
     ItemTooLargeError,
     IteratorExpiredError,
@@ -160,6 +161,12 @@ def test_an_endpoint_that_does_not_know_the_operation_names_the_setting(code):
         assert "rather than guess" not in str(found)
 
 
+def told(error: Exception, call: Call) -> DynamirrorError:
+    with pytest.raises(DynamirrorError) as raised, translated(call):
+        raise error
+    return raised.value
+
+
 @pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])
 @pytest.mark.parametrize(
     "code", ["InvalidIdentityToken", "IDPRejectedClaim", "RegionDisabledException", "ExpiredTokenException", "New"]
@@ -167,7 +174,7 @@ def test_an_endpoint_that_does_not_know_the_operation_names_the_setting(code):
 def test_credentials_that_are_not_given_are_waited_for_whatever_the_reason(operation, code):
     response = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     for call in (PUT, Call("AssumeRole", "the credentials for the replica table orders")):
-        found = translate(sdk.ClientError(response, operation), call)
+        found = told(sdk.ClientError(response, operation), call)
         assert type(found) is RefusedError
         assert found.cause == code
         assert "credentials" in str(found)
@@ -258,22 +265,20 @@ def test_what_the_sdk_raises_asks_for_the_same_reactions(error, of_a_write, of_a
 def test_a_code_that_the_sdk_brings_is_looked_up_in_the_same_table():
     response = {"Error": {"Code": "ThrottlingException", "Message": "slower"}}
 
-    assert isinstance(translate(sdk.ClientError(response, "Query")), ThrottledError)
+    assert isinstance(told(sdk.ClientError(response, "Query"), PUT), ThrottledError)
 
 
 def test_a_role_that_may_not_be_assumed_is_told_as_such():
     response = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     error = sdk.ClientError(response, "AssumeRole")
 
-    found = translate(error, PUT)
+    found = told(error, PUT)
 
     assert isinstance(found, RefusedError)
     assert "sts:AssumeRole" in str(found)
 
 
 def test_what_is_not_of_the_sdk_passes_untouched():
-    error = KeyError("x")
-
-    assert translate(error) is error
-    with pytest.raises(KeyError), translated(PUT):
-        raise error
+    for error in (ZeroDivisionError("x"), RuntimeError("x")):
+        with pytest.raises(type(error)), translated(PUT):
+            raise error
