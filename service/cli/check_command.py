@@ -25,11 +25,6 @@ _WORDS = {
 PROBLEMS_FOUND = 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(check)
-
-
 def check(
     config: Config = None,
     pipeline: PipelineOfFile = None,

@@ -68,10 +68,11 @@ def demo(
         asyncio.run(show(Console(), seconds))
 
 
-migrate_command.register(app)
-check_command.register(app)
-run_command.register(app)
-job_commands.register(app)
+app.command()(migrate_command.migrate)
+app.command()(check_command.check)
+app.command()(run_command.run)
+app.command()(job_commands.snapshot)
+app.command()(job_commands.verify)
 admin_commands.register(app)
 letter_commands.register(app)
 

@@ -45,12 +45,6 @@ def _fraction(sample: float | None) -> float | None:
     return sample
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command()(snapshot)
-    app.command()(verify)
-
-
 def snapshot(url: Url = None, config: Config = None, pipeline: PipelineName = None) -> None:
     """Copy the whole source into the replica, beside the stream.
 

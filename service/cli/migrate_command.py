@@ -13,11 +13,6 @@ from service.loading import loading
 from service.signals import Signals, run_until_signal
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(migrate)
-
-
 def migrate(
     config: Config = None,
     pipeline: PipelineOfFile = None,

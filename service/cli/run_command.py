@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from service.fleet.plans import Plans
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(run)
-
-
 def run(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Run the pipelines that this TOML file names.")
