@@ -113,8 +113,8 @@ class FakeItems(Wire):
 
     def _put(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         item = request["Item"]
-        former = self._write(call, item["item"]["S"], request, item)
-        return {"Attributes": former} if former and request.get("ReturnValues") == "ALL_OLD" else {}
+        self._write(call, item["item"]["S"], request, item)
+        return {}
 
     def _update(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         name = request["Key"]["item"]["S"]
@@ -125,8 +125,8 @@ class FakeItems(Wire):
         return {"Attributes": item}
 
     def _delete(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
-        former = self._write(call, request["Key"]["item"]["S"], request, None)
-        return {"Attributes": former} if former and request.get("ReturnValues") == "ALL_OLD" else {}
+        self._write(call, request["Key"]["item"]["S"], request, None)
+        return {}
 
     def _query(self, request: Mapping[str, Any]) -> dict[str, Any]:
         prefix = request["ExpressionAttributeValues"][":prefix"]["S"]

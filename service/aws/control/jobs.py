@@ -132,7 +132,7 @@ class FixedItems:
         parts = split(zlib.compress(content))
         for index, part in enumerate(parts):
             attributes = {"fixed_part": binary(part), "parts": number(len(parts))}
-            await self._table.put(f"{_prefix(kind, job_id)}{index:04d}", attributes, asks_former=False)
+            await self._table.put(f"{_prefix(kind, job_id)}{index:04d}", attributes)
 
     async def get_fixed(self, kind: str, job_id: str) -> bytes | None:
         prefix = _prefix(kind, job_id)

@@ -147,7 +147,7 @@ class ProgressItem:
             return
         for name, entries in fold.parts.items():
             tenure.garbage.append(name)  # until it counts
-            await self._table.put(PART + name, {"shards": _document(entries)}, asks_former=False)
+            await self._table.put(PART + name, {"shards": _document(entries)})
         tenure.log.apply(fold)
         tenure.garbage = [name for name in (*tenure.garbage, *fold.given_up) if name not in fold.parts]
 
@@ -159,7 +159,6 @@ class ProgressItem:
                 attributes,
                 only_if="#generation = :mine AND #saves < :saves",
                 values=values,
-                asks_former=False,
             )
         except ItemDiffersError as failed:
             self._tenure = None

@@ -80,13 +80,10 @@ class ControlTable:
         *,
         only_if: str | None = None,
         values: Mapping[str, Value] | None = None,
-        asks_former: bool = True,
-    ) -> Attributes | None:
-        """Replace the item and return what was there, if that is asked for. Raises ItemDiffersError."""
-        request: dict[str, Any] = {"Item": {**self._key(item), **attributes}}
-        if asks_former:
-            request["ReturnValues"] = "ALL_OLD"
-        return await self._call("PutItem", _former, request | _conditional(only_if, values))
+    ) -> None:
+        """Replace the item. Raises ItemDiffersError."""
+        request = {"Item": {**self._key(item), **attributes}}
+        await self._call("PutItem", _nothing, request | _conditional(only_if, values))
 
     async def update(
         self,
@@ -100,12 +97,9 @@ class ControlTable:
         request = {"Key": self._key(item), "UpdateExpression": change, "ReturnValues": "ALL_NEW"}
         return await self._call("UpdateItem", _changed, request | _conditional(only_if, values, also_names_in=change))
 
-    async def delete(
-        self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None
-    ) -> Attributes | None:
-        """Delete the item and return what was there. Raises ItemDiffersError."""
-        request = {"Key": self._key(item), "ReturnValues": "ALL_OLD"}
-        return await self._call("DeleteItem", _former, request | _conditional(only_if, values))
+    async def delete(self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None) -> None:
+        """Delete the item, if it is there. Raises ItemDiffersError."""
+        await self._call("DeleteItem", _nothing, {"Key": self._key(item)} | _conditional(only_if, values))
 
     def put_of(
         self, item: str, attributes: Attributes, only_if: str | None = None, values: Mapping[str, Value] | None = None
@@ -128,7 +122,7 @@ class ControlTable:
 
     async def transact(self, writes: Sequence[Write]) -> None:
         """All of these, or none; at most 100. Raises ItemDiffersError, which does not tell of which."""
-        await self._ask("TransactWriteItems", lambda answer: None, {"TransactItems": writes})
+        await self._ask("TransactWriteItems", _nothing, {"TransactItems": writes})
 
     async def query(
         self,
@@ -188,8 +182,8 @@ def _understood(body: bytes) -> _Answer:
     return answer
 
 
-def _former(answer: _Answer) -> Attributes | None:
-    return answer.Attributes
+def _nothing(answer: _Answer) -> None:
+    """What the service has done is all that counts."""
 
 
 def _changed(answer: _Answer) -> Attributes:
