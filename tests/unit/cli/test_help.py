@@ -56,7 +56,31 @@ def test_a_shell_completes_commands_and_options(
     assert shell.out.split() == offered
 
 
-def test_the_completion_is_shown_for_who_installs_it_by_hand(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "action"), [("zsh", None), ("fish", "get-args")])
+def test_zsh_and_fish_are_offered_a_command_with_what_it_does(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str, action: str | None
+) -> None:
+    monkeypatch.setenv("_DYNAMIRROR_COMPLETE", f"complete_{name}")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "dynamirror ver")
+    if action is not None:
+        monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", action)
+    assert shell.run() == 0
+    assert "verify" in shell.out
+    assert "Compare source and replica item by item." in shell.out
+    assert "version" not in shell.out
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("bash", "complete -o default -F _dynamirror_completion dynamirror"),
+        ("zsh", "compdef _dynamirror_completion dynamirror"),
+        ("fish", 'complete --command dynamirror --no-files --arguments "'),
+    ],
+)
+def test_the_completion_is_shown_for_who_installs_it_by_hand(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str, last: str
+) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
-    assert shell.run("--show-completion", "bash") == 0
-    assert shell.out.rstrip().endswith("complete -o default -F _dynamirror_completion dynamirror")
+    assert shell.run("--show-completion", name) == 0
+    assert last in shell.out.rstrip().splitlines()[-1]
