@@ -13,4 +13,4 @@ def test_the_page_s_advice_is_the_document_s() -> None:
 
 def test_the_served_page_is_the_document() -> None:
     found = TROUBLESHOOTING.read_text(encoding="utf-8")
-    assert found == troubleshooting_page(), "run: python -m tests.support.troubleshooting_page"
+    assert found == troubleshooting_page(), "run: python -m tests.support.page_advice"

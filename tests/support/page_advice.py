@@ -1,4 +1,7 @@
-"""The page's advice is docs/troubleshooting.md's: `python -m tests.support.page_advice` writes it anew."""
+"""The page's advice is docs/troubleshooting.md's: `python -m tests.support.page_advice` writes it anew.
+
+And that document as it is served, where the advice leads to.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import json
 import re
 
 from api.routes.dashboard import PAGE
+from api.routes.docs import TROUBLESHOOTING
 from service.operations.documents.status import PipelineState
 from tests.support.markdown import code, docs, quoted
+from tests.support.troubleshooting_page import troubleshooting_page
 
 FILE = PAGE.parent / "advice.js"
 SENTENCES = (
@@ -67,3 +72,4 @@ def _plain(markdown: str) -> str:
 
 if __name__ == "__main__":
     FILE.write_text(advice_file())
+    TROUBLESHOOTING.write_text(troubleshooting_page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The served page is docs/troubleshooting.md: `python -m tests.support.troubleshooting_page` writes it anew.
+"""The served page is docs/troubleshooting.md: `python -m tests.support.page_advice` writes it anew.
 
 It stands alone: what links to other documents is their name there.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from api.routes.docs import TROUBLESHOOTING
 from tests.support.markdown import anchor, docs
 
 _HEAD = """<!doctype html>
@@ -45,7 +44,3 @@ def _without_links_elsewhere(tokens: list[Token]) -> list[Token]:
         if not (is_inside and token.type in ("link_open", "link_close")):
             kept.append(token)
     return kept
-
-
-if __name__ == "__main__":
-    TROUBLESHOOTING.write_text(troubleshooting_page(), encoding="utf-8")
