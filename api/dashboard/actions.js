@@ -200,7 +200,7 @@ async function endedMeanwhile(job) {
   return found && found.state !== "running" ? shapeOf(JOB_STATES, found.state).word : null;
 }
 
-const CALLS = { replay: "Replay", snapshot: "Snapshot", verify: "Verify", redrive: "Redrive" };
+const CALLS = { pause: "Pause", resume: "Resume", replay: "Replay", snapshot: "Snapshot", verify: "Verify", redrive: "Redrive" };
 let refusedSeen = {};
 let isStandby = false;
 

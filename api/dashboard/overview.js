@@ -45,8 +45,8 @@ function showState(status) {
   $("memory-row").hidden = memory === null;
   setWords($("memory"), ...(memory === null ? [] : memoryWords(memory)));
   setText($("uptime"), duration(secondsBetween(status.started_at, status.now)));
-  setIdle($("pause"), status.state === "paused");
-  setIdle($("resume"), ["running", "snapshotting"].includes(status.state));
+  setIdle($("pause"), status.state === "paused" || status.refused?.pause !== undefined);
+  setIdle($("resume"), ["running", "snapshotting"].includes(status.state) || status.refused?.resume !== undefined);
   const behind = status.lag.seconds === null || status.lag.caught_up ? "" : `, ${duration(status.lag.seconds)} behind`;
   document.title = `${shape.word}${behind} · ${status.pipeline}`;
   if (lastAnnounced !== shape.word) announce(`State: ${shape.word}. ${status.reason ?? ""}`);

@@ -14,6 +14,9 @@ from service.operations.status.lag_status import lag_elsewhere
 from service.operations.status.status_report import replica_of, source_of
 from service.ports import Clock
 
+_REFUSED = ("pause", "resume", "replay", "snapshot", "verify", "redrive")
+"""What the status names of all that is refused here."""
+
 
 class IdleConsole:
     """Implements console.Console. What can't be known without the tables is null."""
@@ -48,6 +51,7 @@ class IdleConsole:
             last_verification=None,
             gaps=[],
             warnings=[],
+            refused=dict.fromkeys(_REFUSED, self._refusal),
             version=self._version,
             started_at=moment(self._started_at),
             now=moment(self._clock.now()),
@@ -68,10 +72,14 @@ class IdleConsole:
     def not_ready_reason(self) -> str:
         return self.reason or self._state.value
 
-    async def _refuse(self, *_: Any, **__: Any) -> Any:
+    @property
+    def _refusal(self) -> str:
         if self.reason is not None:
-            raise ConflictError(f"the pipeline could not start, and is started again by itself: {self.reason}")
-        raise ConflictError(f"the pipeline is {self._state}: ask again when it runs")
+            return f"the pipeline could not start, and is started again by itself: {self.reason}"
+        return f"the pipeline is {self._state}: ask again when it runs"
+
+    async def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise ConflictError(self._refusal)
 
     pause = resume = replay = snapshot = verify = replicate = redrive = jobs = find_job = cancel_job = _refuse
     dead_letters = find_dead_letter = discard = _refuse

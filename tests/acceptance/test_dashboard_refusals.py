@@ -61,3 +61,14 @@ def test_the_reasons_fit_on_a_phone(page: DashboardPage):
     page.open()
     page.shows("refused", "Verify:")
     assert page.overflow() == []
+
+
+def test_of_a_pipeline_that_could_not_start_nothing_is_offered(page: DashboardPage):
+    calls = ("pause", "resume", "replay", "snapshot", "verify", "redrive")
+    why = "the pipeline could not start, and is started again by itself: the table orders does not exist"
+    page.stage.shown["refused"] = dict.fromkeys(calls, why)
+    page.open()
+    page.shows("refused", f"Pause, Resume, Replay, Snapshot, Verify, Redrive: {why}.")
+    for name in calls[:-1]:
+        page.click(name)
+        assert not page.is_open("confirmation")

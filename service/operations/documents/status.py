@@ -170,7 +170,8 @@ class Status(Document):
     warnings: list[str] = Field(description="Sentences for a person.", examples=[[]])
     refused: dict[str, str] = Field(
         default_factory=dict,
-        description="What this process would refuse to begin now, and why: `replay`, `snapshot`, `verify`, `redrive`.",
+        description="What this process would refuse to begin now, and why: `replay`, `snapshot`, `verify`, `redrive`; "
+        "where the pipeline could not start, `pause` and `resume` too.",
         examples=[{"replay": "the replay 20261123T101500-3f9c runs already, and there can be only one"}],
     )
     version: str = Field(description="Of dynamirror.", examples=["0.1.0"])
