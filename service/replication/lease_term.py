@@ -26,8 +26,8 @@ from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
 from service.replication.progress.progress import Progress
+from service.replication.reading.lineage import first_checkpoints
 from service.replication.reading.shard_reader import ShardReader
-from service.replication.reading.shard_tree import first_checkpoints
 from service.replication.reading.stream_reader import Readers
 from service.replication.replicator import Replicator
 from service.replication.requests.backoff import Backoff, until_answered

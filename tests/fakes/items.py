@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from service.aws.control.item_size import item_size
+from service.aws.control.attributes import item_size
 from service.aws.error_codes import Call, ConditionFailedError, fault, lost
 from service.aws.http.wire import Wire
 from service.errors import DynamirrorError

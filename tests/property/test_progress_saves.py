@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.aws.control.item_size import item_size
+from service.aws.control.attributes import item_size
 from service.aws.control.progress import MAX_GARBAGE, PART
 from service.aws.control.shard_log import MAX_PARTS
 from service.aws.control.store import DynamoControlStore

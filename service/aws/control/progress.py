@@ -19,13 +19,13 @@ from service.aws.control.attributes import (
     attributes_of,
     document,
     integer_of,
+    item_size,
     number,
     text,
     understood,
     value_of,
 )
 from service.aws.control.checkpoint_attributes import checkpoint_of
-from service.aws.control.item_size import item_size
 from service.aws.control.shard_log import Entries, Entry, ShardLog
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import HaltError, LeaseLostError, RetryableError

@@ -19,9 +19,8 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from service.aws.control.attributes import Value
+from service.aws.control.attributes import Value, item_size
 from service.aws.control.checkpoint_attributes import checkpoint_attributes
-from service.aws.control.item_size import item_size
 from service.model import ShardId
 from service.pipeline_state import Checkpoint
 

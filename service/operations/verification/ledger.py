@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -65,18 +66,16 @@ class PageCounts:
         return job.model_copy(update={**counts, "differing_keys": keys})
 
 
+@dataclass(eq=False, slots=True)
 class OpenPage:
     """A page of a scan that is being compared, or of which suspicions are left."""
 
-    __slots__ = ("found", "next_key", "segment", "table", "unsettled")
-
-    def __init__(self, table: str, segment: int, next_key: ItemKey | None) -> None:
-        self.table = table
-        self.segment = segment
-        self.next_key = next_key
-        self.found = PageCounts()
-        self.unsettled = 1
-        """Its suspicions, and one for the comparing itself."""
+    table: str
+    segment: int
+    next_key: ItemKey | None
+    found: PageCounts = field(default_factory=PageCounts)
+    unsettled: int = 1
+    """Its suspicions, and one for the comparing itself."""
 
 
 class Ledger:

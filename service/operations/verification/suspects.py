@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from service.model import Image, ItemKey
 from service.operations.verification.comparison import Comparison, Kind, fingerprint
@@ -33,17 +34,15 @@ Evidence = tuple[bytes, ObservedChanges]
 """The source's item, and what the stream had brought for the key."""
 
 
+@dataclass(eq=False, slots=True)
 class Suspect:
-    __slots__ = ("evidence", "key", "look_early_at", "look_overtaken_at", "page", "rounds", "seen_at")
-
-    def __init__(self, key: ItemKey, page: OpenPage) -> None:
-        self.key = key
-        self.page = page
-        self.evidence: Evidence | None = None
-        self.seen_at = 0.0
-        self.look_early_at = 0.0
-        self.look_overtaken_at = 0.0
-        self.rounds = 0
+    key: ItemKey
+    page: OpenPage
+    evidence: Evidence | None = None
+    seen_at: float = 0.0
+    look_early_at: float = 0.0
+    look_overtaken_at: float = 0.0
+    rounds: int = 0
 
 
 class Suspects:

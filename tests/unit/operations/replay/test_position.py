@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from service.model import SequenceNumber, ShardId
-from service.operations.replay.memory import ReplayMemory
 from service.operations.replay.position import ReplayPosition, ShardRange
+from service.operations.replay.replays import ReplayMemory
 from tests.fakes.control_store import FakeControlStore
 
 ARN = "arn"

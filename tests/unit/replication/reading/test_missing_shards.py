@@ -9,7 +9,7 @@ import pytest
 from service.errors import GapError, first_of
 from service.model import Position, SequenceNumber, Shard, StartAt
 from service.pipeline_state import Checkpoint
-from service.replication.reading.shard_tree import first_checkpoints
+from service.replication.reading.lineage import first_checkpoints
 from service.replication.reading.stream_reader import DISCOVER_EVERY_SECONDS
 from tests.fakes.stream import Timing
 from tests.fakes.world import World

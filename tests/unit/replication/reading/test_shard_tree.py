@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.model import Position, SequenceNumber, Shard, ShardId, StartAt
-from service.replication.reading.shard_tree import first_checkpoints, readable_shards
+from service.replication.reading.lineage import first_checkpoints, readable_shards
 
 
 def shard(name: str, parent: str | None = None, *, is_open: bool = True) -> Shard:
