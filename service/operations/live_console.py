@@ -138,4 +138,4 @@ class LiveConsole:
         return await self._letters.redrive(flow_of(self._pipeline), ids)
 
     async def discard(self, letter_id: str) -> None:
-        await self._letters.discard(self._pipeline.replicator, letter_id)
+        await self._letters.discard(letter_id)

@@ -69,7 +69,7 @@ def _state_of(image: bytes | None) -> str:
     return _digest(image)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What UTF-8 can't say, as escapes: a user's transform may put anything into its errors."""
     return text.encode(errors="backslashreplace").decode()
 
@@ -101,7 +101,7 @@ class DeadLetters:
 
     async def park(self, change: Change, error: ChangeError, attempts: int) -> None:
         """Returns when the change is stored; waits for the control table without end."""
-        told = _printable(str(error))
+        told = printable(str(error))
         await self._keep(
             shard_id=change.shard_id,
             sequence=change.sequence,
@@ -116,7 +116,7 @@ class DeadLetters:
         )
 
     async def park_unreadable(self, record: Unreadable) -> None:
-        told = _printable(record.error)
+        told = printable(record.error)
         # One without a number may come again after it was discarded: it is known by what it says, and by nothing less.
         identity = identity_of_record(record.record)
         if record.key is not None and record.sequence is not None:
@@ -124,7 +124,7 @@ class DeadLetters:
         await self._keep(
             shard_id=record.shard_id,
             sequence=record.sequence,
-            event_name=_printable(record.event_name),
+            event_name=printable(record.event_name),
             key=record.key,
             error=told,
             attempts=1,
@@ -136,7 +136,7 @@ class DeadLetters:
 
     async def park_item(self, key: ItemKey, image: Image, error: ChangeError) -> None:
         """An item that a snapshot could not write: a redrive brings the source's present state of it."""
-        told = _printable(str(error))
+        told = printable(str(error))
         await self._keep(
             shard_id=SNAPSHOT_SHARD,
             sequence=None,

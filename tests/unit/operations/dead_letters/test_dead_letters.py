@@ -86,28 +86,28 @@ async def test_a_letter_is_discarded_once():
     async with Service(World()) as service:
         ids = await parked(service, item(1))
         flow = await service.flow()
-        await service.letters.discard(flow, ids[0])
+        await service.letters.discard(ids[0])
         assert flow.dead_letters.count == kept(service.world) == 0
         with pytest.raises(NotFoundError):
-            await service.letters.discard(flow, ids[0])
+            await service.letters.discard(ids[0])
 
 
 async def test_a_letter_is_discarded_where_nothing_replicates():
     async with Service(World()) as service:
         ids = await parked(service, item(1))
-        await service.letters.discard(None, ids[0])
+        await service.letters.discard(ids[0])
         assert kept(service.world) == 0
 
 
 async def test_a_letter_that_is_being_redriven_is_not_discarded():
     async with Service(World()) as service:
         ids = await parked(service, item(1))
-        flow = await service.flow()
+        await service.flow()
         service.world.plan.outage("replica", service.process.clock.now(), service.process.clock.now() + 60)
         redriving = asyncio.create_task(service.redrive(ids))
         await asyncio.sleep(10)
         with pytest.raises(ConflictError):
-            await service.letters.discard(flow, ids[0])
+            await service.letters.discard(ids[0])
         assert await redriving == counts(redriven=1)
 
 

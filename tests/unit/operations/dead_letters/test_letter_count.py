@@ -89,7 +89,7 @@ async def test_what_others_store_and_discard_is_counted_soon_and_a_standby_knows
         await outside.put_dead_letters([letter_of(number) for number in range(20)])
         await asyncio.sleep(11)
         assert standby.report.status().dead_letters == service.report.status().dead_letters == 20
-        await standby.letters.discard(None, letter_of(3).id)
+        await standby.letters.discard(letter_of(3).id)
         assert standby.report.status().dead_letters == 19
         await asyncio.sleep(11)
         assert service.report.status().dead_letters == 19

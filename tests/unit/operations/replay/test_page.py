@@ -135,7 +135,7 @@ async def test_of_what_can_not_be_written_only_the_present_state_becomes_a_dead_
         await caught_up(service)
         letters, _ = await service.letters.page(10, None)
         for letter in letters:
-            await service.letters.discard(None, letter["id"])
+            await service.letters.discard(letter["id"])
         assert counts(await service.replay(**HORIZON, dry_run=dry_run)) == (3, 0, 2)
         left, _ = await service.letters.page(10, None)
         assert [letter["keys"] for letter in left] == [key(1)] * (not dry_run)

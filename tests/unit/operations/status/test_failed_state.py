@@ -82,7 +82,7 @@ def test_a_failed_pipeline_still_shows_its_shards_and_its_dead_letters() -> None
             assert (shard.records_read, shard.records_applied) == (2, 2)
             assert 95 < shard.lag_seconds < 140
             letters, _ = await service.letters.page(10, None)
-            await service.letters.discard(None, letters[0]["id"])
+            await service.letters.discard(letters[0]["id"])
             assert service.report.status().dead_letters == 1
 
         async with Service(world) as service:  # and one that finds the gap before it has read anything

@@ -31,7 +31,7 @@ def test_a_standby_tells_the_dead_letters_and_the_last_verification_that_are_sto
                 assert status.last_verification is None
                 job = await active.verify()
                 letters, _ = await active.letters.page(10, None)
-                await active.letters.discard(await active.flow(), letters[0]["id"])
+                await active.letters.discard(letters[0]["id"])
                 await asyncio.sleep(12)
                 status = standby.report.status()
                 assert status.dead_letters == 1
