@@ -145,7 +145,7 @@ def fault(call: Call, code: str, message: str, status: int, item: Image | None =
     if _has_no_code(code, status):
         return lost(call, f"{text}; {_NOT_DYNAMODBS}", str(status))
     if call.operation in _STREAM_READS:
-        position = _position_fault(call, code, message, text)
+        position = _position_fault(call, code, text)
         if position is not None:
             return position
     if _KEY_CODE.search(code) or (code in _REFUSED and _KEY_DENIED.search(message)):
@@ -192,7 +192,7 @@ def lost(call: Call, text: str, cause: str) -> UnavailableError | AmbiguousError
     return AmbiguousError(text, cause) if call.is_write else UnavailableError(text, cause)
 
 
-def _position_fault(call: Call, code: str, message: str, text: str) -> PositionError | None:
+def _position_fault(call: Call, code: str, text: str) -> PositionError | None:
     if code in _POSITIONS:
         return _POSITIONS[code](text)
     if code == "ValidationException":
