@@ -100,8 +100,8 @@ class ProcessSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
-    max_writes_per_second: float = Field(default=0, ge=0)
-    shutdown_timeout_seconds: float = Field(default=20, ge=0)
+    max_writes_per_second: float = Field(default=0, ge=0, le=1_000_000_000)
+    shutdown_timeout_seconds: float = Field(default=20, ge=0, le=86400)
     admin_host: Host = "127.0.0.1"
     admin_port: int = Field(default=8080, ge=0, le=65535)
     admin_token: Secret = None
@@ -156,7 +156,7 @@ class Settings(ProcessSettings):
     on_gap: Annotated[OnGap, BeforeValidator(lower)] = OnGap.FAIL
     skip_ttl_deletes: bool = False
     transform: OptionalText = None
-    verify_items_per_second: float = Field(default=0, ge=0)
+    verify_items_per_second: float = Field(default=0, ge=0, le=1_000_000_000)
 
     def _misfits(self) -> list[Problem]:
         problems = [*super()._misfits(), *self._of_tables(), *self._of_attributes()]
