@@ -6,7 +6,7 @@ tests/unit needs no server and runs without what the servers need: so nothing he
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(CoverageOfRun())
 
 
-def pytest_collection_finish() -> None:
-    """What was collected stays for the whole run: no collection of garbage walks it again."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays for the whole run: no collection of garbage walks it, neither now nor later."""
+    gc.disable()
+    collected = yield
     gc.collect()
     gc.freeze()
+    gc.enable()
+    return collected
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from tests.support.installed.replica_history import check_equal, check_never_bac
 from tests.support.installed.steady_writer import SteadyWriter
 from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 
-ITEMS = int(os.environ.get("TEST_ITEMS", "4000"))
+ITEMS = int(os.environ.get("TEST_ITEMS", "2000"))
 DAMAGED = ITEMS // 100
 """So many items are damaged in four ways, a quarter each."""
 WRITES = 400

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib.util
+import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from tests.servers import Server, sdk_client
 from tests.servers.functions import Functions
 
-BUILD = Path(__file__).resolve().parents[3] / "deploy" / "lambda" / "build.py"
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = ROOT / "deploy" / "lambda" / "build.py"
 
 
 def _build_script() -> ModuleType:
@@ -38,11 +43,28 @@ def lambda_zip(build_script: ModuleType, tmp_path_factory: pytest.TempPathFactor
     base = tmp_path_factory.getbasetemp()
     folder = base if worker_id == "master" else base.parent
     target = folder / "dynamirror-lambda.zip"
-    with (folder / "lambda-zip.lock").open("w") as lock:
+    with (folder / "lambda-zip.lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
+            patch.setattr(build_script, "install", _installed_once(build_script.install))
             build_script.build(folder / "building.zip").rename(target)
     return target
+
+
+def _installed_once(install: Callable[[Path, Any], None]) -> Callable[[Path, Any], None]:
+    """The same dependencies are not installed again in a later run: that is half of the work."""
+    inputs = (BUILD, BUILD.with_name("requirements.txt"), ROOT / "constraints.txt")
+
+    def installed(tree: Path, runtime: Any) -> None:
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs) + repr(runtime).encode())
+        kept = ROOT / ".cache" / "lambda" / digest.hexdigest()[:16]
+        if not kept.exists():
+            new = kept.with_name(f"{kept.name}-{os.getpid()}")
+            install(new, runtime)
+            new.rename(kept)
+        shutil.copytree(kept, tree, dirs_exist_ok=True)
+
+    return installed
 
 
 @pytest.fixture(scope="session")

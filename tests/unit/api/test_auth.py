@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from api.auth import Tokens
+from api.hardening import Limits
 from tests.fakes.api import ADMIN, NAME, READ, FakeApi, problem_of
 
 OPEN = [
@@ -57,8 +60,11 @@ CHANGES = [
 REFUSED = {401, 403}
 
 
+@cache
 def guarded(admin: bool, read: bool) -> FakeApi:
-    return FakeApi(admin_token=ADMIN if admin else None, read_token=READ if read else None)
+    """One for all tests: an app builds its routes with its first requests, which takes longer than to answer them."""
+    limits = Limits(requests_per_second=100_000)
+    return FakeApi(admin_token=ADMIN if admin else None, read_token=READ if read else None, limits=limits)
 
 
 @pytest.mark.parametrize("path", OPEN)
@@ -110,6 +116,7 @@ async def test_reading_needs_a_token_if_there_is_one(path, admin, read, token, s
 )
 async def test_a_change_needs_the_admin_token_if_there_is_any(method, path, admin, read, token, status):
     api = guarded(admin, read)
+    api.console.asked.clear()
     response = await api.call(method, path, token)
     if status:
         assert response.status_code == status
