@@ -73,16 +73,17 @@ class Process:
     async def die(self) -> None:
         self._task.cancel()
         await asyncio.wait([self._task])
-        _thaw()
 
     async def stop(self) -> None:
         self._announced.result().stop()
         await self._task
-        _thaw()
 
 
-def _thaw() -> None:
-    """What the service has frozen (gc.freeze) would last as long as the tests do, its open sockets with it."""
+def thaw() -> None:
+    """What the service has frozen (gc.freeze) would last as long as the tests do, its open sockets with it.
+
+    For the end of a test: all that the tests have loaded is walked, which takes half a second.
+    """
     gc.unfreeze()
     gc.collect()
     gc.freeze()  # what is left is the tests' own
