@@ -22,6 +22,7 @@ from rich.console import RenderableType
 
 from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
+from service.cli.listing import Sentence
 from service.cli.moment import moment
 from service.cli.tables import console, job_table, overview_tables, pairs, printable, text
 
@@ -206,4 +207,4 @@ def _looks(client: AdminClient, every: float) -> Iterator[Document | AdminError]
 
 def _state_line(status: Document) -> RenderableType:
     why = f": {status['reason']}" if status.get("reason") else ""
-    return text(f"{status.get('pipeline')} is {status.get('state')}{why}")
+    return Sentence(text(f"{status.get('pipeline')} is {status.get('state')}{why}"))

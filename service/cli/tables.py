@@ -247,7 +247,9 @@ def _list(found: Document) -> RenderableType:
             text("unknown" if letters is None else number(letters), BAD if letters else ""),
             text(item.get("reason") or "; ".join(item.get("warnings") or ()) or _hint(state, letters)),
         )
-    left_out = [text(f"left out: {each.get('table')}: {each.get('reason')}") for each in found.get("left_out") or ()]
+    left_out = [
+        Sentence(text(f"left out: {each.get('table')}: {each.get('reason')}")) for each in found.get("left_out") or ()
+    ]
     return Group(table, *left_out, text("`dynamirror status --pipeline NAME` shows one of them."))
 
 

@@ -19,7 +19,8 @@ LIST = {
     "items": [
         {"name": PIPELINE, "state": "running", "role": "active", "ready": True, "lag_seconds": 0.0, "dead_letters": 0},
         {"name": "short", "state": "failed", "role": "active", "reason": "a table is gone " * 9, "dead_letters": None},
-    ]
+    ],
+    "left_out": [{"table": PIPELINE + "-left-out", "reason": "it has no stream"}],
 }
 
 
@@ -30,7 +31,8 @@ def status() -> dict[str, Any]:
 
 SHOWN: dict[str, tuple[RenderableType, list[str]]] = {
     "status": (status_tables(status()), [PIPELINE, SHARD_ID, CHECKPOINT, ARN]),
-    "pipelines": (overview_tables(LIST), [PIPELINE]),
+    "pipelines": (overview_tables(LIST), [PIPELINE, PIPELINE + "-left-out"]),
+    "a pause": (admin_commands._state_line({"pipeline": PIPELINE, "state": "paused"}), [PIPELINE]),
     "job": (pairs({**JOB, "sequence_number": CHECKPOINT, "shard_id": SHARD_ID}), [JOB["id"], CHECKPOINT, SHARD_ID]),
     "jobs": (job_table([JOB]), [JOB["id"]]),
 }

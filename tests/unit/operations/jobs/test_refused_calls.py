@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from service.errors import HaltError
+from service.lambda_mode.mapping_report import NO_REPLAY
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState
+from service.operations.live_console import LiveConsole
+from service.operations.pipeline.pause import Pause
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
 from tests.support.kinds_of_jobs import KINDS as JOBS
@@ -130,3 +133,21 @@ async def test_an_interrupted_snapshot_says_what_becomes_of_it_and_so_it_does():
         assert over.error is not None
         assert "a new snapshot, which copies everything, took its place" in over.error
         assert "history was lost" not in over.error
+
+
+async def test_beside_lambda_a_replay_is_refused_and_no_other_call():
+    async with Service(World()) as service:
+        await service.until_caught_up()
+        shown = LiveConsole(
+            pipeline=service.pipeline,
+            report=service.report,
+            pausing=Pause(service.pipeline),
+            letters=service.letters,
+            snapshots=service.snapshots,
+            verifications=service.verifications,
+            replays=service.replays,
+            no_replay=NO_REPLAY,
+        )
+        assert shown.status().refused == {"replay": NO_REPLAY}
+        with pytest.raises(ConflictError, match="only its mapping can be set back"):
+            await shown.replay(from_="trim_horizon")
