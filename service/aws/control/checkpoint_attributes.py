@@ -5,53 +5,36 @@ What is not there has its default, so that a checkpoint takes no more than what 
 
 from __future__ import annotations
 
-from service.aws.control.attributes import (
-    Attributes,
-    Value,
-    document,
-    flag,
-    flag_of,
-    float_of,
-    number,
-    optional_text_of,
-    text,
-    text_of,
-)
+from dataclasses import dataclass
+
+from service.aws.control.attributes import Attributes, Value, attributes_of, document, value_of
 from service.model import Position, SequenceNumber, ShardId, StartAt
 from service.pipeline_state import Checkpoint
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A checkpoint under the attributes' own names."""
+
+    start: StartAt = StartAt.TRIM_HORIZON
+    since: float = 0.0
+    closed: bool = False
+    read_up_to: float = 0.0
+    listed_at: float = 0.0
+    checkpoint: SequenceNumber | None = None
+    parent: ShardId | None = None
+
+
+_DEFAULTS = attributes_of(_Stored())
+
+
 def checkpoint_attributes(checkpoint: Checkpoint) -> Value:
-    position = checkpoint.position
-    attributes: dict[str, Value] = {}
-    if position.start is not StartAt.TRIM_HORIZON:
-        attributes["start"] = text(position.start.value)
-    if position.since:
-        attributes["since"] = number(position.since)
-    if checkpoint.is_closed:
-        attributes["closed"] = flag(True)
-    if checkpoint.read_up_to:
-        attributes["read_up_to"] = number(checkpoint.read_up_to)
-    if checkpoint.listed_at:
-        attributes["listed_at"] = number(checkpoint.listed_at)
-    if position.after is not None:
-        attributes["checkpoint"] = text(str(position.after))
-    if checkpoint.parent_id is not None:
-        attributes["parent"] = text(checkpoint.parent_id)
-    return document(attributes)
+    position, times = checkpoint.position, (checkpoint.read_up_to, checkpoint.listed_at)
+    stored = _Stored(position.start, position.since, checkpoint.is_closed, *times, position.after, checkpoint.parent_id)
+    return document({name: value for name, value in attributes_of(stored).items() if value != _DEFAULTS.get(name)})
 
 
 def checkpoint_of(shard_id: ShardId, shard: Attributes) -> Checkpoint:
-    written, parent = optional_text_of(shard, "checkpoint"), optional_text_of(shard, "parent")
-    return Checkpoint(
-        shard_id=shard_id,
-        position=Position(
-            after=None if written is None else SequenceNumber.parse(written),
-            start=StartAt(text_of(shard, "start", StartAt.TRIM_HORIZON.value)),
-            since=float_of(shard, "since", 0.0),
-        ),
-        parent_id=None if parent is None else ShardId(parent),
-        is_closed=flag_of(shard, "closed"),
-        read_up_to=float_of(shard, "read_up_to", 0.0),
-        listed_at=float_of(shard, "listed_at", 0.0),
-    )
+    found = value_of(_Stored, shard)
+    position = Position(found.checkpoint, found.start, found.since)
+    return Checkpoint(shard_id, position, found.parent, found.closed, found.read_up_to, found.listed_at)
