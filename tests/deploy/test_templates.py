@@ -118,7 +118,7 @@ async def test_the_pause_of_a_mapping_needs_what_its_policy_allows_and_no_more()
         def __getattr__(self, method: str) -> Any:
             async def call(**request: Any) -> dict[str, Any]:
                 asked.add("lambda:" + "".join(word.capitalize() for word in method.split("_")))
-                return {"EventSourceMappings": []}
+                return {"EventSourceMappings": [], "UUID": "id"}
 
             return call
 
