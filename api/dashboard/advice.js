@@ -54,6 +54,7 @@ const ADVICE = {
   "or set DYNAMIRROR_CREATE_REPLICA=true": ["Tables", "the replica does not exist", "create it, or set that"],
   "and takes no writes: make it active again": ["Tables", "the replica is archived, or its KMS key can't be used", "restore it, or enable the key"],
   "still after": ["Tables", "the replica did not become active in time", "look at it in AWS, then start again"],
+  "so far, and the settings name": ["States", "the pipeline reads another source than before; nothing is done to the replica", "name the former table again; or give the new one a pipeline and a replica of its own; or POST /snapshot, if the replica is to become a copy of it"],
   "belongs to the pipeline": ["States", "another pipeline writes to this replica, or did", "name another replica table; or, if that pipeline is given up, delete its claim and start again"],
   "claim on the replica": ["States", "the pipeline's claim was deleted from the control table, so that another pipeline may take the replica", "none, if that was intended; otherwise start it again"],
   "it is a table of somebody else": ["Tables", "DYNAMIRROR_CONTROL_TABLE names a table with other keys", "name another table"],

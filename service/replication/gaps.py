@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.errors import GapError
+from service.errors import GapError, HaltError
 from service.model import Position, SequenceNumber, ShardId
 from service.pipeline_state import Gap, PipelineRecord
 
@@ -31,6 +31,19 @@ def without_progress(table: str, now: float) -> PipelineRecord:
         f"where replication had come to is not known, and changes may be lost; {MENDS}"
     )
     return PipelineRecord(stream_arn="", gaps=(gap_of(error, now),))
+
+
+def check_source(before: str, now: str) -> None:
+    """By the streams' ARNs. Raises HaltError for another table's: somebody named it, perhaps by mistake.
+
+    The replica becomes a copy of it only if somebody asks for that.
+    """
+    former, named = (arn.partition("/stream/")[0] for arn in (before, now))
+    if former and former != named:
+        raise HaltError(
+            f"this pipeline has replicated {former} so far, and the settings name {named}: name the former again; or "
+            "take a snapshot (POST /snapshot), which makes the replica a copy of the other table, and of nothing else"
+        )
 
 
 def stream_gone(arn: str) -> GapError:

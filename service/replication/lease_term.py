@@ -21,7 +21,7 @@ from service.replication.allowance import Allowance
 from service.replication.change_queue import ChangeQueue
 from service.replication.claim import claim_replica
 from service.replication.doubts import Doubts
-from service.replication.gaps import MENDS, still_open, without_progress
+from service.replication.gaps import MENDS, check_source, still_open, without_progress
 from service.replication.guard_window import MARGIN_SECONDS, GuardWindow
 from service.replication.lease import LeaseHolder
 from service.replication.progress.checkpoints import Checkpoints
@@ -79,7 +79,7 @@ class LeaseTerm:
 
         With `heal`, a gap's way out: a new start that needs a snapshot. `snapshot_id` names the job that a start with
         a snapshot counts on; no older one may be taken up for it. Raises GapError when the stream is not the one
-        that was read so far, ReplicaTakenError, LeaseLostError.
+        that was read so far, HaltError when it is another table's, ReplicaTakenError, LeaseLostError.
         """
         lease = self._lease.lease
         assert lease is not None
@@ -94,6 +94,7 @@ class LeaseTerm:
             return await self._first_start(StartFrom(self._settings.start_at), snapshot_id, replica)
         if heal:
             return await self._first_start(StartFrom.SNAPSHOT, snapshot_id, replica, saved)
+        check_source(saved.stream_arn, self._source.stream_arn or "")
         if saved.gaps and not saved.needs_snapshot:
             raise still_open(saved.gaps[-1])
         if saved.stream_arn != self._source.stream_arn:

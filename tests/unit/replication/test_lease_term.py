@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.configuration.settings import load_settings
-from service.errors import GapError, UnavailableError
+from service.errors import GapError, HaltError, UnavailableError
 from service.model import Position, SequenceNumber, ShardId, StartAt, StreamStatus
 from service.pipeline_state import Checkpoint, Gap, LeaseRecord, PipelineRecord
 from service.replication.guard_window import MARGIN_SECONDS
@@ -157,6 +157,17 @@ async def test_a_stream_that_was_created_anew_is_a_gap_e25():
     office.world.source.recreate_stream()
     with pytest.raises(GapError, match="re-created"):
         await office.begin(FORMER)
+
+
+async def test_another_table_that_the_settings_name_is_no_gap_so_that_nothing_replaces_the_replica_by_itself():
+    office = Office()
+    saved = office.remember(gaps=(Gap(ShardId("s"), None, EPOCH, "the shard s vanished"),))
+    orders = "arn:aws:dynamodb:us-west-2:123456789012:table/orders"
+    office.world.control.of("source--replica").progress = replace(saved, stream_arn=f"{orders}/stream/2026")
+    with pytest.raises(HaltError, match=f"has replicated {orders} so far") as caught:
+        await office.begin(FORMER)
+    assert not isinstance(caught.value, GapError)
+    assert (await office.begin(FORMER, heal=True)).record.needs_snapshot, "a person may ask for it"
 
 
 async def test_a_gap_that_is_open_outlives_a_restart_although_nothing_shows_it_any_more():

@@ -112,7 +112,7 @@ async def test_a_gap_in_the_midst_of_a_snapshot_is_healed_by_a_snapshot_of_its_o
     check_equal(world)
     assert (heal.state, heal.items_scanned) == (JobState.DONE, 100)
     assert old.state is JobState.FAILED
-    assert "history was lost" in str(old.error)
+    assert "a new snapshot, which copies everything, took its place" in str(old.error)
 
 
 async def test_a_start_after_a_heal_goes_on_from_its_checkpoints() -> None:
