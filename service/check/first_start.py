@@ -9,6 +9,7 @@ from service.check.findings import FirstStart
 from service.check.inspection import Inspection
 from service.configuration.settings import Settings, StartFrom
 from service.model import TableDescription
+from service.replication.gaps import check_source
 
 # Developer Guide, "DynamoDB read and write operations": a read unit is 4 KB read consistently, a write unit 1 KB of one
 # item, both rounded up. The snapshot scans consistently (service.aws.tables) and writes items one by one in a batch.
@@ -25,6 +26,7 @@ async def first_start(settings: Settings, inspection: Inspection, source: TableD
     progress = await control.read_progress()
     if progress is None:
         return _first(settings, source)
+    check_source(progress.stream_arn, source.stream_arn or "")
     saved = max((checkpoint.read_up_to for checkpoint in progress.checkpoints.values()), default=0.0)
     until = f", read up to {datetime.fromtimestamp(saved, UTC):%Y-%m-%d %H:%M:%S} UTC" if saved else ""
     text = f"goes on from the positions of {len(progress.checkpoints)} shards{until}"

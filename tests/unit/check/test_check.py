@@ -270,12 +270,19 @@ async def test_a_pipeline_that_has_run_goes_on_and_says_who_has_it() -> None:
     assert start.items is None
 
 
-async def test_positions_of_another_stream_are_told_as_the_gap_that_a_start_would_find() -> None:
+@pytest.mark.parametrize(("former", "is_right"), [(f"{STREAM}-former", True), ("arn:other/stream/2026", False)])
+async def test_positions_of_another_stream_are_a_gap_and_those_of_another_table_a_problem(
+    former: str, is_right: bool
+) -> None:
     outside = Outside()
     control = outside.control
     lease = lease_of(await control.acquire_lease("somebody", None, 10, 1.0))
     await control.adopt_progress(lease)
-    await control.save_progress(lease, PipelineRecord("arn:former"))
-    start = (await found(outside)).first_start
-    assert start is not None
-    assert "finds a gap" in start.text
+    await control.save_progress(lease, PipelineRecord(former))
+    findings = await found(outside)
+    assert findings.is_right is is_right
+    if is_right:
+        assert findings.first_start is not None
+        assert "finds a gap" in findings.first_start.text
+    else:
+        assert "has replicated arn:other so far" in findings.found[-1].text
