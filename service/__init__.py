@@ -13,6 +13,7 @@ A record's way, file by file, and who keeps which promise:
                     replication.writing.lanes             one lane per key; one write of a key at a time (I1)
                         ▼
                     replication.writing.sink              batches, guarded writes, poison set apart (I7)
+                        │   .write_context                 what each of these works with
                         │   .desired_state                 what a change wants the replica to hold
                         │   .item_shape, .transforming     what an item looks like; bytes stay bytes (I6)
                         │   .guard, .guard_window          never back (I3)
