@@ -25,9 +25,8 @@ LOADED: tuple[str, ...] = INSTALLED if IS_THOROUGH else ()
 """Programs, as `launched` takes them."""
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(
-    ["service.app", "service.cli.commands", "service.cli.standalone", "service.fleet.file_plans", __name__]
-)
+_OURS = ["service.app", "service.cli.commands", "service.cli.standalone", "service.fleet.file_plans"]
+_FORKING.set_forkserver_preload([*_OURS, "httpcore", __name__])  # httpcore: httpx loads it with its first client
 
 
 class Loaded:
