@@ -38,8 +38,8 @@ chaos: $(TEST)  ## a long night: all settings, more of each property, then fault
 	$(BIN)/python -m tests.servers fetch
 	[ -n "$(CHAOS)" ] || HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 tests/property
 	[ -n "$(CHAOS)" ] || TEST_THOROUGHLY=1 $(BIN)/python -m pytest -q -n $(AT_ONCE) --timeout 0 \
-		$$(grep -rlE --include='test_*.py' 'support.thoroughness|mark.thorough' tests)
-	$(BIN)/python -m tests.chaos $(CHAOS)
+		$$(grep -rlE --include='test_*.py' 'support.(thoroughness|installed)|mark.thorough|a_night' tests)
+	TEST_THOROUGHLY=1 $(BIN)/python -m tests.chaos $(CHAOS)
 
 mutants: $(TEST)  ## plant the mistakes of tests/mutants/mistakes.toml one by one: a test must notice each; MUTANTS="lease lag": some
 	$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -1,7 +1,7 @@
 """Where `dynamirror COMMAND` begins, and `python -m service COMMAND`: signals have an answer before the rest loads.
 
-The first process of a container gets no signal that it has no handler for. What is needed takes a second to load: a
-stop in that second would be lost, and the platform would wait for the end of its patience and kill.
+The first process of a container gets no signal that it has no handler for. What is needed takes half a second to load:
+a stop in that time would be lost, and the platform would wait for the end of its patience and kill.
 """
 
 from __future__ import annotations
