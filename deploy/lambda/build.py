@@ -32,7 +32,7 @@ SERVICES = {"dynamodb", "dynamodbstreams", "sts"}
 """What of the SDK's models is used; those of all services are twenty times as much."""
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can name
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
-_UNUSED = ("**/__pycache__", "**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "bin")
+_UNUSED = ("**/__pycache__", "**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "bin", "boto3/examples")
 _UNUSED_METADATA = (
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
@@ -99,9 +99,9 @@ def prune(tree: Path) -> None:
     for pattern in (*_UNUSED, *_UNUSED_METADATA):
         for path in sorted(tree.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    models = tree / "botocore" / "data"
-    for folder in [path for path in models.iterdir() if path.is_dir() and path.name not in SERVICES]:
-        shutil.rmtree(folder)
+    for models in (tree / "botocore" / "data", tree / "boto3" / "data"):
+        for folder in [path for path in models.iterdir() if path.is_dir() and path.name not in SERVICES]:
+            shutil.rmtree(folder)
 
 
 def copy_own(tree: Path) -> None:

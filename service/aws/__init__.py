@@ -1,1 +1,1 @@
-"""The AWS adapters of service.ports: the only package that imports botocore or aiobotocore."""
+"""The AWS adapters of service.ports: the only package that imports botocore, aiobotocore or aioboto3."""

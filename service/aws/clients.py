@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
+import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
@@ -39,10 +39,10 @@ class ServiceConnection:
     control: Wire
     """With connections of its own: a lease that is renewed must not wait behind the writes of many pipelines."""
     time: ServerTime
-    session: AioSession
-    """Whose credentials sign."""
     direct: DirectEndpoint | None = None
     """What the wire goes through, unless that is a proxy."""
+    session: AioSession | None = None
+    """Whose credentials sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Connections:
 class Endpoint:
     """What a connection is made for."""
 
-    service: Literal["dynamodb", "dynamodbstreams"]
+    service: str
     url: str | None
     """None: AWS's own."""
     request_timeout_seconds: float
@@ -86,7 +86,7 @@ async def open_connection(
     async with AsyncExitStack() as stack:
         try:
             # Asked for nothing: the SDK's client knows the endpoint and the region, whatever sets them.
-            async with session.create_client(
+            async with aioboto3.Session(botocore_session=session).client(
                 endpoint.service, endpoint_url=endpoint.url, verify=False if endpoint.is_plain else None
             ) as client:
                 place, region = client.meta.endpoint_url, client.meta.region_name
@@ -114,7 +114,7 @@ async def open_connection(
         wire, of_control = (
             Wire(each, signer, credentials, _SERVICES[endpoint.service], time, now) for each in (transport, control)
         )
-        yield ServiceConnection(place, wire, of_control, time, session, direct)
+        yield ServiceConnection(place, wire, of_control, time, direct, session)
 
 
 def sdk_config(request_timeout_seconds: float) -> AioConfig:

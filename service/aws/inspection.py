@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import aioboto3
 from aiobotocore.config import AioConfig
 
 from service.aws.answers import check_members
@@ -57,7 +58,8 @@ class DynamoInspection:
         return self.address("source") == self.address("replica")
 
     async def identity(self, side: str) -> str | None:
-        async with self._place(side)[0].session.create_client("sts", config=_ONCE) as client:
+        session = aioboto3.Session(botocore_session=self._place(side)[0].session)
+        async with session.client("sts", config=_ONCE) as client:
             if _is_aws(client.meta.endpoint_url) and not _is_aws(self.address(side)):
                 return None  # an emulator's credentials are none of AWS's, and are not shown to it
             call = Call("GetCallerIdentity", f"the credentials for the {side} table")

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError
 
@@ -75,7 +76,9 @@ async def open_lambda_mappings(settings: Settings) -> AsyncIterator[LambdaMappin
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(
-                session.create_client("lambda", endpoint_url=_endpoint(settings), config=config)
+                aioboto3.Session(botocore_session=session).client(
+                    "lambda", endpoint_url=_endpoint(settings), config=config
+                )
             )
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError(f"no client for lambda can be made: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import (
     AioAssumeRoleCredentialFetcher,
@@ -71,7 +72,7 @@ def _session_of_role(asking: AioSession, credentials: Any, access: Access, confi
     """A second session, whose whole credential chain is the role; STS is asked by the first."""
     assert access.role_arn is not None
     fetcher = AioAssumeRoleCredentialFetcher(
-        client_creator=partial(asking.create_client, config=config),  # type: ignore[arg-type]  # as aiobotocore gives it
+        client_creator=partial(aioboto3.Session(botocore_session=asking).client, config=config),
         source_credentials=credentials,
         role_arn=access.role_arn,
         extra_args={"RoleSessionName": _SESSION_NAME},
