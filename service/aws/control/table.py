@@ -82,8 +82,7 @@ class ControlTable:
         values: Mapping[str, Value] | None = None,
     ) -> None:
         """Replace the item. Raises ItemDiffersError."""
-        request = {"Item": {**self._key(item), **attributes}}
-        await self._call("PutItem", _nothing, request | _conditional(only_if, values))
+        await self._write("PutItem", _nothing, self.put_of(item, attributes, only_if, values))
 
     async def update(
         self,
@@ -94,12 +93,12 @@ class ControlTable:
         only_if: str | None = None,
     ) -> Attributes:
         """Change some attributes and return the whole item as it is then. Raises ItemDiffersError."""
-        request = {"Key": self._key(item), "UpdateExpression": change, "ReturnValues": "ALL_NEW"}
-        return await self._call("UpdateItem", _changed, request | _conditional(only_if, values, also_names_in=change))
+        write = self.update_of(item, change, values, only_if)
+        return await self._write("UpdateItem", _changed, write, ReturnValues="ALL_NEW")
 
     async def delete(self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None) -> None:
         """Delete the item, if it is there. Raises ItemDiffersError."""
-        await self._call("DeleteItem", _nothing, {"Key": self._key(item)} | _conditional(only_if, values))
+        await self._write("DeleteItem", _nothing, self.delete_of(item, only_if, values))
 
     def put_of(
         self, item: str, attributes: Attributes, only_if: str | None = None, values: Mapping[str, Value] | None = None
@@ -116,9 +115,21 @@ class ControlTable:
         return self._part("Delete", {"Key": self._key(item)}, only_if, values)
 
     def _part(self, kind: str, what: dict[str, Any], only_if: str | None, values: Mapping[str, Value] | None) -> Write:
-        conditional = _conditional(only_if, values, also_names_in=what.get("UpdateExpression", ""))
-        conditional.pop("ReturnValuesOnConditionCheckFailure", None)
-        return {kind: {"TableName": self.name, **what, **conditional}}
+        request = {"TableName": self.name, **what}
+        if only_if is not None:
+            request["ConditionExpression"] = only_if
+        if names := _names_in(f"{what.get('UpdateExpression', '')} {only_if or ''}"):
+            request["ExpressionAttributeNames"] = names
+        if values:
+            request["ExpressionAttributeValues"] = dict(values)
+        return {kind: request}
+
+    async def _write(self, operation: str, read: Callable[[_Answer], Answer], write: Write, **more: str) -> Answer:
+        """One write by itself: a condition that fails tells what was found."""
+        (request,) = write.values()
+        if "ConditionExpression" in request:
+            more["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return await self._ask(operation, read, {**request, **more})
 
     async def transact(self, writes: Sequence[Write]) -> None:
         """All of these, or none; at most 100. Raises ItemDiffersError, which does not tell of which."""
@@ -198,19 +209,6 @@ def _page(answer: _Answer) -> tuple[Sequence[Attributes], Attributes | None]:
     if answer.Items is None or answer.Count != len(answer.Items):
         raise ValueError("the page has not as many items as it says")
     return answer.Items, answer.LastEvaluatedKey
-
-
-def _conditional(only_if: str | None, values: Mapping[str, Value] | None, also_names_in: str = "") -> dict[str, Any]:
-    request: dict[str, Any] = {}
-    if only_if is not None:
-        request["ConditionExpression"] = only_if
-        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    names = _names_in(also_names_in + " " + (only_if or ""))
-    if names:
-        request["ExpressionAttributeNames"] = names
-    if values:
-        request["ExpressionAttributeValues"] = dict(values)
-    return request
 
 
 def _names_in(expression: str) -> dict[str, str]:
