@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag
 
-from service.operations.documents.jobs import Redriving, Replay, Snapshot, Verification
 from service.operations.documents.utc_time import Instant
 
 # botocore, dynamodbstreams 2012-08-10: shape SequenceNumber has 21 to 40 digits, shape ShardId at most 65 characters.
@@ -190,22 +189,6 @@ class Readiness(BaseModel):
 
 class Outcome(BaseModel):
     outcome: Literal["written", "deleted", "unchanged"] = Field(description="What was done to the replica's item.")
-
-
-class Replays(BaseModel):
-    items: list[Replay] = Field(description="Newest first.")
-
-
-class Snapshots(BaseModel):
-    items: list[Snapshot] = Field(description="Newest first.")
-
-
-class Verifications(BaseModel):
-    items: list[Verification] = Field(description="Newest first.")
-
-
-class Redrives(BaseModel):
-    items: list[Redriving] = Field(description="Newest first.")
 
 
 class DeadLetterEntry(BaseModel):

@@ -6,12 +6,12 @@ from enum import Enum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, create_model
 from starlette.responses import Response
 
 from api.addressing import Asked, no_parameters, place
 from api.audit import note
-from api.payloads import MAX_ID, Nothing, Redrives, ReplayRequest, Replays, Snapshots, Verifications, VerifyRequest
+from api.payloads import MAX_ID, Nothing, ReplayRequest, VerifyRequest
 from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
 from service.operations.documents.jobs import JobKind, Redriving, Replay, Snapshot, Verification
 
@@ -63,9 +63,10 @@ async def start_verification(
     return accepted(begun, place(request, f"/verifications/{begun.id}"))
 
 
-def _add_calls(one: JobKind, job: type[BaseModel], jobs: type[BaseModel], kept: str = "") -> None:
+def _add_calls(one: JobKind, job: type[BaseModel], kept: str = "") -> None:
     """What is the same for each kind of job: the list, one of them, and its end."""
     many = f"{one}s"
+    jobs = create_model(many.capitalize(), items=(list[job], Field(description="Newest first.")))  # type: ignore[valid-type]
 
     async def show_all(console: Asked) -> Response:
         return rendered(jobs(items=await console.jobs(one)))
@@ -90,12 +91,11 @@ def _add_calls(one: JobKind, job: type[BaseModel], jobs: type[BaseModel], kept: 
     add("DELETE", f"/{many}/{{id}}", cancel, job, f"cancel_{one}", text, responses={**CANCELLED, **none})
 
 
-_add_calls("replay", Replay, Replays)
+_add_calls("replay", Replay)
 _add_calls(
     "snapshot",
     Snapshot,
-    Snapshots,
     "One that the pipeline needs, since the replica is not whole without it, can't be cancelled.",
 )
-_add_calls("verification", Verification, Verifications)
-_add_calls("redrive", Redriving, Redrives, "The letters that are left are kept.")
+_add_calls("verification", Verification)
+_add_calls("redrive", Redriving, "The letters that are left are kept.")
