@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -18,22 +18,12 @@ LetterIds = Annotated[list[str] | None, typer.Argument(metavar="ID", hidden=True
 LetterId = Annotated[str, typer.Argument(metavar="ID", hidden=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Options that stood before a subcommand's name."""
-
-    url: str | None
-    pipeline: str | None
-    as_json: bool
-
-
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     letters = typer.Typer(invoke_without_command=True, epilog=TOKEN_TEXT)
     letters.callback()(list_letters)
-    letters.command("show")(show_letter)
-    letters.command("redrive")(redrive)
-    letters.command("discard")(discard)
+    for name, command in SUBCOMMANDS.items():
+        letters.command(name)(command)
     app.add_typer(letters, name="dead-letters")
 
 
@@ -50,7 +40,8 @@ def list_letters(
     By sequence number; the subcommands show, redrive or discard them.
     """
     if context.invoked_subcommand is not None:
-        context.obj = Given(url, pipeline, as_json)
+        given = {"url": url, "pipeline": pipeline, "as_json": as_json}  # before the subcommand's name, and count for it
+        context.default_map = dict.fromkeys(SUBCOMMANDS, given)
         return
     asked = {"limit": limit} | ({"cursor": cursor} if cursor else {})
     with asking(url, pipeline) as client:
@@ -60,20 +51,16 @@ def list_letters(
             print(printable(f"There are more: --cursor {page['cursor']}"), file=sys.stderr)  # unbroken, to be copied
 
 
-def show_letter(
-    context: typer.Context, letter_id: LetterId, url: Url = None, pipeline: PipelineName = None, as_json: Json = False
-) -> None:
+def show_letter(letter_id: LetterId, url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """Show one with its whole record, item values included.
 
     ID is as `dynamirror dead-letters` lists it.
     """
-    given: Given = context.obj
-    with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
-        show(client.ask("GET", f"/dead-letters/{segment(letter_id)}", "id"), as_json or given.as_json, pairs)
+    with asking(url, pipeline) as client:
+        show(client.ask("GET", f"/dead-letters/{segment(letter_id)}", "id"), as_json, pairs)
 
 
 def redrive(
-    context: typer.Context,
     ids: LetterIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
     url: Url = None,
@@ -87,16 +74,14 @@ def redrive(
     """
     if bool(ids) == everything:
         refuse("give the ids of dead letters, or --all")
-    given: Given = context.obj
-    with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
+    with asking(url, pipeline) as client:
         outcome = followed(client, "redrive", client.redrive(None if everything else ids))
-        show(outcome, as_json or given.as_json, redrive_tables)
+        show(outcome, as_json, redrive_tables)
         if outcome.get("failed") or outcome.get("state", "done") != "done":
             raise typer.Exit(FAILED)
 
 
 def discard(
-    context: typer.Context,
     ids: LetterIds = None,
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     url: Url = None,
@@ -111,9 +96,7 @@ def discard(
         refuse("give the ids of dead letters")
     if not is_sure:
         _ask(len(ids))
-    given: Given = context.obj
-    as_json = as_json or given.as_json
-    with asking(given.url if url is None else url, pipeline or given.pipeline) as client:
+    with asking(url, pipeline) as client:
         for letter_id in ids:
             client.ask("DELETE", f"/dead-letters/{segment(letter_id)}", None)
             if not as_json:
@@ -130,3 +113,6 @@ def _ask(count: int) -> None:
     if not typer.confirm(f"Discard {letters} for good?", err=True):
         print("nothing was discarded", file=sys.stderr)
         raise typer.Exit(FAILED)
+
+
+SUBCOMMANDS: dict[str, Callable[..., None]] = {"show": show_letter, "redrive": redrive, "discard": discard}
