@@ -250,7 +250,9 @@ def _list(found: Document) -> RenderableType:
     left_out = [
         Sentence(text(f"left out: {each.get('table')}: {each.get('reason')}")) for each in found.get("left_out") or ()
     ]
-    return Group(table, *left_out, text("`dynamirror status --pipeline NAME` shows one of them."))
+    none = "There is no pipeline: [discover] has found no table to replicate."
+    advice = "`dynamirror status --pipeline NAME` shows one of them." if found["items"] else none
+    return Group(table, *left_out, text(advice))
 
 
 def _hint(state: str, letters: object) -> str:

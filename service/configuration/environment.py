@@ -129,8 +129,8 @@ def unknown_names(given: Collection[str], known: Collection[str]) -> list[str]:
     """A problem for each name that is no setting."""
     problems = []
     for name in sorted(set(given) - set(known)):
-        close = closest(name, known)
-        problems.append(f"{name}: unknown setting" + (f" (did you mean {close}?)" if close else ""))
+        close = closest(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known])
+        problems.append(f"{name}: unknown setting" + (f" (did you mean {PREFIX}{close}?)" if close else ""))
     return problems
 
 

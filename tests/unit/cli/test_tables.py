@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.cli.tables import pairs, status_tables
+from service.cli.tables import overview_tables, pairs, status_tables
 from tests.fakes.dashboard_console import Stage
 
 
@@ -67,3 +67,10 @@ def test_a_job_that_leaves_something_for_a_person_is_not_green(job: dict[str, An
         console.print(pairs(job))
     (line,) = [line for line in captured.get().splitlines() if "state" in line]
     assert ("\x1b[32mdone" in line, "\x1b[33mdone" in line) == (is_good, not is_good)
+
+
+def test_where_discovery_has_found_nothing_nobody_is_told_to_name_a_pipeline() -> None:
+    console = Console(width=200, force_terminal=False)
+    with console.capture() as captured:
+        console.print(overview_tables({"items": [], "left_out": []}))
+    assert captured.get().splitlines()[-1] == "There is no pipeline: [discover] has found no table to replicate."

@@ -107,6 +107,10 @@ def test_an_unknown_name_is_an_error_that_names_the_likely_one() -> None:
     ]
 
 
+def test_an_unknown_name_that_is_like_no_other_is_told_without_a_guess() -> None:
+    assert problems(FOO="x") == ["DYNAMIRROR_FOO: unknown setting"]
+
+
 def test_names_of_others_are_left_alone() -> None:
     assert load_settings(TABLES | {"AWS_REGION": "eu-west-1", "PATH": "/bin"}).source_table == "master-table"
 
