@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -58,6 +59,17 @@ class Discover(BaseModel):
 
     def replica_of(self, table: str) -> str:
         return self.replica_table.replace(_PLACE_OF_TABLE, table)
+
+    def matches(self, table: str) -> bool:
+        """By its name."""
+        return not self.source_tables or any(fnmatchcase(table, pattern) for pattern in self.source_tables)
+
+    def source_of(self, replica: str) -> str | None:
+        """The name of a matching table whose replica would be called so, whether there is one or not."""
+        before, _, after = self.replica_table.rpartition("/")[2].partition(_PLACE_OF_TABLE)
+        source = replica.removeprefix(before).removesuffix(after)
+        is_one = bool(self.source_tables) and before + source + after == replica and self.matches(source)
+        return source if is_one else None
 
 
 @dataclass(frozen=True, slots=True)

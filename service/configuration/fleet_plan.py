@@ -5,6 +5,7 @@ A discovered table that can't have one is left out with the reason. It never mak
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -60,13 +61,23 @@ def plan(file: FleetFile, discovered: Collection[DiscoveredTable] = ()) -> Fleet
     without_stream = {table.name for table in discovered if not table.has_stream}
     taken = _Taken(file.pipelines, found)
     for name, settings in found.items():
-        if reason := taken.reason(settings):
+        if reason := taken.reason(settings) or _why_a_copy(file, settings):
             left_out.append(LeftOut(name, reason))
         elif name in without_stream:
             left_out.append(LeftOut(name, "it has no stream; enable one to have it replicated"))
         else:
             entries[settings.pipeline_name] = settings
     return FleetPlan(file.process, entries, tuple(sorted(left_out, key=lambda each: each.table)))
+
+
+def _why_a_copy(file: FleetFile, settings: Settings) -> str | None:
+    """Its source may be gone, or may have lost its stream: it is no source for that."""
+    table = settings.side("source").identity
+    former = file.discover.source_of(table.name) if file.discover else None
+    with contextlib.suppress(ConfigurationError):
+        if former and file.discovered(former).side("replica").identity.may_be(table):
+            return f"it is named as the replica of a table {former}; if it is none, name it in [pipelines.NAME]"
+    return None
 
 
 class _Tables:

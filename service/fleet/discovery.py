@@ -6,7 +6,6 @@ Nothing but reads, one after the other and slowly: it runs beside pipelines that
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -40,7 +39,7 @@ async def discover(tables: TableList, wanted: Discover, clock: Clock) -> list[Di
     looking = _Looking(tables, clock)
     found = []
     async for name in looking.names():
-        if wanted.source_tables and not any(fnmatchcase(name, pattern) for pattern in wanted.source_tables):
+        if not wanted.matches(name):
             continue
         table = await looking.ask(partial(tables.describe, name))
         if table is None or table.status == "DELETING":

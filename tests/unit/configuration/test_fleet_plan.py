@@ -85,6 +85,39 @@ def test_the_copy_of_a_table_without_a_stream_is_no_source(folder: Path) -> None
     assert found.entries == {}
 
 
+PROD = DISCOVER.replace('"*"', '"prod-*"')
+
+
+@pytest.mark.parametrize("file_text", [DISCOVER, PROD])
+def test_the_copy_of_a_table_that_is_gone_is_no_source(folder: Path, file_text: str) -> None:
+    """Else it would be copied in its turn, until somebody makes the table again."""
+    found = plan(file(folder, file_text), with_streams("prod-a-copy"))
+
+    assert found.entries == {}
+    assert found.left_out == (
+        LeftOut(
+            "prod-a-copy", "it is named as the replica of a table prod-a; if it is none, name it in [pipelines.NAME]"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        (PROD.replace('"prod-*"', '"*-copy"'), "prod-a-copy"),  # prod-a would not be discovered
+        (
+            DISCOVER.replace("-copy", "") + '[defaults]\nsource_region = "eu-west-1"\nreplica_region = "us-west-2"\n',
+            "a-1",
+        ),
+        ('[discover]\nsource_tags = {copy = "yes"}\nreplica_table = "{source_table}-copy"\n', "prod-a-copy"),
+    ],
+)
+def test_a_table_that_is_only_called_like_a_copy_is_a_source(folder: Path, text: str, table: str) -> None:
+    found = plan(file(folder, text), with_streams(table))
+
+    assert [each.source_table for each in found.entries.values()] == [table]
+
+
 def test_a_replica_that_another_pipeline_has_is_not_taken(folder: Path) -> None:
     text = ORDERS.replace("the-orders", "prod-a-copy") + DISCOVER
     found = plan(file(folder, text), with_streams("prod-a"))
