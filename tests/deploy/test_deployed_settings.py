@@ -78,7 +78,10 @@ def test_the_health_check_finds_the_port_in_the_environment() -> None:
         assert address(own(environment)) == ("127.0.0.1", 8080)
 
 
-@pytest.mark.parametrize("path", [path for path in DEPLOY.rglob("*") if path.is_file()], ids=lambda path: path.name)
+FILES = [path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_no_file_names_a_setting_that_does_not_exist(path: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", path.read_text())) <= known

@@ -120,6 +120,7 @@ def _run(
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number, end in enumerate((nowhere, out.fileno() if out is not None else nowhere, err.fileno())):
         os.dup2(end, number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests in the background of a shell ignore
     sys.argv = ["dynamirror", *arguments]
     from service.__main__ import main
 
