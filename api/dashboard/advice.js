@@ -46,6 +46,7 @@ const ADVICE = {
   "was switched off: changes made since are lost": ["Gaps", "the stream was disabled", "switch the stream on, then a snapshot"],
   "does not exist any more (it was switched off, or its table deleted)": ["Gaps", "the stream is gone", "switch the stream on, then a snapshot"],
   "does not exist; ": ["Gaps", "the stream that the table names can't be found", "check the table and its stream, then a snapshot"],
+  "the positions are those of another stream": ["Gaps", "check: the stream was re-created since the pipeline ran", "a snapshot"],
   "now; changes made between them are lost": ["Gaps", "the table or its stream was re-created", "a snapshot"],
   "now; what was replicated before is missing there": ["Gaps", "the replica was deleted and created again, or the settings name another one", "a snapshot"],
   "the pipeline's progress is gone from the control table": ["Gaps", "the control table was re-created, or its items were deleted", "a snapshot"],

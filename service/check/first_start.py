@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 from service.check.findings import FirstStart
 from service.check.inspection import Inspection
-from service.configuration.settings import Settings, StartFrom
+from service.configuration.settings import OnGap, Settings, StartFrom
+from service.errors import GapError
 from service.model import TableDescription
-from service.replication.gaps import check_source
+from service.pipeline_state import PipelineRecord
+from service.replication.gaps import MENDS, check_source, still_open
 
 # Developer Guide, "DynamoDB read and write operations": a read unit is 4 KB read consistently, a write unit 1 KB of one
 # item, both rounded up. The snapshot scans consistently (service.aws.tables) and writes items one by one in a batch.
@@ -30,13 +32,24 @@ async def first_start(settings: Settings, inspection: Inspection, source: TableD
     saved = max((checkpoint.read_up_to for checkpoint in progress.checkpoints.values()), default=0.0)
     until = f", read up to {datetime.fromtimestamp(saved, UTC):%Y-%m-%d %H:%M:%S} UTC" if saved else ""
     text = f"goes on from the positions of {len(progress.checkpoints)} shards{until}"
-    if progress.stream_arn != source.stream_arn:
-        text = f"finds a gap: the positions are those of another stream ({progress.stream_arn})"
+    if (gap := _gap(progress, source)) is not None:
+        if settings.on_gap is OnGap.FAIL:
+            raise gap
+        text = f"finds a gap, which a snapshot mends by itself: {gap}"
     if progress.needs_snapshot:
         text += "; a snapshot that was begun has to end first"
     if lease is not None and not lease.is_released:
         text += f"; {lease.owner} had the pipeline last, and a start stands by while it lives"
     return FirstStart(text)
+
+
+def _gap(progress: PipelineRecord, source: TableDescription) -> GapError | None:
+    """What a start would find, of what can be told without reading the stream."""
+    if progress.gaps and not progress.needs_snapshot:
+        return still_open(progress.gaps[-1])
+    if progress.stream_arn != source.stream_arn:
+        return GapError(f"the positions are those of another stream ({progress.stream_arn}); {MENDS}")
+    return None
 
 
 def _first(settings: Settings, source: TableDescription) -> FirstStart:

@@ -22,7 +22,7 @@ from service.model import (
     TableDescription,
     ViewType,
 )
-from service.pipeline_state import Checkpoint, Lease, LeaseRecord, PipelineRecord
+from service.pipeline_state import Checkpoint, Gap, Lease, LeaseRecord, PipelineRecord
 from service.ports import ControlStore
 from tests.fakes.schema_store import FakeSchemaStore
 from tests.fakes.service import settings_of
@@ -270,19 +270,27 @@ async def test_a_pipeline_that_has_run_goes_on_and_says_who_has_it() -> None:
     assert start.items is None
 
 
-@pytest.mark.parametrize(("former", "is_right"), [(f"{STREAM}-former", True), ("arn:other/stream/2026", False)])
-async def test_positions_of_another_stream_are_a_gap_and_those_of_another_table_a_problem(
-    former: str, is_right: bool
+@pytest.mark.parametrize(
+    ("record", "on_gap", "problem"),
+    [
+        (PipelineRecord(f"{STREAM}-former"), "fail", "those of another stream"),
+        (PipelineRecord(f"{STREAM}-former"), "snapshot", None),
+        (PipelineRecord(STREAM, gaps=(Gap(None, None, 1.0, "the shard s vanished"),)), "fail", "the shard s vanished"),
+        (PipelineRecord("arn:other/stream/2026"), "snapshot", "has replicated arn:other so far"),
+    ],
+)
+async def test_a_gap_that_a_start_would_find_is_a_problem_unless_it_is_mended_by_itself(
+    record: PipelineRecord, on_gap: str, problem: str | None
 ) -> None:
     outside = Outside()
     control = outside.control
     lease = lease_of(await control.acquire_lease("somebody", None, 10, 1.0))
     await control.adopt_progress(lease)
-    await control.save_progress(lease, PipelineRecord(former))
-    findings = await found(outside)
-    assert findings.is_right is is_right
-    if is_right:
+    await control.save_progress(lease, record)
+    findings = await found(outside, on_gap=on_gap)
+    if problem is None:
         assert findings.first_start is not None
-        assert "finds a gap" in findings.first_start.text
+        assert "finds a gap, which a snapshot mends by itself" in findings.first_start.text
     else:
-        assert "has replicated arn:other so far" in findings.found[-1].text
+        assert not findings.is_right
+        assert problem in findings.found[-1].text
