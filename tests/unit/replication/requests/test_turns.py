@@ -8,6 +8,7 @@ from collections import Counter
 
 from service.configuration.settings import ProcessSettings
 from service.fleet.budgets import Budgets
+from service.replication.requests.turns import IN_A_ROUND
 from service.replication.requests.write_gate import WriteLimiter
 from tests.fakes.clock import FakeClock
 
@@ -40,20 +41,23 @@ def gates(*names: str) -> dict[str, WriteLimiter]:
     return {name: WriteLimiter(FakeClock(), writers=16, turns=budgets.allowance(len(names)).turns) for name in names}
 
 
-async def test_writers_that_are_ready_at_once_make_their_requests_in_rounds_of_their_own():
+async def test_of_writers_that_are_ready_at_once_so_many_make_their_requests_in_a_round_each_of_another_pipeline():
     of_round: Counter[int] = Counter()
+    of_pipeline: Counter[tuple[int, str]] = Counter()
 
-    async def write(gate: WriteLimiter, seen: Rounds) -> None:
+    async def write(name: str, gate: WriteLimiter, seen: Rounds) -> None:
         await gate.enter(25)
         of_round[seen.number] += 1
+        of_pipeline[seen.number, name] += 1
         gate.leave()
 
     async with rounds() as seen:
-        every = [gate for gate in gates("a", "b", "c").values() for _ in range(16)]
-        await asyncio.gather(*[write(gate, seen) for gate in every])
+        every = gates(*(f"p{number}" for number in range(50))).items()
+        await asyncio.gather(*[write(name, gate, seen) for name, gate in every for _ in range(4)])
 
-    assert sum(of_round.values()) == 48
-    assert max(of_round.values()) == 1
+    assert sum(of_round.values()) == 200
+    assert max(of_round.values()) == IN_A_ROUND
+    assert max(of_pipeline.values()) == 1
 
 
 async def test_a_quiet_pipeline_waits_for_one_request_of_each_busy_one_and_not_for_all():
