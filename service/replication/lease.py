@@ -42,6 +42,8 @@ class LeaseHolder:
         """Told of each renewal: a pause that another process asked for is in it."""
         self.on_waiting: Callable[[], None] = lambda: None
         """Told while another process holds the lease."""
+        self.on_turned: Callable[[], None] = lambda: None
+        """Told when the lease has become ours, and when it is not any more."""
         self.behind_since: Callable[[], float | None] = lambda: None
         """Asked at each renewal, for a successor's lag: from when on changes may be unapplied (I8)."""
         self.lease: Lease | None = None
@@ -137,6 +139,7 @@ class LeaseHolder:
         self.is_wanted, self._asked = False, None
         self.lease = Lease(record.owner, record.generation)
         self._trust_from(started)
+        self.on_turned()
         self._observer.observe(LeaseAcquired(record.owner, record.generation))
 
     async def renew_once(self) -> LeaseRecord:
@@ -202,6 +205,7 @@ class LeaseHolder:
     def _forget(self) -> None:
         self.lease = None
         self._trusted_until = float("-inf")
+        self.on_turned()
 
     def _trust_from(self, started: float) -> None:
         self._trusted_until = started + self._lease_seconds * (1 - MARGIN)

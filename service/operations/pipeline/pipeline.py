@@ -64,6 +64,7 @@ class Pipeline:
         )
         self.holder.on_renewed = self._follow_pause
         self.holder.on_waiting = self._show_standby
+        self.holder.on_turned = self._show_role
         self.replicator: Flow | None = None
         """The running flow; None while this process does not replicate."""
         self.letter_count = LetterCount(outside.adapters.control, self._clock)
@@ -116,6 +117,10 @@ class Pipeline:
 
     def _show_standby(self) -> None:
         self.state = PipelineState.STANDBY
+
+    def _show_role(self) -> None:
+        if self.state is not PipelineState.STOPPING:
+            self.state = PipelineState.STANDBY if self.holder.lease is None else PipelineState.STARTING
 
     def _stand_back(self, reason: str) -> None:
         self.holder.lose()
