@@ -115,7 +115,6 @@ class World:
             source.keys,
             source.view_type,
             connections.describing,
-            connections.reading,
         )
         if self._record_log is not None:
             streams = LoggedStreams(streams, self._record_log)

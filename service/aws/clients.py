@@ -55,8 +55,6 @@ class Connections:
     times: ServerTimes
     describing: CallRate
     """Of DescribeStream, for all that ask there as the same account."""
-    reading: ReadingTurns
-    """Of the pages of all streams that the process reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Endpoint:
 
 @asynccontextmanager
 async def open_connection(
-    session: AioSession, endpoint: Endpoint, http: aiohttp.ClientSession, times: ServerTimes
+    session: AioSession, endpoint: Endpoint, http: aiohttp.ClientSession, times: ServerTimes, turns: ReadingTurns
 ) -> AsyncIterator[ServiceConnection]:
     """Until the block ends. `times` tells the time to sign at while this endpoint has not answered yet.
 
@@ -112,7 +110,8 @@ async def open_connection(
         assert credentials is not None  # open_session found some
         signer = Signer(url, region)
         wire, of_control = (
-            Wire(each, signer, credentials, _SERVICES[endpoint.service], time, now) for each in (transport, control)
+            Wire(each, signer, credentials, _SERVICES[endpoint.service], time, now, turns)
+            for each in (transport, control)
         )
         yield ServiceConnection(place, wire, of_control, time, direct, session)
 

@@ -86,11 +86,12 @@ class ConnectionPool:
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
+        self.turns = ReadingTurns()
+        """Of all connections: they share the event loop."""
         self._times = ServerTimes()
         self._sessions = Shared(self._open_session)
         self._connections = Shared(self._open_connection)
         self._data_loader: Any = None
-        self._reading = ReadingTurns()
         self._describing: dict[tuple[Access, str | None], CallRate] = {}
 
     @asynccontextmanager
@@ -125,7 +126,6 @@ class ConnectionPool:
                 replica=copy,
                 times=times,
                 describing=describing,
-                reading=self._reading,
             )
 
     @asynccontextmanager
@@ -152,7 +152,7 @@ class ConnectionPool:
         identity, endpoint = key
         async with (
             self._sessions.use(identity) as session,
-            open_connection(session, endpoint, self._http, self._times) as connection,
+            open_connection(session, endpoint, self._http, self._times, self.turns) as connection,
         ):
             yield connection
 

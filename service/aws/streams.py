@@ -12,7 +12,6 @@ import msgspec
 from service.aws.call_rate import DESCRIBE_STREAM_PER_SECOND, CallRate
 from service.aws.calls import ask
 from service.aws.error_codes import Call
-from service.aws.http.reading_turns import ReadingTurns
 from service.aws.http.wire import Wire
 from service.dynamodb_json.records import RecordReader
 from service.model import (
@@ -36,8 +35,7 @@ _ITERATOR_TYPES = {StartAt.TRIM_HORIZON: "TRIM_HORIZON", StartAt.LATEST: "LATEST
 class DynamoStreams:
     """One stream. Implements ports.Streams.
 
-    `view_type` counts for records that do not name theirs; `rate` is that of DescribeStream; `turns` are taken
-    to read the pages.
+    `view_type` counts for records that do not name theirs; `rate` is that of DescribeStream.
     """
 
     def __init__(
@@ -47,10 +45,8 @@ class DynamoStreams:
         keys: tuple[KeyAttribute, ...],
         view_type: ViewType | None,
         rate: CallRate | None = None,
-        turns: ReadingTurns | None = None,
     ) -> None:
         self._rate = rate or CallRate(DESCRIBE_STREAM_PER_SECOND)
-        self._turns = turns
         self._wire = wire
         self._arn = stream_arn
         self._records = RecordReader(keys, view_type)
@@ -90,7 +86,7 @@ class DynamoStreams:
     async def read(self, shard_id: ShardId, iterator: str, limit: int) -> Page:
         body = b'{"ShardIterator":%b,"Limit":%d}' % (msgspec.json.encode(iterator), min(max(limit, 1), _LARGEST_PAGE))
         call = Call("GetRecords", self._shard_text(shard_id))
-        return await self._wire.ask(call, body, partial(self._records.page, shard_id), self._turns)
+        return await self._wire.ask(call, body, partial(self._records.page, shard_id))
 
     def _shard_text(self, shard_id: ShardId) -> str:
         return f"the shard {shard_id} of {self._arn}"

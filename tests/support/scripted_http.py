@@ -9,6 +9,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from service.aws.error_codes import Call
 from service.aws.faults import answer_lost
+from service.aws.http.reading_turns import ReadingTurns
 from service.aws.http.signing import Signer
 from service.aws.http.transport import HttpAnswer
 from service.aws.http.wire import Wire
@@ -34,8 +35,8 @@ class StaticCredentials:
         return ReadOnlyCredentials("id", "secret", None)
 
 
-def wire_on(http: ScriptedHttp) -> Wire:
-    return Wire(http, Signer("http://localhost:8000/", "us-west-2"), StaticCredentials())
+def wire_on(http: ScriptedHttp, turns: ReadingTurns | None = None) -> Wire:
+    return Wire(http, Signer("http://localhost:8000/", "us-west-2"), StaticCredentials(), turns=turns)
 
 
 class WireTo:

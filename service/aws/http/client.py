@@ -164,6 +164,7 @@ class DirectEndpoint:
     ) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+        assert tls is not None or parts.scheme == "http"
         self._tls = tls if parts.scheme == "https" else None
         self._start = f"POST {parts.path or '/'} HTTP/1.1\r\nAccept-Encoding: identity\r\nUser-Agent: dynamirror\r\n"
         self._netloc = parts.netloc.rpartition("@")[2]

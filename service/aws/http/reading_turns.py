@@ -1,7 +1,7 @@
-"""Turns at reading long answers, which all pipelines of the process share: a page of a stream takes milliseconds.
+"""Turns at reading long answers, which all pipelines of the process share: a page takes milliseconds.
 
-Without them hundreds of pages that come at once are read in one go, and meanwhile no lease is renewed: on a slow
-processor that takes seconds.
+Without them hundreds of pages of streams or scans that come at once are read in one go, and meanwhile no lease is
+renewed: on a slow processor that takes seconds.
 """
 
 from __future__ import annotations

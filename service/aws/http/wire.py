@@ -47,8 +47,9 @@ class Wire:
         service: str = TABLES,
         endpoint: ServerTime | None = None,
         now: Callable[[], float] = time.time,
+        turns: ReadingTurns | None = None,
     ) -> None:
-        """`endpoint` learns the time by the answers; `now` tells it, for the signatures."""
+        """`endpoint` learns the time by the answers; `now` tells it, for the signatures. All wires share `turns`."""
         self._http = http
         self._signer = signer
         self._credentials = credentials
@@ -56,11 +57,11 @@ class Wire:
         self.region = signer.region
         self._endpoint = endpoint or ServerTime()
         self._now = now
+        self._turns = turns or ReadingTurns()
 
-    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T], turns: ReadingTurns | None = None) -> T:
+    async def ask(self, call: Call, body: bytes, read: Callable[[bytes], T]) -> T:
         """The answer as `read` understands it; one that it raises ValueError for is not the service's, and so is lost.
 
-        Of many long answers that come at once, those with `turns` are read one after the other.
         Raises what service.aws.faults makes of anything else; a write may have happened then.
         """
         sent = self._endpoint.steady()
@@ -76,8 +77,8 @@ class Wire:
             raise answer_lost(call, "the answer's checksum is wrong", "Checksum")
         if answer.status != 200:
             raise self._fault(call, answer, sent)
-        if turns is not None and len(answer.body) > LONG_BYTES:
-            await turns.next()
+        if len(answer.body) > LONG_BYTES:
+            await self._turns.next()
         try:
             understood = read(answer.body)
         except ValueError as error:

@@ -6,8 +6,6 @@ import asyncio
 
 from service.aws.error_codes import Call
 from service.aws.http.reading_turns import LONG_BYTES, ReadingTurns
-from service.aws.streams import DynamoStreams
-from service.model import KeyAttribute, ShardId
 from tests.support.scripted_http import ScriptedHttp, wire_on
 
 CALL = Call("GetRecords", "the shard")
@@ -24,8 +22,8 @@ async def rounds_of(reading: list[asyncio.Task[int]], seen: list[int]) -> list[i
 
 async def test_long_answers_of_all_pipelines_are_read_in_rounds_of_their_own():
     turns, seen = ReadingTurns(), [0]
-    wires = [wire_on(ScriptedHttp(*[LONG] * 5)) for _ in range(10)]
-    reading = [asyncio.create_task(wire.ask(CALL, b"{}", lambda _: seen[0], turns)) for wire in wires for _ in range(5)]
+    wires = [wire_on(ScriptedHttp(*[LONG] * 5), turns) for _ in range(10)]
+    reading = [asyncio.create_task(wire.ask(CALL, b"{}", lambda _: seen[0])) for wire in wires for _ in range(5)]
 
     rounds = await rounds_of(reading, seen)
 
@@ -36,28 +34,12 @@ async def test_long_answers_of_all_pipelines_are_read_in_rounds_of_their_own():
 async def test_a_short_answer_waits_for_no_turn():
     turns, seen = ReadingTurns(), [0]
     short, long = ScriptedHttp(*[b"{}"] * 20), ScriptedHttp(*[LONG] * 20)
-    slow = [asyncio.create_task(wire_on(long).ask(CALL, b"{}", lambda _: seen[0], turns)) for _ in range(20)]
-    quick = [asyncio.create_task(wire_on(short).ask(CALL, b"{}", lambda _: seen[0], turns)) for _ in range(20)]
+    slow = [asyncio.create_task(wire_on(long, turns).ask(CALL, b"{}", lambda _: seen[0])) for _ in range(20)]
+    quick = [asyncio.create_task(wire_on(short, turns).ask(CALL, b"{}", lambda _: seen[0])) for _ in range(20)]
 
     await rounds_of([*slow, *quick], seen)
 
     assert max(task.result() for task in quick) < sorted(task.result() for task in slow)[1]
-
-
-async def test_pages_of_a_stream_take_turns():
-    class Counted(ReadingTurns):
-        count = 0
-
-        async def next(self) -> None:
-            self.count += 1
-
-    turns = Counted()
-    page = b'{"Records":[]}' + b" " * LONG_BYTES
-    wire = wire_on(ScriptedHttp(page))
-    streams = DynamoStreams(wire, "arn", (KeyAttribute("k", "S"),), None, turns=turns)
-
-    assert (await streams.read(ShardId("s"), "iterator", 1000)).changes == []
-    assert turns.count == 1
 
 
 async def test_a_reader_that_is_cancelled_while_it_waits_holds_up_nobody():
