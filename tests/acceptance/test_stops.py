@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -67,6 +68,9 @@ async def test_a_stop_while_everything_hangs_is_over_in_time_and_at_once_if_aske
             client.close()
         if signals == 1:
             assert product.errors.decode().count("cut short") == 1
+            told = [json.loads(line) for line in product.errors.decode().splitlines() if line.startswith("{")]
+            (acquired,) = (line for line in told if line["event"] == "lease acquired")
+            assert acquired["pipeline"] == f"{source}--{replica}", "each line says whose it is, also of a single one"
 
 
 @asynccontextmanager
