@@ -18,6 +18,8 @@ Document = dict[str, Any]
 
 # A pause answers when the last write is done, and the API interrupts a call after a minute.
 _TIMEOUT = httpx.Timeout(75, connect=5)
+_OVERVIEW_TIMEOUT = httpx.Timeout(10, connect=5)
+"""The service tells its status from memory."""
 _PROBLEM = "urn:dynamirror:problem:"
 _MAX_PORT = 65535
 _SHOWN = 200
@@ -104,11 +106,11 @@ class AdminClient:
     def overview(self) -> Document:
         """The status; of several pipelines, where none was named, their list, which has `items`."""
         try:
-            return self._answered("GET", f"{self._prefix}/status", "pipeline")
+            return self._answered("GET", f"{self._prefix}/status", "pipeline", timeout=_OVERVIEW_TIMEOUT)
         except AdminError as error:
             if error.status != 404 or self._pipeline is not None:
                 raise
-            return self._answered("GET", "/pipelines", "items")
+            return self._answered("GET", "/pipelines", "items", timeout=_OVERVIEW_TIMEOUT)
 
     def redrive(self, ids: list[str] | None) -> Document:
         """None means all. What takes long answers with the job, which has a `state`. `failures` tells which and why."""

@@ -103,3 +103,16 @@ def test_a_proxy_or_certificates_that_can_t_be_used_are_told(
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=name):
         AdminClient("https://mirror.example", None)
+
+
+def test_a_service_that_does_not_answer_is_told_within_seconds() -> None:
+    """A pause may take a minute to answer; the status comes from the service's memory."""
+    waits: list[float] = []
+
+    def silent(request: httpx.Request) -> httpx.Response:
+        waits.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("")
+
+    with client(silent) as asking, pytest.raises(AdminError, match="does not answer in time"):
+        asking.overview()
+    assert waits == [10]
