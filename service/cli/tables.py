@@ -185,6 +185,8 @@ def _progress(job: Document) -> str:
         parts.append(f"{number(job['per_second'])}/s")
     if job.get("seconds_left") is not None:
         parts.append(f"{timedelta(seconds=round(job['seconds_left']))} left")
+    if job.get("needed"):
+        parts.append("can't be cancelled: the replica needs it")
     parts.append(f"started {job.get('started_at')}")
     if job.get("finished_at"):
         parts.append(f"ended {job['finished_at']}")

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from service.cli.tables import console, dead_letter_table, job_table, redrive_tables, status_tables
-from tests.fakes.console import FakeConsole
+from service.operations.documents.jobs import JobState, Snapshot
+from tests.fakes.console import NOW, FakeConsole
 
 JOB = {
     "id": "20261123T101500123456-3f9c",
@@ -82,3 +83,10 @@ def test_a_narrow_terminal_shows_each_row_as_lines() -> None:
 def test_of_a_job_its_rate_and_the_time_that_is_left_are_told() -> None:
     (_, row) = shown(job_table([JOB]), 200)
     assert "1,200 items compared, 3 missing, 41.3/s, 1:02:05 left, started 2026-11-23T10:15:00Z" in row
+
+
+@pytest.mark.parametrize("is_needed", [True, False])
+def test_only_of_a_snapshot_that_the_replica_needs_it_is_told_that_it_cannot_be_cancelled(is_needed: bool) -> None:
+    snapshot = Snapshot(id="20261123T101500-3f9c", state=JobState.RUNNING, started_at=NOW, needed=is_needed)
+    (_, row) = shown(job_table([{"kind": "snapshot", **snapshot.model_dump(mode="json")}]), 200)
+    assert ("can't be cancelled: the replica needs it" in row) == is_needed
