@@ -75,6 +75,13 @@ def test_nothing_is_published_before_the_tests_have_passed() -> None:
     assert all("tests" in waits_for(job) for job in jobs if job != "tests")
 
 
+def test_each_night_plays_what_takes_too_long_for_a_change() -> None:
+    text = (GITHUB / "workflows" / "nightly.yml").read_text()
+    ran = {step["run"].removeprefix('sudo env "PATH=$PATH" ') for step in steps(yaml.safe_load(text)) if "run" in step}
+    assert {"make mutants", "make chaos", "TEST_THOROUGHLY=1 make test"} <= ran
+    assert re.search(r"^on:\n  schedule:\n    - cron: .+\n  workflow_dispatch:\n", text, re.MULTILINE)
+
+
 def test_the_security_policy_names_tests_that_are_there() -> None:
     named = re.findall(r"`(tests/[^`]+)`", (ROOT / "SECURITY.md").read_text())
     assert named
