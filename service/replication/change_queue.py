@@ -11,6 +11,10 @@ from collections.abc import Sequence
 
 from service.model import Change
 
+_PAGES_BESIDE = range(2, 9)
+"""At least two: one shard that does not answer keeps no other one waiting."""
+_PAGE_BYTES = 1024 * 1024  # API reference, GetRecords: at most 1 MB
+
 
 class ChangeQueue:
     """Many readers put, one consumer gets. All state belongs to the event loop's thread."""
@@ -26,6 +30,11 @@ class ChangeQueue:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._is_closed = False
+
+    @property
+    def pages_beside(self) -> int:
+        """So many pages may be asked for, or wait for room: memory beyond the bound is bounded too, by the bound."""
+        return max(_PAGES_BESIDE[0], min(_PAGES_BESIDE[-1], self.max_bytes // _PAGE_BYTES))
 
     async def put(self, changes: Sequence[Change]) -> None:
         """Hand over all of them, in order, as room comes free. First come, first served: no reader starves."""

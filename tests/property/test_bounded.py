@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from service.errors import ThrottledError
 from service.model import Change, Effect, ItemKey, SequenceNumber, ShardId
 from service.replication.change_queue import ChangeQueue
-from service.replication.reading.stream_reader import PAGES_AT_ONCE
 from tests.fakes.clock import run_virtual, settle
 from tests.support.histories.player import Stage
 from tests.support.histories.random_histories import Setting, slow
@@ -87,7 +86,7 @@ def test_while_the_replica_takes_nothing_the_reads_stop_and_memory_stays_bounded
             assert queue.records <= max_records
             assert queue.bytes <= max_bytes or queue.records == 1
             # Beyond the queue there is only what a page at a time brings, for as many as may be asked for at once.
-            assert flow.progress.unsettled <= max_records * (1 + min(PAGES_AT_ONCE, shards))
+            assert flow.progress.unsettled <= max_records * (1 + min(queue.pages_beside, shards))
             if asyncio.get_running_loop().time() > 1100:
                 reads.add(stage.world.source.stream.calls["read"])
         assert len(reads) == 1 or not must_stop, "a full queue goes on reading"

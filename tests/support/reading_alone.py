@@ -21,11 +21,11 @@ from tests.support.workbench import Bench, item
 class Reading:
     """Readers of a world's stream, with nobody behind the queue but the test."""
 
-    def __init__(self, world: World | None = None, *, max_records: int = 10_000) -> None:
+    def __init__(self, world: World | None = None, *, max_records: int = 10_000, max_bytes: int = 10**9) -> None:
         self.world = world or World(timing=Timing(late_ends=0.0))
         self.bench = Bench(self.world)
         self.stream = self.world.source.stream
-        self.queue = ChangeQueue(max_records, 10**9)
+        self.queue = ChangeQueue(max_records, max_bytes)
         self.progress = Progress(self.queue.release)
         self._contents = itertools.count()
 

@@ -31,8 +31,6 @@ LISTING_SECONDS = 10.0
 """The children of a shard that ended may be listed one after the other: so long, the list is not taken for whole."""
 UNSURE_SECONDS = 5.0
 """While a shard is missing from the list that matters, the list is asked for this often: several times a minute."""
-PAGES_AT_ONCE = 8
-"""Pages that are asked for or wait for room at the same time: memory beyond the queue is bounded by this."""
 
 
 class Readers:
@@ -66,7 +64,7 @@ class Readers:
         self._poll_seconds = poll_seconds
         self._at_tip = at_tip or {}
         self._forgotten: set[ShardId] = set()
-        self._permits = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._permits = asyncio.Semaphore(queue.pages_beside)
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._has_ended = asyncio.Event()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import weakref
 
+import pytest
+
 from service.errors import ThrottledError, UnavailableError
 from service.events import Retried
 from service.model import Page
@@ -115,6 +117,24 @@ async def test_a_full_queue_stops_the_reads_e57():
         await asyncio.sleep(60)
         assert reading.stream.calls["read"] == 1  # a further page would wait in memory, beyond the bound
         assert reading.queue.records == reading.progress.unsettled == 3
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "pages"), [(64 * 1024 * 1024, 8), (4 * 1024 * 1024, 4), (1024 * 1024, 2), (1, 2)]
+)
+async def test_the_less_the_queue_may_hold_the_fewer_pages_are_asked_for_at_once_e57(max_bytes, pages):
+    """One among fifty pipelines has a fiftieth of the queue, and so its pages in hand have to be few as well."""
+    reading = Reading(World(shards=20), max_bytes=max_bytes)
+    asked: list[object] = []
+
+    async def hanging(*page):
+        asked.append(page)
+        await asyncio.Event().wait()
+
+    reading.bench.process.streams.read = hanging
+    async with reading.running(await reading.readers()):
+        await asyncio.sleep(1)
+        assert len(asked) == pages
 
 
 async def test_a_pause_stops_the_reads_and_a_resume_goes_on_exactly_e74():
