@@ -38,6 +38,8 @@ _TEXTS = {
     "500": "The service failed; its log says where.",
     "503": "Not now: too many requests, or a table did not answer. `Retry-After` says when to ask again.",
 }
+_NEVER_ANSWERED = ("HTTPValidationError", "ValidationError")
+"""The framework's own 422; here it is a `Problem`."""
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
 
 
@@ -64,14 +66,27 @@ def document(app: FastAPI, needs_token: bool) -> Callable[[], dict[str, Any]]:
 def _completed(found: dict[str, Any], needs_token: bool) -> dict[str, Any]:
     _, definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
     components = found.setdefault("components", {})
-    components.setdefault("schemas", {}).update(definitions["$defs"])
+    schemas = components.setdefault("schemas", {})
+    for name in _NEVER_ANSWERED:
+        schemas.pop(name, None)
+    for schema in schemas.values():
+        _widen_integers(schema)
+    schemas.update(definitions["$defs"])
     if needs_token:
         text = "The value of DYNAMIRROR_ADMIN_TOKEN or, for reading, of DYNAMIRROR_READ_TOKEN."
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": text}}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            _complete(path, method.upper(), operation, needs_token, components["schemas"])
+            _complete(path, method.upper(), operation, needs_token, schemas)
     return found
+
+
+def _widen_integers(schema: dict[str, Any]) -> None:
+    """A count may have more than the 32 bits that generated clients take where no format is told."""
+    for field in schema.get("properties", {}).values():
+        for each in field.get("anyOf", [field]):
+            if each.get("type") == "integer":
+                each["format"] = "int64"
 
 
 def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bool, schemas: dict[str, Any]) -> None:
@@ -79,7 +94,7 @@ def _complete(path: str, method: str, operation: dict[str, Any], needs_token: bo
     if needs_token and not is_free:
         operation["security"] = [{"token": []}]
     if path.startswith("/pipelines/"):
-        operation["tags"] = [f"{tag}, by the pipeline's name" for tag in operation["tags"]]
+        operation["tags"] = [f"pipeline {tag}" for tag in operation["tags"]]
     left_out = {"408", "413"} if method in READING_METHODS else set()
     if is_free:
         left_out |= {"409"} | ({"404"} if "{name}" not in path else set())

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag
 
+from service.operations.documents.status import Document
 from service.operations.documents.utc_time import Instant
 
 # botocore, dynamodbstreams 2012-08-10: shape SequenceNumber has 21 to 40 digits, shape ShardId at most 65 characters.
@@ -103,6 +104,7 @@ ReplayRequest = Annotated[
         custom_error_type="one_start",
         custom_error_message="expected an object with exactly one of 'sequence_number', 'from_time' and 'from'",
     ),
+    Field(title="ReplayRequest"),
 ]
 
 
@@ -176,14 +178,15 @@ RedriveRequest = Annotated[
         custom_error_type="one_choice",
         custom_error_message="expected an object with exactly one of 'ids' (a list of ids) and 'all' (true)",
     ),
+    Field(title="RedriveRequest"),
 ]
 
 
-class Health(BaseModel):
+class Health(Document):
     alive: Literal[True] = True
 
 
-class Readiness(BaseModel):
+class Readiness(Document):
     ready: Literal[True] = True
 
 

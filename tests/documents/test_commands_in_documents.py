@@ -17,6 +17,8 @@ from tests.support.markdown import README, ROOT, Document, documents
 
 TAGS = {"demo", "curl", "emulator", "service", "shell", "settings", "elsewhere"}
 ELSEWHERE = {
+    "openapi-python-client generate": "its generator is installed first; test_python_client runs it",
+    "openapi-generator-cli generate": "its generator is installed first; test_typescript_client runs it",
     "make lambda": "takes minutes; test_lambda_zip builds the zip",
     "dynamirror migrate": "here for a control table in AWS; test_migrations_on_servers runs it",
     "aws s3 cp": "needs an AWS account",

@@ -33,9 +33,9 @@ class StartedBy(enum.StrEnum):
 
 
 class Job(BaseModel):
-    """Ids sort by the time of their making."""
+    """Ids sort by the time of their making. An answer has all fields, those with a default too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
     id: str = Field(examples=["20261123T101500-3f9c"])
     state: JobState

@@ -11,9 +11,9 @@ from service.operations.documents.utc_time import Instant
 
 
 class Document(BaseModel):
-    """Frozen, and strict about its fields."""
+    """Frozen, and strict about its fields. An answer has all of them, those with a default too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class PipelineState(enum.StrEnum):
