@@ -195,11 +195,11 @@ async def test_a_role_is_assumed_for_the_wires(moto, unique_name, monkeypatch):
 
     async with open_connections(settings(replica_role_arn=ROLE, **endpoints, **REGIONS), 10) as connections:
         replica = connections.replica
+        role = await replica.wire._credentials.get_frozen_credentials()  # a write waits for none that takes long
         await create_table_like(replica.control, name, LIKE)
 
         assert (await describe_table(replica.wire, name, "replica")).name == name
         assert await write_through(replica, name) is Written.YES
-        role = await replica.wire._credentials.get_frozen_credentials()
         own = await connections.source.wire._credentials.get_frozen_credentials()
 
     assert own.access_key == "dynamirror"
