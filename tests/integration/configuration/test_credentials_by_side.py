@@ -34,7 +34,7 @@ async def staged(
         "source_region": REGION,
         "replica_region": REGION,
     }
-    given |= {"create_replica": "true", "lease_seconds": "3", "admin_port": "0"}
+    given |= {"create_replica": "true", "lease_seconds": "6", "admin_port": "0"}
     variables = {f"DYNAMIRROR_{name.upper()}": value for name, value in given.items()}
     async with recording(server) as (recorded, recorder), sdk_client(server.endpoint_url) as dynamodb:
         machine = environment() | variables | {"AWS_ENDPOINT_URL": recorded.endpoint_url}
