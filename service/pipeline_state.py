@@ -108,6 +108,14 @@ class LeaseRecord:
     """Counts how often one has asked: what was asked once is answered once."""
     reserved_for: str = ""
     """Released for this process; others leave it alone for a lease time."""
+    taken_at: float = 0.0
+    taken_generation: int = 0
+    """Of which owner `taken_at` is told: one of an earlier version tells nothing, and leaves what another told."""
+
+    @property
+    def held_since(self) -> float:
+        """When its owner took it; 0.0 when nobody holds it, or nobody told."""
+        return self.taken_at if self.taken_generation == self.generation and not self.is_released else 0.0
 
 
 @dataclass(frozen=True, slots=True)

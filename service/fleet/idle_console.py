@@ -21,11 +21,12 @@ _REFUSED = ("pause", "resume", "replay", "snapshot", "verify", "redrive")
 class IdleConsole:
     """Implements console.Console. What can't be known without the tables is null."""
 
-    def __init__(self, settings: Settings, version: str, clock: Clock, totals: Totals) -> None:
+    def __init__(self, settings: Settings, version: str, clock: Clock, totals: Totals, process: str) -> None:
         self._settings = settings
         self._version = version
         self._clock = clock
         self._totals = totals
+        self._process = process
         self._started_at = clock.now()
         self.reason: str | None = None
         """Why the start was refused; None while it is under way."""
@@ -38,6 +39,7 @@ class IdleConsole:
             state=self._state,
             reason=self.reason,
             role=Role.STANDBY,
+            process=self._process,
             source=source_of(settings),
             replica=replica_of(settings),
             lag=lag_elsewhere(None),

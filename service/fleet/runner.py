@@ -40,7 +40,7 @@ class PipelineRunner:
         self._allowance = allowance
         self._totals = metrics.totals_of(name, around.clock)
         self._observer = Observers(self._totals, around.log_of(name))
-        self._idle = IdleConsole(settings, around.version, around.clock, self._totals)
+        self._idle = IdleConsole(settings, around.version, around.clock, self._totals, around.owner)
         self._opened: Opened | None = None
         self._closing = AsyncExitStack()
         self._asked = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.documents.status import History, PipelineState, Role, Status
+from service.operations.documents.utc_time import moment_or_none
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
 
@@ -34,6 +35,7 @@ class MappingReport:
                 "reason": pipeline.reason or mapping.problem,
                 "role": Role.ACTIVE if is_active else Role.STANDBY,
                 "active": pipeline.holder.active,
+                "active_since": moment_or_none(pipeline.holder.active_since),
                 "paused_since": mapping.paused_since,
                 "dead_letters": pipeline.letter_count.known(is_owner=is_active),
                 "warnings": [*known.warnings, *mapping.warnings()],

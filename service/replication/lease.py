@@ -180,6 +180,12 @@ class LeaseHolder:
         return record.owner if self._clock.monotonic() - self.asked_at <= record.lease_seconds else None
 
     @property
+    def active_since(self) -> float | None:
+        """When that process took the lease (its wall clock); None while it is not known, or was not told."""
+        record = self.record
+        return (record.held_since or None) if record is not None and self.active is not None else None
+
+    @property
     def is_trusted(self) -> bool:
         """The lease is surely ours at this moment."""
         return self._clock.monotonic() < self._trusted_until

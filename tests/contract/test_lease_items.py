@@ -1,6 +1,7 @@
 """What service.ports.ControlStore promises of the lease: on the fake, and on the real servers."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -122,6 +123,19 @@ async def test_what_an_owner_tells_of_its_lag_outlives_it(store):
     seen = await store.read_lease()
     assert seen.behind_since == NOW - 4.5
     assert (await store.acquire_lease("second", seen, 10, NOW + 4)).behind_since == NOW - 4.5
+
+
+async def test_since_when_an_owner_has_it_is_told_as_long_as_it_has_it(store):
+    taken = await store.acquire_lease("first", None, 10, NOW)
+    renewed = await store.renew_lease(lease_of(), NOW + 1)
+    assert taken.held_since == renewed.held_since == NOW
+
+    await store.release_lease(lease_of(), is_clean=True, now=NOW + 3)
+    seen = await store.read_lease()
+    assert seen.held_since == 0.0
+    again = await store.acquire_lease("second", seen, 10, NOW + 4)
+    assert again.held_since == NOW + 4
+    assert replace(again, generation=again.generation + 1).held_since == 0.0, "an owner that tells nothing of it"
 
 
 async def test_a_released_lease_is_not_renewed(store):

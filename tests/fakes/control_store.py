@@ -47,9 +47,8 @@ class FakeControlStore(FakeLetters):
             renewals = 1 if held is None else held.renewals + 1
             known = held.behind_since if held else 0.0
             asks = held.asks if held else 0
-            self.items.lease = LeaseRecord(
-                owner, generation, now, lease_seconds, renewals, behind_since=known, asks=asks
-            )
+            taken = LeaseRecord(owner, generation, now, lease_seconds, renewals, behind_since=known, asks=asks)
+            self.items.lease = replace(taken, taken_at=now, taken_generation=generation)
             return self.wrote("acquire_lease", self._with_pause(self.items.lease))
 
     async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:

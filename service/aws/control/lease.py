@@ -52,7 +52,8 @@ class LeaseItems:
             values[":seen_renewals"] = number(seen.renewals)
         change = (
             "SET #owner = :mine, #generation = :next, #renewed_at = :now, #lease_seconds = :lease_seconds, "
-            "#is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no) "
+            "#is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no), "
+            "#taken_at = :now, #taken_generation = :next "
             "REMOVE #wanted_by, #reserved_for "
             "ADD #renewals :one"  # never set back: a new owner must not look like a former one that stands still
         )

@@ -146,6 +146,16 @@ class Status(Document):
         description="The owner of the lease, as it names itself. Null while nobody holds it, or that is not known.",
         examples=["mirror-7f9c-1-5e0c1a2b"],
     )
+    active_since: Instant | None = Field(
+        default=None,
+        description="When that process took the lease: with `process`, whether this one took over, and when. Null "
+        "while `active` is, or where an earlier version has the lease.",
+    )
+    process: str | None = Field(
+        default=None,
+        description="This process, as it names itself: while it replicates, `active` is the same.",
+        examples=["mirror-7f9c-1-5e0c1a2b"],
+    )
     paused_since: Instant | None = Field(default=None, description="Null while it is not paused; kept over restarts.")
     paused_by: str | None = Field(
         default=None,

@@ -23,3 +23,8 @@ Instant = Annotated[datetime, AfterValidator(_in_utc)]
 def moment(seconds: float) -> datetime:
     """Of seconds since the epoch."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """Of seconds since the epoch; 0.0 and None are not known."""
+    return moment(seconds) if seconds else None

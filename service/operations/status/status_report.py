@@ -25,7 +25,7 @@ from service.operations.documents.status import (
     SourceStatus,
     Status,
 )
-from service.operations.documents.utc_time import moment
+from service.operations.documents.utc_time import moment, moment_or_none
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
@@ -88,6 +88,8 @@ class Report:
             reason=self.reason(),
             role=Role.ACTIVE if pipeline.holder.lease is not None else Role.STANDBY,
             active=pipeline.holder.active,
+            active_since=moment_or_none(pipeline.holder.active_since),
+            process=pipeline.holder.owner,
             paused_since=self._paused_since(flow),
             paused_by=self._paused_by(flow),
             source=source_of(self._settings, pipeline.outside.source),
@@ -148,7 +150,7 @@ class Report:
     def _paused_since(self, flow: Replicator | None) -> datetime | None:
         record = self._pipeline.holder.record
         since = self._pipeline.paused_since if flow is not None else record.paused_since if record is not None else None
-        return moment(since) if since else None
+        return moment_or_none(since)
 
     def _paused_by(self, flow: Replicator | None) -> str | None:
         """As the lease told it last: a moment after the pause."""

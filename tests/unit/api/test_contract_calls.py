@@ -19,6 +19,8 @@ STATUS_FIELDS = [
     "reason",
     "role",
     "active",
+    "active_since",
+    "process",
     "paused_since",
     "paused_by",
     "source",

@@ -16,8 +16,9 @@ from tests.fakes.service import settings_of
 @pytest.mark.parametrize("reason", [None, "the table master-table does not exist"])
 async def test_what_its_status_calls_refused_is_refused_for_that_reason(reason: str | None) -> None:
     clock = FakeClock()
-    console: Any = IdleConsole(settings_of(), "0", clock, Totals(Families(), "pipeline", clock))
+    console: Any = IdleConsole(settings_of(), "0", clock, Totals(Families(), "pipeline", clock), "this-1-a")
     console.reason = reason
+    assert console.status().process == "this-1-a"
     told = console.status().refused
     assert set(told) == {"pause", "resume", "replay", "snapshot", "verify", "redrive"}
     for name, why in told.items():

@@ -108,6 +108,7 @@ def test_a_standby_that_can_not_read_the_control_table_lets_the_last_known_lag_g
                 gone = world.clock.now() - cut
                 assert gone <= 7 or gone - 1 < lag_of(standby) < gone + 4
             assert standby.report.status().active is None, "who is active is not known any more"
+            assert standby.report.status().active_since is None
             assert active.report.status().lag.caught_up
             standby.process.connection.fails = None
             await asyncio.sleep(5)
@@ -186,10 +187,17 @@ def test_every_process_names_the_active_one() -> None:
             async with Service(world) as second:
                 await asyncio.sleep(5)
                 owner = first.pipeline.holder.owner
-                assert first.report.status().active == second.report.status().active == owner
+                here, there = first.report.status(), second.report.status()
+                assert here.active == there.active == here.process == owner != there.process
+                assert here.active_since == there.active_since is not None
+                assert here.active_since < here.now - timedelta(seconds=5)
+                died = world.clock.now()
                 await first.die()
                 await second.until_caught_up()
-                assert second.report.status().active == second.pipeline.holder.owner != owner
+                here = second.report.status()
+                assert here.active == here.process == second.pipeline.holder.owner != owner
+                assert here.active_since is not None
+                assert here.active_since > moment(died), "it took over"
 
     play(scenario)
 
@@ -202,6 +210,7 @@ def test_nobody_is_active_after_a_stop_in_order() -> None:
         async with Service(world) as second:
             await until(lambda: second.pipeline.holder.record is not None)
             assert second.report.status().active is None
+            assert second.report.status().active_since is None
             await second.until_caught_up()
 
     play(scenario)
