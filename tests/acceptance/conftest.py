@@ -11,10 +11,17 @@ from tests.support.installed.dashboard_page import DashboardPage
 
 
 @pytest.fixture(scope="session")
-def driver() -> Iterator[Chrome]:
-    """The browser of the whole run."""
+def browser() -> Iterator[Chrome]:
+    """Of the whole run."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture
+def driver(browser: Chrome) -> Chrome:
+    """The browser; nothing of what it complained about before is there any more."""
+    browser.get_log("browser")
+    return browser
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.support.installed.jobs_on_two_processes import (
     jobs_of,
     running,
 )
+from tests.support.patience import PATIENCE_SECONDS
 
 EACH = 4
 
@@ -34,7 +35,7 @@ async def ask_eight(both: Asked, kind: Kind) -> tuple[str, asyncio.Task[httpx.Re
     )
     owner = (await both.standby.status())["active"]
     job_id = str((await running(both.active, kind))["id"])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.wait(at_standby)
         while len(given := [call for call in at_active if not is_refused(call, job_id)]) > 1:
             waiting = [call for call in given if not call.done()]

@@ -53,7 +53,7 @@ async def hand_over(server: Server, dynamodb: Any, unique_name: Callable[[str], 
         assert claim["pipeline"]["S"] in reason  # where to delete it
         await dynamodb.delete_item(TableName=control, Key={name: claim[name] for name in ("pipeline", "item")})
         await (await second.start()).until_caught_up()
-        status = await standby.until(lambda status: status["state"] == "failed", seconds=30)
+        status = await standby.until(lambda status: status["state"] == "failed")
         # It looked before the second pipeline made its claim, or after.
         assert any(why in status["reason"] for why in ("claim on the replica", "belongs to the pipeline 'b'"))
         await dynamodb.put_item(TableName=source, Item={"key": {"S": "k"}, "n": {"N": "1"}})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +15,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.fakes.api import ADMIN, FakeApi
 from tests.fakes.consoles import FakeConsoles
 from tests.fakes.threaded_api import ThreadedApi
+from tests.support.installed.dashboard_page import ON_THE_WAY
+from tests.support.patience import PATIENCE_SECONDS
 
 LOADED = "return performance.getEntriesByType('resource').map(each => each.name)"
 
@@ -39,7 +42,16 @@ def found(page: Chrome, selector: str) -> WebElement:
     def shown(_: Chrome) -> list[WebElement]:
         return [each for each in page.find_elements(By.CSS_SELECTOR, selector) if each.is_displayed()]
 
-    return WebDriverWait(page, 20, poll_frequency=0.05).until(shown)[0]
+    return until(page, shown)[0]
+
+
+def until(page: Chrome, holds: Callable[[Chrome], Any]) -> Any:
+    return WebDriverWait(page, PATIENCE_SECONDS, 0.05, ignored_exceptions=ON_THE_WAY).until(holds)
+
+
+def shows(page: Chrome, selector: str, part: str) -> bool:
+    """Waits until it does."""
+    return bool(until(page, lambda _: part in found(page, selector).text))
 
 
 def test_a_call_can_be_tried_with_a_token_that_was_entered_and_nothing_comes_from_elsewhere(page: Chrome, api: FakeApi):
@@ -53,7 +65,7 @@ def test_a_call_can_be_tried_with_a_token_that_was_entered_and_nothing_comes_fro
     name.clear()
     name.send_keys("users/eu")
     found(page, f"{call} .execute").click()
-    assert '"state": "paused"' in found(page, f"{call} .live-responses-table").text
+    assert shows(page, f"{call} .live-responses-table", '"state": "paused"')
     assert [event.who for event in api.audited] == ["admin"]
     hosts = {urlsplit(each).netloc for each in page.execute_script(LOADED)}
     assert hosts == {urlsplit(page.current_url).netloc}
@@ -64,4 +76,4 @@ def test_without_a_token_the_answer_says_that_one_is_needed(page: Chrome):
     call = "[id$=-list_pipelines]"
     found(page, f"{call} .opblock-summary-control").click()
     found(page, f"{call} .execute").click()
-    assert "Authorization: Bearer" in found(page, f"{call} .live-responses-table").text
+    assert shows(page, f"{call} .live-responses-table", "Authorization: Bearer")

@@ -26,8 +26,6 @@ from tests.support.installed.product import Product
 from tests.support.lambda_mode.invocation import event_of
 from tests.support.thoroughness import IS_THOROUGH, played
 
-pytestmark = pytest.mark.timeout(600)  # the lease of a killed process runs out a few times
-
 OF_THE_TEST = {"SOURCE_TABLE", "REPLICA_TABLE", "CONTROL_TABLE", "ADMIN_PORT"} | {
     f"{side}_ENDPOINT_URL" for side in ("SOURCE", "REPLICA")
 }

@@ -22,7 +22,7 @@ LIMIT_BYTES = 200 * 1024 * 1024
 PAD = b'"pad":{"S":"' + b"x" * 950 + b'"}'
 
 
-@pytest.mark.timeout(240 + RECORDS / 1000)
+@pytest.mark.timeout(600 + RECORDS / 1000)
 async def test_memory_stays_flat_with_what_waits_behind_a_slow_replica(
     ministack: Server, unique_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from service.app import VERSION
 from tests.servers import Server, create_streamed_table, scan, sdk_client
@@ -22,9 +21,7 @@ from tests.support.installed.loaded import COMMAND
 from tests.support.installed.product import free_port
 from tests.support.installed.terminal import Terminal, put_stand_ins
 from tests.support.markdown import ROOT, Block
-
-SECONDS = 60.0
-
+from tests.support.patience import PATIENCE_SECONDS
 
 # --- the pipeline without AWS
 
@@ -95,7 +92,7 @@ class Walk:
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await is_so():  # noqa: ASYNC110  neither server has an event to wait for
             await asyncio.sleep(0.1)
 
@@ -115,7 +112,6 @@ def terminal_environment(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(300)
 async def test_the_pipeline_without_aws_does_what_the_documents_say(tmp_path: Path) -> None:
     shown = []
     async with AsyncExitStack() as stack:

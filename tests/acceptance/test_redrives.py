@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tests.servers import Server, scan
 from tests.support.installed.command import Command
 from tests.support.installed.jobs_on_two_processes import KINDS, LETTERS, Asked, asked, ended, jobs_of
+from tests.support.patience import PATIENCE_SECONDS
 
 REDRIVE = KINDS[3]
 ANSWERED_WITHIN_SECONDS = 40.0
@@ -39,7 +40,7 @@ async def test_a_redrive_that_takes_long_is_answered_and_its_result_can_be_read(
 async def count_shown(both: Asked) -> int:
     """How many dead letters there are, once all who tell it agree."""
     product = both.active
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             told = (await product.status())["dead_letters"]
             metric = re.search(

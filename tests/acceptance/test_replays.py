@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.servers import Server, create_streamed_table, read_stream, scan, sdk_client, stream_arn_of
 from tests.support.installed.product import Product
+from tests.support.patience import PATIENCE_SECONDS
 
 METADATA = ("timestamp", "dynamirror_sequence")
 
@@ -46,7 +47,7 @@ class Replicated:
         return await self.ended(answer.json()["id"])
 
     async def ended(self, replay_id: str) -> dict[str, Any]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 job: dict[str, Any] = (await self.product.get(f"/replays/{replay_id}")).json()
                 if job["state"] != "running":

@@ -6,9 +6,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.acceptance.test_two_processes import SECONDS, FleetProcess, Tables, tables
+from tests.acceptance.test_two_processes import FleetProcess, Tables, tables
 from tests.servers.functions import until
 from tests.support.thoroughness import IS_THOROUGH
 
@@ -25,7 +24,6 @@ async def is_ready(process: FleetProcess) -> bool:
             return False
 
 
-@pytest.mark.timeout(300)
 async def test_processes_are_replaced_one_by_one_by_some_with_another_file(tables: Tables, tmp_path: Path) -> None:  # noqa: F811
     former_file = await tables.create(tmp_path)
     text = former_file.read_text()
@@ -39,12 +37,12 @@ async def test_processes_are_replaced_one_by_one_by_some_with_another_file(table
 
         async def started(file: Path) -> FleetProcess:
             process = await (await stack.enter_async_context(FleetProcess(file))).start()
-            await until(lambda: is_ready(process), f"a process with {file.name} is ready", SECONDS)
+            await until(lambda: is_ready(process), f"a process with {file.name} is ready")
             return process
 
         former = [await started(former_file) for _ in range(PROCESSES)]
         await tables.put(1)
-        await until(tables.are_equal, "the replicas are equal before", SECONDS)
+        await until(tables.are_equal, "the replicas are equal before")
 
         new = []
         for number, process in enumerate(former, 2):
@@ -56,7 +54,7 @@ async def test_processes_are_replaced_one_by_one_by_some_with_another_file(table
             active = [name for process in new for name in await process.active()]
             return sorted(active) == sorted({*tables.names} - {removed})
 
-        await until(have_all_that_is_left, "the new processes share what is in their file", SECONDS)
+        await until(have_all_that_is_left, "the new processes share what is in their file")
         tables.names.remove(removed)
-        await until(tables.are_equal, "the replicas of the file's pipelines are equal", SECONDS)
+        await until(tables.are_equal, "the replicas of the file's pipelines are equal")
         assert {await process.stop() for process in new} == {0}

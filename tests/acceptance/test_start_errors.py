@@ -13,6 +13,7 @@ from aiohttp import web
 from tests.servers import Server, create_streamed_table, environment, set_stream
 from tests.support.installed.loaded import LOADED, launched
 from tests.support.installed.product import Product, free_port
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ async def ended_run(without_credentials: bool = False, **settings: object) -> tu
     if without_credentials:
         env = {name: value for name, value in env.items() if "KEY" not in name}
     process = await launched(LOADED, ("run",), env, os.sep)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         _, errors = await process.communicate()
     assert process.returncode is not None
     text = errors.decode()

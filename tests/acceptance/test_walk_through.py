@@ -11,6 +11,7 @@ import pytest
 
 from tests.servers import Server, create_streamed_table
 from tests.support.installed.product import Product
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.thoroughness import played
 
 VIEW_TYPES = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY")
@@ -24,7 +25,6 @@ STARTS = [
         ("strict", "trim_horizon"),
     )
 ]
-SECONDS = 20.0
 
 
 async def item(dynamodb: Any, table: str, key: str) -> dict[str, Any] | None:
@@ -36,7 +36,7 @@ async def item(dynamodb: Any, table: str, key: str) -> dict[str, Any] | None:
 
 async def until(dynamodb: Any, table: str, value: str | None) -> dict[str, Any]:
     """The item `key1`, once its `value` is this; an empty one once it is gone."""
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             found = await item(dynamodb, table, "key1")
             if (found or {}).get("value", {}).get("S") == value:

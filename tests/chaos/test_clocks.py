@@ -28,12 +28,10 @@ async def test_a_first_start_under_writes_drops_nothing(a_night: ANight, start_a
         await night.until_seen()
         newest = {f'{{"key":{{"S":"after{number}"}}}}' for number in range(5)}
         if start_at == "snapshot":
-            await night.until_applied(20)
+            await night.until_applied()
             await night.check_equal()
         else:
-            await night.until(
-                lambda: newest <= night.proxy.witness.replica.keys(), 20, what="what came last is applied"
-            )
+            await night.until(lambda: newest <= night.proxy.witness.replica.keys(), what="what came last is applied")
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0
 
@@ -51,7 +49,7 @@ async def test_after_a_kill_nothing_goes_back(a_night: ANight, offset: float) ->
         await night.product.kill()
         await night.product.start()
         await put_some(night, "after")
-        await night.until_applied(30)
+        await night.until_applied()
         await night.check_equal()
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0

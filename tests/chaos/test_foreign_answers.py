@@ -9,6 +9,7 @@ from tests.support.chaos.faults import Rates, Role
 from tests.support.chaos.night import Night
 from tests.support.chaos.verdict import check_witness
 from tests.support.chaos.workload import Workload
+from tests.support.patience import PATIENCE_SECONDS
 
 SNAPSHOT_EVERY_WRITES = 50
 """A snapshot is asked for: most requests to the source are its."""
@@ -26,7 +27,7 @@ async def go_through(night: Night, workload: Workload, rates: dict[Role, Rates],
         plan.of[role].rates = one
     wanted = [(role, fault) for role, one in rates.items() for fault in one.named()]
     last = workload.writes + writes
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while workload.writes < last or any(plan.injected[one] < least for one in wanted):
             if workload.writes % SNAPSHOT_EVERY_WRITES == 0:
                 # 409: the last one goes on; 503: the control table's answer was lost
@@ -55,9 +56,9 @@ async def test_what_is_not_dynamodbs_is_no_answer(a_night: ANight) -> None:
             rates = {role: Rates(**{fault: 0.1 if role is Role.CONTROL else 0.2}) for role in roles}
             await go_through(night, workload, rates, 100, least=1)
             assert all(night.proxy.plan.injected[role, fault] for role in roles)
-            await night.until_applied(20)  # before later changes of the same keys hide what was lost
+            await night.until_applied()  # before later changes of the same keys hide what was lost
         await go_through(night, workload, dict.fromkeys(ROLES, TOGETHER), 200, least=0)
-        await night.until_applied(20)
+        await night.until_applied()
         await night.until_settled()  # writes whose answers were foreign stay in doubt for a while
         await night.check_equal()
         check_witness(night.proxy.witness)
@@ -74,13 +75,13 @@ async def test_a_batch_that_was_not_dynamodbs_to_answer_is_written_again(a_night
         workload = Workload(night.dynamodb, night.source, seed=12, big=0)
         await workload.write_once()
         await (await night.product.start()).until_running()
-        await night.until_applied(20)
+        await night.until_applied()
         plan = night.proxy.plan
         plan.of[Role.REPLICA].rates = Rates(foreign_before=0.3)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while workload.writes < 150 or plan.injected[Role.REPLICA, "foreign_before"] < 10:
                 await workload.write_once()
-        await night.until_applied(20)
+        await night.until_applied()
         plan.calm()
         await night.until_settled()
         await night.check_equal()

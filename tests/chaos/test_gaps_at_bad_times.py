@@ -58,7 +58,7 @@ async def test_a_gap_in_the_midst_of_a_snapshot_heals_with_a_new_one(a_night: AN
         old = await lose_history_in_a_snapshot(night)
         await night.product.start()
         await put_some(night, "after")
-        await night.until_applied(30)
+        await night.until_applied()
         await night.until_settled()
         await night.check_equal()
         assert (await night.product.get(f"/snapshots/{old}")).json()["state"] == "failed"
@@ -69,7 +69,7 @@ async def test_a_gap_in_the_midst_of_a_snapshot_fails_when_it_is_to(a_night: ANi
     async with a_night(start_at="snapshot", on_gap="fail") as night:
         await lose_history_in_a_snapshot(night)
         await night.product.start()
-        status = await night.product.until(lambda status: status["state"] == "failed", 20)
+        status = await night.product.until(lambda status: status["state"] == "failed")
         assert status["gaps"]
         assert (await night.product.get("/readyz")).status_code == 503
 
@@ -93,7 +93,7 @@ async def test_a_stop_of_more_than_a_day_that_lost_records_is_a_gap(a_night: ANi
         night.stream.lineage.trim(shard.shard_id, shard.records[140].number)
         night.proxy.set_clock(25 * HOUR)
         await night.product.start()
-        status = await night.product.until(lambda status: status["state"] == "failed" or status["lag"]["caught_up"], 20)
+        status = await night.product.until(lambda status: status["state"] == "failed" or status["lag"]["caught_up"])
         assert status["state"] == "failed", status["lag"]
         assert status["gaps"]
         assert (await night.product.get("/readyz")).status_code == 503
@@ -104,7 +104,7 @@ async def test_a_stop_of_two_hours_is_no_gap_and_loses_nothing(a_night: ANight) 
         await idle_and_stop(night)
         night.proxy.set_clock(2 * HOUR)
         await night.product.start()
-        await night.until_applied(20)
+        await night.until_applied()
         status = await night.until_settled()
         assert status["gaps"] == []
         await night.check_equal()

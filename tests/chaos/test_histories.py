@@ -16,7 +16,6 @@ from tests.support.chaos.history import History
 FRESH_SEED = 4 if os.environ.get("CI") else random.SystemRandom().randrange(10**6)
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [1, pytest.param(FRESH_SEED, id="fresh")])
 async def test_a_bad_night_loses_nothing_and_takes_nothing_back(
     strict_server: Server, unique_name: Callable[[str], str], seed: int

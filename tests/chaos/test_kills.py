@@ -17,6 +17,7 @@ from tests.support.chaos.night import Night
 from tests.support.chaos.supervisor import Supervised
 from tests.support.chaos.verdict import check_witness
 from tests.support.chaos.workload import Workload
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("seed", [11])
@@ -64,7 +65,7 @@ async def test_killed_while_a_snapshot_runs_it_goes_on_and_brings_nothing_back(a
                 await process.kill()
             assert len(copied) < 380, "the kills came too late"
             await process.start()
-            await night.product.until(lambda status: status["state"] == "running", 60)
+            await night.product.until(lambda status: status["state"] == "running")
         await night.until_applied()
         await night.until_settled()
         await night.check_equal()
@@ -102,14 +103,14 @@ async def test_killed_while_a_replay_runs_it_goes_on_and_takes_nothing_back(a_ni
 
 
 async def until_done(night: Night, path: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await night.product.get(path)).json()["state"] != "done":  # noqa: ASYNC110 a process has no event to wait for
             await asyncio.sleep(0.1)
 
 
 async def read_by(night: Night, path: str, *, more_than: int) -> int:
     """How many records a replay has read, once they are more than so many."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             answer = await night.product.get(path)
             if answer.status_code == 200 and answer.json()["records_read"] > more_than:

@@ -77,7 +77,7 @@ async def test_open_shards_that_are_missing_at_a_start_are_no_gap(a_night: ANigh
                 for shard in stream.lineage.open_shards:
                     stream.leave_out(shard.shard_id, listings=1)
             await night.product.start()
-            await night.until_applied(40)
+            await night.until_applied()
             status = await night.product.until_running()
             assert status["gaps"] == []
             await night.check_equal()

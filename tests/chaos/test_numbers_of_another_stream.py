@@ -33,7 +33,7 @@ async def test_numbers_of_another_stream_make_no_change_stale(a_night: ANight, w
         for number in range(10, 20):
             await night.put(key={"S": f"k{number}"}, n={"N": "2"})
         await night.delete(key={"S": "k12"})
-        await night.until_applied(15)
+        await night.until_applied()
         await night.until_settled()
         await night.check_equal()
         check_witness(night.proxy.witness)

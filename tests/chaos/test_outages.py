@@ -27,7 +27,7 @@ async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
             for role in (Role.SOURCE, Role.STREAM):
                 night.proxy.plan.of[role].outage = outage
             await put_some(night, outage)
-            await night.product.until(lambda told: told["lag"]["seconds"] > 2 and not told["lag"]["caught_up"], 20)
+            await night.product.until(lambda told: told["lag"]["seconds"] > 2 and not told["lag"]["caught_up"])
             night.proxy.plan.calm()
             await night.until_applied()
             await night.product.until_caught_up()
@@ -84,7 +84,7 @@ async def test_a_woken_process_writes_nothing_when_another_has_taken_over(a_nigh
                 door = active[0]
                 sleeper, waker = products[door], products["second" if door == "first" else "first"]
                 sleeper.freeze()
-                await waker.until_running(60)
+                await waker.until_running()
                 owned = await generation(night)
                 woken_at = time.monotonic()
                 sleeper.wake()
@@ -137,7 +137,7 @@ async def test_a_throttled_replica_is_asked_for_about_what_it_gives(a_night: ANi
         await night.put_all([{"key": {"S": f"k{number}"}, "n": {"N": "1"}} for number in range(300)])
         night.proxy.plan.of[Role.REPLICA].writes_per_second = 100.0
         await night.product.start()
-        await night.until_applied(60)
+        await night.until_applied()
         requests = night.proxy.witness.since(0, Role.REPLICA, writes_only=True)
         refused, sent = sum(request.outcome == "400" for request in requests), sum(r.writes for r in requests)
         print(f"{len(requests)} requests, {refused} refused as a whole; {sent} items sent for 300 that were taken")

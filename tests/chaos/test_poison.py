@@ -24,7 +24,7 @@ async def test_a_refused_item_becomes_a_dead_letter_with_both_its_images(a_night
         for letter in "ab":
             await night.put(key={"S": "poison"}, n={"N": str(ord(letter))}, pad={"S": letter * BIG_BYTES})
             await put_some(night, letter)
-        await night.until_applied(30, is_poison)
+        await night.until_applied(but=is_poison)
         status = await night.product.until(lambda status: status["lag"]["caught_up"])
         assert status["dead_letters"] == 1
 
@@ -53,7 +53,7 @@ async def test_one_refused_item_of_a_batch_costs_only_itself(a_night: ANight) ->
         await put_some(night, "after")
         await night.until_seen()
         await night.product.start()
-        await night.until_applied(30, is_poison)
+        await night.until_applied(but=is_poison)
         await night.product.until(lambda status: status["dead_letters"] > 0)
         assert [letter["keys"] for letter in await night.dead_letters()] == [{"key": {"S": "poison"}}]
         assert await night.check_equal(is_poison) == 11

@@ -13,6 +13,7 @@ import pytest
 from tests.servers import Server, post, sdk_client
 from tests.support.chaos.faults import Outage, Rates, Role
 from tests.support.chaos.night import Night
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.needs("conditions hold among many at once")
 
@@ -27,7 +28,7 @@ async def read_all(streams: Any, arn: str, wanted: int) -> dict[str, list[str]]:
     """What a patient reader gets, shard by shard, parents first: the values of each key in order."""
     values: dict[str, list[str]] = {}
     done: set[str] = set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while sum(map(len, values.values())) < wanted:
             for shard in await described(streams, arn):
                 name, parent = shard["ShardId"], shard.get("ParentShardId")
@@ -80,7 +81,7 @@ async def test_one_real_shard_is_shown_as_a_lineage_that_loses_and_repeats_nothi
     async with sdk_client(await night.proxy.door("reader"), "dynamodbstreams") as streams:
         assert await read_all(streams, night.arn, 60) == expected
         found: dict[str, dict[str, Any]] = {}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(found) < 5:  # each list may be late, or leave some out
                 found |= {shard["ShardId"]: shard for shard in await described(streams, night.arn)}
     assert len(found) == 5

@@ -26,7 +26,7 @@ async def replica_is_created_anew(night: Night, *, is_stopped: bool) -> None:
 async def test_a_replica_that_is_created_anew_under_a_running_pipeline_is_healed(a_night: ANight) -> None:
     async with a_night(on_gap="snapshot") as night:
         await replica_is_created_anew(night, is_stopped=False)
-        await night.until(lambda: len(night.proxy.witness.replica) == 6, 40, what="all items are there again")
+        await night.until(lambda: len(night.proxy.witness.replica) == 6, what="all items are there again")
         await night.until_settled()
         assert await night.check_equal() == 6
         assert await night.product.stop() == 0
@@ -35,5 +35,5 @@ async def test_a_replica_that_is_created_anew_under_a_running_pipeline_is_healed
 async def test_a_replica_that_was_created_anew_while_nothing_ran_is_a_failure(a_night: ANight) -> None:
     async with a_night(on_gap="fail") as night:
         await replica_is_created_anew(night, is_stopped=True)
-        await night.product.until(lambda status: status["state"] == "failed", 20)
+        await night.product.until(lambda status: status["state"] == "failed")
         assert (await night.product.get("/readyz")).status_code == 503

@@ -16,6 +16,7 @@ from tests.chaos.test_unfit_replica import ANight
 from tests.support.chaos.faults import Rates, Role
 from tests.support.chaos.night import Night
 from tests.support.installed.command import ran
+from tests.support.patience import PATIENCE_SECONDS
 
 VALUE = "canary-value"
 KEY = "canary-key"
@@ -41,7 +42,7 @@ class Asking:
 
     def __init__(self, night: Night) -> None:
         self.told: list[str] = []
-        self._client = httpx.AsyncClient(base_url=night.product.url, timeout=60)
+        self._client = httpx.AsyncClient(base_url=night.product.url, timeout=PATIENCE_SECONDS)
 
     async def __aenter__(self) -> Asking:
         return self

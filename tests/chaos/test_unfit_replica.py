@@ -10,6 +10,7 @@ from tests.servers import create_streamed_table
 from tests.support.chaos.faults import Role
 from tests.support.chaos.night import Night
 from tests.support.chaos.verdict import check_witness
+from tests.support.patience import PATIENCE_SECONDS
 
 ANight = Callable[..., AbstractAsyncContextManager[Night]]
 
@@ -19,7 +20,7 @@ async def put_some(night: Night, prefix: str) -> None:
         await night.put(key={"S": f"{prefix}{number}"}, n={"N": str(number)})
 
 
-async def until_not_ready(night: Night, word: str, seconds: float = 35.0) -> str:
+async def until_not_ready(night: Night, word: str, seconds: float = PATIENCE_SECONDS) -> str:
     """What /readyz says, once it is 503 and names the reason."""
     text = ""
     async with asyncio.timeout(seconds):
@@ -32,7 +33,7 @@ async def until_not_ready(night: Night, word: str, seconds: float = 35.0) -> str
 
 async def check_mended(night: Night) -> None:
     """No dead letter came of it, and all is applied without anybody's help."""
-    await night.until_applied(30)
+    await night.until_applied()
     assert await night.dead_letters() == []
     assert (await night.product.get("/readyz")).status_code == 200
     check_witness(night.proxy.witness)

@@ -24,6 +24,7 @@ from tests.support.container.contained import Contained, FirstProcess
 from tests.support.container.image import ROOT, SECONDS
 from tests.support.installed.command import Command
 from tests.support.installed.product import free_port
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.timeout(SECONDS)
 
@@ -113,7 +114,7 @@ async def asked_until(client: httpx.AsyncClient, path: str, wanted: Any, **quest
     """What an API answers, once `wanted` is true of it."""
     answer: Any = None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
                     answer = (await client.get(path, params=question)).json()

@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.servers.access import REGION
 from tests.servers.tables import scan
+from tests.support.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60.0
 ROLE = "arn:aws:iam::000000000000:role/dynamirror"
 
 

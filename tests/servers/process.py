@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-START_SECONDS = 60.0
+from tests.support.patience import PATIENCE_SECONDS
+
 STOP_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -72,7 +73,7 @@ def child_server(name: str, launch_on: Callable[[int], Launch], port: int | None
                 output.seek(0)
                 tail = output.read().decode(errors="replace")[-4000:]
                 raise ServerError(
-                    f"{name} did not answer on {endpoint_url} within {START_SECONDS:.0f} s "
+                    f"{name} did not answer on {endpoint_url} within {PATIENCE_SECONDS:.0f} s "
                     f"(exit code {process.poll()}): {' '.join(launch.command)}\n{tail}"
                 )
             yield Server(name=name, endpoint_url=endpoint_url, process_id=process.pid)
@@ -104,7 +105,7 @@ def _free_port() -> int:
 def _answers(process: subprocess.Popen[bytes], endpoint_url: str) -> bool:
     """Wait for any HTTP answer, also an error: it proves that requests are read."""
     without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    give_up_at = time.monotonic() + START_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < give_up_at:
         try:
             without_proxy.open(endpoint_url, timeout=5).close()

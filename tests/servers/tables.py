@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from tests.servers.endpoint import ENDPOINT
+from tests.support.patience import PATIENCE_SECONDS
 
-_WAIT_SECONDS = 60.0
 _ONE_PARTITION = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
 _SCAN_ITEMS = 5000
 """A page of a server may else be all of a table."""
@@ -53,7 +53,7 @@ async def create_table(dynamodb: Any, **request: Any) -> None:
 async def delete_table(dynamodb: Any, name: str) -> None:
     """Delete a table and wait until it is gone, as its name is free only then."""
     await dynamodb.delete_table(TableName=name)
-    async with asyncio.timeout(_WAIT_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with suppress(dynamodb.exceptions.ResourceNotFoundException):
             while await dynamodb.describe_table(TableName=name):  # noqa: ASYNC110 as below
                 await asyncio.sleep(0.05)
@@ -93,7 +93,7 @@ async def read_stream(streams: Any, stream_arn: str, wanted: int = 0) -> list[di
 
     It waits until there are `wanted`: on AWS a record comes some time after its write.
     """
-    async with asyncio.timeout(_WAIT_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(records := await _read_stream(streams, stream_arn)) < wanted:  # noqa: ASYNC110 nor has the stream
             await asyncio.sleep(0.2)
     return records
@@ -115,6 +115,6 @@ async def _read_stream(streams: Any, stream_arn: str) -> list[dict[str, Any]]:
 
 
 async def _active(dynamodb: Any, name: str) -> None:
-    async with asyncio.timeout(_WAIT_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await dynamodb.describe_table(TableName=name))["Table"]["TableStatus"] != "ACTIVE":  # noqa: ASYNC110 the server has no event to wait for
             await asyncio.sleep(0.05)

@@ -25,8 +25,7 @@ from service.operations.documents.jobs import JobState
 from tests.servers import sdk_client
 from tests.servers.functions import contents
 from tests.support.lambda_mode.invocation import event_of, invoke
-
-SECONDS = 60.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class Process:
@@ -48,7 +47,7 @@ class Process:
         return self._announced.result().console.status().model_dump()
 
     async def until(self, is_so: Callable[[dict[str, Any]], bool]) -> None:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not is_so(self.status()):  # noqa: ASYNC110 the status is asked for
                 assert not self._task.done(), "it has ended"
                 await asyncio.sleep(0.02)
@@ -126,7 +125,7 @@ class Stage:
 
     async def until_equal(self) -> None:
         source = await contents(self._source.client, self._source.table)
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await self.replica() != source:  # noqa: ASYNC110 the table is asked
                 await asyncio.sleep(0.1)
 

@@ -6,8 +6,8 @@ import asyncio
 
 from service.model import Change, ShardId
 from service.ports import Streams
+from tests.support.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
 
 

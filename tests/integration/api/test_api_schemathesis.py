@@ -28,7 +28,6 @@ WITH_TOKENS = ["examples", "coverage", "fuzzing", "stateful"] if IS_THOROUGH els
 """The phases, where what the others add is a thousand requests that only the tokens tell from those without."""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("admin_token", "read_token", "given"),
     WHO if IS_THOROUGH else WHO[:-1],

@@ -14,6 +14,7 @@ from service.configuration.settings import load_settings
 from service.errors import RetryableError
 from service.model import ItemKey, KeyAttribute
 from tests.servers import REGION, environment
+from tests.support.patience import PATIENCE_SECONDS
 
 KEYS = (KeyAttribute("k", "S"),)
 
@@ -55,7 +56,7 @@ async def test_requests_that_hang_on_the_replica_keep_none_of_the_control_tables
         }
     )
     try:
-        async with open_connections(settings, request_timeout_seconds=30.0) as connections:
+        async with open_connections(settings, request_timeout_seconds=10 * PATIENCE_SECONDS) as connections:
             replica = DynamoTable(connections.replica.wire, "copies", KEYS, "", "replica")
             control = DynamoControlStore(connections.replica.control, "control", "p")
 
@@ -67,7 +68,7 @@ async def test_requests_that_hang_on_the_replica_keep_none_of_the_control_tables
                 for _ in range(MAX_CONNECTIONS + 1):
                     group.create_task(get())
                 await has_all.wait()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     assert await control.read_lease() is None
                 ended.set()
     finally:

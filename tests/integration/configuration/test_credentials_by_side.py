@@ -51,7 +51,6 @@ async def staged(
 
 # A connection that is cancelled while it is made may leave its socket (asyncio.staggered); a process ends with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(300)  # many starts, one after the other
 @pytest.mark.parametrize("on", ["moto", "ministack"])
 async def test_each_table_is_asked_with_the_credentials_of_its_side_alone(staged: tuple[Stage, Recorder]) -> None:
     stage, recorder = staged

@@ -18,7 +18,7 @@ from service.configuration.settings import Settings, load_settings
 from tests.servers import REGION, Server, create_streamed_table, environment, profiles_file, scan, sdk_client
 from tests.servers.functions import until
 from tests.support.installed.product import free_port
-from tests.support.service_starts import SECONDS, Process, client_of_role
+from tests.support.service_starts import Process, client_of_role
 from tests.support.thoroughness import played
 
 ANOTHER_REGION = "eu-central-1"
@@ -168,7 +168,7 @@ class Stage:
                 for key, number in wanted.items()
             )
 
-        await until(is_there, f"{wanted} with {sorted(shown)}", SECONDS)
+        await until(is_there, f"{wanted} with {sorted(shown)}")
 
 
 @pytest.fixture

@@ -99,7 +99,6 @@ async def stage(
 
 # A connection that is cancelled while it is made may leave its socket (asyncio.staggered); a process ends with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(300)  # many starts, one after the other
 @pytest.mark.parametrize(("on", "first"), played(CASES, every=3))
 async def test_whatever_comes_first_creates_what_is_missing_and_the_others_find_it(stage: Stage, first: str) -> None:
     every = ["replicate", "pause", "cold_start", "admin_only", "snapshot", "verify", "migrate"]

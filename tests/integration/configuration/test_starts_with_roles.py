@@ -50,7 +50,6 @@ async def stage(
 
 # A connection that is cancelled while it is made may leave its socket (asyncio.staggered); a process ends with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(300)  # many starts, one after the other
 @pytest.mark.parametrize(("on", "first"), played(CASES, every=3))
 async def test_with_roles_whatever_comes_first_works_and_comes_again(stage: Stage, first: str) -> None:
     every = ["replicate", "pause", "cold_start", "admin_only", "snapshot", "verify", "migrate"]

@@ -11,10 +11,9 @@ import pytest
 
 from tests.servers import sdk_client
 from tests.support.deployed_pipelines import Pipeline
+from tests.support.patience import PATIENCE_SECONDS
 
 POLICIES = Path(__file__).resolve().parents[3] / "deploy" / "iam"
-
-pytestmark = pytest.mark.timeout(240)
 
 
 def allowed(*names: str) -> dict[str, set[str]]:
@@ -51,7 +50,7 @@ async def pipeline_of(stack, ministack, unique_name):
 
 async def done(run, path):
     """The newest job of a kind, when it is over."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (jobs := (await run.get(path)).json()["items"])[0]["state"] == "running":  # noqa: ASYNC110 the API is asked
             await asyncio.sleep(0.2)
     assert jobs[0]["state"] == "done", jobs[0]

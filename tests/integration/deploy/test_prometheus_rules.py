@@ -12,7 +12,6 @@ from tests.servers.debian import unpacked
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 ALERTS = DEPLOY / "prometheus-alerts.yml"
-pytestmark = pytest.mark.timeout(600)  # the first run fetches the tool
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,6 @@ SIDES = {
     "neither": (None, None),
 }
 """The profile of each pipeline's source, and of its replica and control table."""
-SECONDS = 60.0
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ async def test_each_pipelines_tables_are_asked_with_its_own_credentials_alone(
     async def have_caught_up() -> bool:
         return all(running.fleet.of(name).status().lag.caught_up for name in SIDES)
 
-    await until(have_caught_up, "all have caught up", SECONDS)
+    await until(have_caught_up, "all have caught up")
     running.stop()
     await service
 

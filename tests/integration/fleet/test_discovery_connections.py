@@ -13,6 +13,7 @@ from service.configuration.fleet_file import load_fleet
 from service.fleet.file_plans import FilePlans
 from service.fleet.plans import OpenTables
 from tests.servers import environment
+from tests.support.patience import PATIENCE_SECONDS
 
 FILE = """admin_port = 0
 [defaults]
@@ -60,5 +61,5 @@ async def test_a_process_gives_its_connections_to_whoever_looks_for_tables(path:
 
     plans = Told(path, load_fleet(path), open_table_list, SystemClock())
     with pytest.raises(_GivenError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await serve(plans)

@@ -11,7 +11,6 @@ from tests.support.installed.product import Product
 METADATA = ("timestamp", "dynamirror_sequence")
 
 pytestmark = [
-    pytest.mark.timeout(300),
     # aiohttp's, about the zip in one request: nothing else runs in this event loop meanwhile
     pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning"),
 ]
@@ -63,7 +62,7 @@ async def done(admin, path):
         job = answer.json()["items"][0]
         return job if job["state"] != "running" else None
 
-    job = await until(is_over, f"{path} are over", 120)
+    job = await until(is_over, f"{path} are over")
     assert job["state"] == "done", job
     return job
 

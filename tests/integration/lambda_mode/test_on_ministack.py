@@ -16,7 +16,6 @@ from tests.servers.functions import contents, until
 METADATA = ("timestamp", "dynamirror_sequence")
 
 pytestmark = [
-    pytest.mark.timeout(300),
     # aiohttp's, about the zip in one request: nothing else runs in this event loop meanwhile
     pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning"),
 ]

@@ -12,6 +12,7 @@ import pytest
 
 from service.configuration.settings import load_settings
 from tests.servers import create_streamed_table, delete_table, sdk_client
+from tests.support.patience import PATIENCE_SECONDS
 
 LAMBDA = Path(__file__).resolve().parents[3] / "deploy" / "lambda"
 PUBLISHED = {
@@ -50,7 +51,7 @@ class Account:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
         self._stack.push_async_callback(formation.delete_stack, StackName=self.name)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (found := await self._stack_of(formation))["StackStatus"] == "CREATE_IN_PROGRESS":  # noqa: ASYNC110 the server is asked
                 await asyncio.sleep(0.1)
         assert found["StackStatus"] == "CREATE_COMPLETE", found

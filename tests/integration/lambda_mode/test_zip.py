@@ -13,8 +13,6 @@ import pytest
 from tests.servers import create_streamed_table, environment, sdk_client
 from tests.servers.functions import contents
 
-pytestmark = pytest.mark.timeout(300)
-
 LEAN = ("fastapi", "uvicorn", "typer", "rich", "moto", "prometheus_client", "httpx", "starlette", "api", "tests")
 ONCE = """
 import json, sys, time
@@ -78,7 +76,6 @@ async def test_the_zip_runs_in_a_clean_python(unpacked, ministack, unique_name, 
             cwd=unpacked.parent,
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

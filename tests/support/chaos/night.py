@@ -15,6 +15,7 @@ from tests.support.chaos.faults import Outage, Role
 from tests.support.chaos.night_product import Watched
 from tests.support.chaos.proxy import Proxy
 from tests.support.chaos.proxy_record import METADATA, digest_of
+from tests.support.patience import PATIENCE_SECONDS
 
 POLL_SECONDS = 0.05
 NUMBERS_APART = 10**26
@@ -144,7 +145,7 @@ class Night:
             return False
         return True
 
-    async def until(self, is_so: Callable[[], bool], seconds: float = 60.0, what: str = "it") -> None:
+    async def until(self, is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS, what: str = "it") -> None:
         try:
             async with asyncio.timeout(seconds):
                 while not is_so():  # noqa: ASYNC110 what is waited for is anything that the proxy knows
@@ -164,7 +165,9 @@ class Night:
 
         await self.until(is_seen, what="all that the source holds is in the stream")
 
-    async def until_applied(self, seconds: float = 60.0, but: Callable[[str], bool] = lambda key: False) -> float:
+    async def until_applied(
+        self, seconds: float = PATIENCE_SECONDS, but: Callable[[str], bool] = lambda key: False
+    ) -> float:
         """The replica shows the newest state of every key; returns how many seconds that took."""
         began = time.monotonic()
         await self.until_seen()
@@ -175,7 +178,7 @@ class Night:
         )
         return time.monotonic() - began
 
-    async def until_settled(self, seconds: float = 60.0) -> dict[str, Any]:
+    async def until_settled(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """All is read and applied as far as the product knows; only keys in doubt may keep it from being caught up.
 
         That nothing read is unapplied is not enough: a look at keys in doubt brings what the source holds of them
@@ -213,7 +216,7 @@ class Night:
 
     async def redrive(self) -> dict[str, Any]:
         """All dead letters, asked for again while it stands by or can't reach the control table; what came of them."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 answer = await self.product.post("/dead-letters/redrive", {"all": True})
                 if answer.status_code == 200:

@@ -12,8 +12,7 @@ from typing import Self
 
 from tests.servers import environment
 from tests.support.installed.loaded import INSTALLED, LOADED, launched
-
-SECONDS = 60.0
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Command:
         self._open_pipes -= 1
         self._has_more.set()
 
-    async def said(self, pattern: str, seconds: float = SECONDS) -> re.Match[str]:
+    async def said(self, pattern: str, seconds: float = PATIENCE_SECONDS) -> re.Match[str]:
         """The first match in what it has printed, or else in what it has complained; waits for it."""
         try:
             async with asyncio.timeout(seconds):
@@ -101,7 +100,7 @@ class Command:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    async def ended(self, seconds: float = SECONDS) -> Ended:
+    async def ended(self, seconds: float = PATIENCE_SECONDS) -> Ended:
         async with asyncio.timeout(seconds):
             code = await self._process.wait()
             await asyncio.wait([self._reading])

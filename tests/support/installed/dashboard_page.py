@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -14,8 +15,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.fakes.api import FakeApi
 from tests.fakes.dashboard_console import Stage
 from tests.fakes.threaded_api import ThreadedApi
+from tests.support.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 20
+ON_THE_WAY = (StaleElementReferenceException, JavascriptException)
+"""Raised by a look at a page that is just being left for another one."""
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
 
 
@@ -39,7 +42,6 @@ class DashboardPage:
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         self.driver.get("about:blank")  # so that no poll is left to fail
         self.service.stop()
-        self.complaints()
 
     def use_a_phone(self) -> None:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
@@ -58,7 +60,8 @@ class DashboardPage:
         return self.find(element_id).get_attribute(name)
 
     def until(self, holds: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.05).until(lambda _: holds())
+        waiting = WebDriverWait(self.driver, PATIENCE_SECONDS, 0.05, ignored_exceptions=ON_THE_WAY)
+        return waiting.until(lambda _: holds())
 
     def shows(self, element_id: str, part: str) -> None:
         """Wait until an element shows this text."""

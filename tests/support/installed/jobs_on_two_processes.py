@@ -11,13 +11,13 @@ from typing import Any
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 from tests.support.installed.middlebox import Middlebox
 from tests.support.installed.product import Product
+from tests.support.patience import PATIENCE_SECONDS
 
 ITEMS = 20
 LETTERS = 5
 BAD = "nobody takes this"
 SLOWER = b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slower"}'
 INVALID = b'{"__type":"com.amazon.coral.validate#ValidationException","message":"One of the values is invalid"}'
-SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ async def jobs_of(product: Product, kind: Kind) -> list[dict[str, Any]]:
 
 async def until_there(look: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
     """What it finds, once that is anything."""
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             if found := await look():
                 return found

@@ -14,8 +14,8 @@ import httpx
 
 from tests.servers import Server, environment
 from tests.support.installed.loaded import INSTALLED, LOADED, Process, launched
+from tests.support.patience import PATIENCE_SECONDS
 
-START_SECONDS = 90.0
 POLL_SECONDS = 0.05
 
 
@@ -61,7 +61,7 @@ class Product:
         self._process: Process | None = None
         token = self._settings.get("ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=60, headers=headers, verify=False)
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS, headers=headers, verify=False)
         self.errors = b""
 
     async def __aenter__(self) -> Self:
@@ -89,7 +89,7 @@ class Product:
     async def start(self, *options: str) -> Self:
         """`dynamirror run`, with options. Returns when the admin API answers. Fails if the process ends before."""
         process = await self.launch(*options)
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not await self._is_alive():
                 assert process.returncode is None, f"it ended with {process.returncode}: {self.errors!r}"
                 await asyncio.sleep(POLL_SECONDS)
@@ -129,7 +129,7 @@ class Product:
     async def delete(self, path: str) -> httpx.Response:
         return await self._client.delete(path)
 
-    async def until(self, is_so: Any, seconds: float = 60.0) -> dict[str, Any]:
+    async def until(self, is_so: Any, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The first status of which `is_so` is true."""
         status: dict[str, Any] = {}
         try:
@@ -144,19 +144,19 @@ class Product:
                 f"not within {seconds} s; the last status: {status}; log: {self.errors[-2000:]!r}"
             ) from None
 
-    async def until_running(self, seconds: float = 60.0) -> dict[str, Any]:
+    async def until_running(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         return await self.until(lambda status: status["state"] == "running", seconds)
 
-    async def until_caught_up(self, seconds: float = 60.0) -> dict[str, Any]:
+    async def until_caught_up(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         return await self.until(lambda status: status["state"] == "running" and status["lag"]["caught_up"], seconds)
 
-    async def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 40.0) -> int:
+    async def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = PATIENCE_SECONDS) -> int:
         """Its exit code."""
         assert self._process is not None
         self._process.send_signal(number)
         return await self.ended(seconds)
 
-    async def ended(self, seconds: float = 40.0) -> int:
+    async def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
         assert self._process is not None
         async with asyncio.timeout(seconds):
             code = await self._process.wait()

@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 from tests.servers import read_stream, scan, stream_arn_of
+from tests.support.patience import PATIENCE_SECONDS
 
 METADATA = ("timestamp", "dynamirror_sequence")
 History = list[dict[str, Any] | None]
@@ -45,7 +46,7 @@ def check_never_back(source: dict[str, History], replica: dict[str, History]) ->
                 ) from None
 
 
-async def until_equal(dynamodb: Any, source: str, replica: str, seconds: float = 60.0) -> int:
+async def until_equal(dynamodb: Any, source: str, replica: str, seconds: float = PATIENCE_SECONDS) -> int:
     """`check_equal`, once it holds: sooner than "caught up", which keys in doubt put off for half a minute."""
     give_up_at = time.monotonic() + seconds
     while True:

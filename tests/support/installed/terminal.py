@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from tests.support.patience import PATIENCE_SECONDS
+
 END = "=== the prompt is back:"
-SECONDS = 60.0
-BLOCK_SECONDS = 150.0
-"""For a block of many commands: on a busy machine each takes seconds to start."""
 HERE = Path(__file__).parent
 STAND_INS = ("aws", "curl")
 """Programs that the documents use and that a machine may lack: see `aws_cli` and `curl_cli`."""
@@ -80,7 +79,7 @@ class Terminal:
         assert self._process.stdin is not None
         self._process.stdin.write(f'. "{script}" < /dev/null; echo "{END} {self._typed}"\n'.encode())
 
-    async def says(self, pattern: str, seconds: float = SECONDS) -> re.Match[str]:
+    async def says(self, pattern: str, seconds: float = PATIENCE_SECONDS) -> re.Match[str]:
         """The first match in all that it has shown; waits for it, and fails when a command has failed."""
         try:
             async with asyncio.timeout(seconds):
@@ -93,11 +92,11 @@ class Terminal:
         except TimeoutError:
             raise AssertionError(f"it did not say {pattern!r}: {self.shown}") from None
 
-    async def finished(self, seconds: float = BLOCK_SECONDS) -> None:
+    async def finished(self, seconds: float = PATIENCE_SECONDS) -> None:
         """All that was typed has ended well."""
         await self.says(f"^{re.escape(END)} {self._typed}$", seconds)
 
-    async def run(self, text: str, seconds: float = BLOCK_SECONDS) -> str:
+    async def run(self, text: str, seconds: float = PATIENCE_SECONDS) -> str:
         """These commands to their end; returns what they showed."""
         before = len(self.shown)
         self.type(text)
