@@ -23,6 +23,8 @@ AUTHORIZATION = f"AWS4 Credential=demo/x/{REGION}/dynamodb/x"
 
 Item = dict[str, Any]
 """In DynamoDB JSON."""
+ANSWER_SECONDS = 60.0
+"""The emulator shares this process, and perhaps a busy machine."""
 
 
 @contextmanager
@@ -65,7 +67,9 @@ class Tables:
 
     def __init__(self, url: str) -> None:
         headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/x-amz-json-1.0"}
-        self._client = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False)
+        self._client = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=ANSWER_SECONDS, trust_env=False, verify=False
+        )
 
     async def __aenter__(self) -> Tables:
         return self

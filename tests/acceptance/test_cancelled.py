@@ -75,7 +75,7 @@ async def test_a_cancelled_job_stays_cancelled_and_does_nothing_more(
         await both.active.until(lambda status: status["role"] == "standby")
         both.calm()
         await both.put("after")
-        await both.standby.until(lambda status: status["totals"]["items_written"] == 1)
+        await both.until_there(1)
         for product in (both.active, both.standby):
             for kind in KINDS:
                 states = {job["id"]: job["state"] for job in await jobs_of(product, kind)}

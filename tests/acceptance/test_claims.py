@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.servers import Server, create_streamed_table, sdk_client
 from tests.support.installed.product import Product
+from tests.support.installed.replica_history import until_equal
 
 
 async def test_a_second_pipeline_is_refused_until_it_is_told_to_take_over(
@@ -21,7 +22,7 @@ async def hand_over(server: Server, dynamodb: Any, unique_name: Callable[[str], 
     source, replica = unique_name("source"), unique_name("replica")
     await create_streamed_table(dynamodb, source)
     await create_streamed_table(dynamodb, replica, view_type=None)
-    more = {"lease_seconds": 3, "checkpoint_interval_seconds": 0.2}
+    more = {"lease_seconds": 6, "checkpoint_interval_seconds": 0.2}
 
     def product_of(pipeline: str) -> Product:
         return Product(server, (source, replica), pipeline=pipeline, **more)
@@ -57,7 +58,6 @@ async def hand_over(server: Server, dynamodb: Any, unique_name: Callable[[str], 
         # It looked before the second pipeline made its claim, or after.
         assert any(why in status["reason"] for why in ("claim on the replica", "belongs to the pipeline 'b'"))
         await dynamodb.put_item(TableName=source, Item={"key": {"S": "k"}, "n": {"N": "1"}})
-        await second.until(lambda status: status["totals"]["items_written"] == 1)
-        assert (await dynamodb.scan(TableName=replica, ConsistentRead=True))["Count"] == 1
+        assert await until_equal(dynamodb, source, replica) == 1
         assert await standby.stop() == 0
         assert await second.stop() == 0

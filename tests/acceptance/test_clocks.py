@@ -25,13 +25,13 @@ async def test_a_machine_whose_clock_is_off_replicates_and_says_so(
     ):
         await create_streamed_table(dynamodb, source)
         await create_streamed_table(dynamodb, replica, view_type=None)
-        async with Product(box.server, (source, replica), start_at="latest", lease_seconds=4) as product:
+        async with Product(box.server, (source, replica), start_at="latest") as product:
             await (await product.start()).until_running()
             for number in range(30):
                 await dynamodb.put_item(TableName=source, Item={"key": {"S": str(number)}, "n": {"N": "1"}})
             status = await product.until(lambda status: status["totals"]["records_applied"] >= 30)
             status = await product.until_caught_up()
-            assert abs(status["clock_offset_seconds"] - seconds_ahead) < 2
+            assert abs(status["clock_offset_seconds"] - seconds_ahead) < 10  # a late answer tells it less exactly
             (warning,) = [told for told in status["warnings"] if "clock" in told]
             assert ("behind AWS's" if seconds_ahead > 0 else "ahead of AWS's") in warning
             assert "NTP" in warning

@@ -7,13 +7,15 @@ import contextlib
 import shlex
 import signal
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.support.installed.command import Command, ran, ran_as_installed
+from tests.support.installed.product import asking
+from tests.support.patience import PATIENCE_SECONDS
 
 ADMIN_API = r"^admin API: (http://127\.0\.0\.1:\d+)$"
 CONVERGED = r"^running: .* equal, lag \d+\.\d s, [1-9]\d* records read, [1-9]\d* applied"
@@ -42,7 +44,7 @@ async def test_both_tables_converge_and_a_signal_ends_it_cleanly(number: signal.
 
 
 async def test_the_admin_api_and_the_emulator_answer_as_it_says() -> None:
-    async with Command("demo") as demo, httpx.AsyncClient(trust_env=False) as client:
+    async with Command("demo") as demo, asking() as client:
         url = (await demo.said(ADMIN_API))[1]
         await demo.said(CONVERGED)
         status = (await client.get(f"{url}/status")).json()
@@ -57,8 +59,9 @@ async def test_the_admin_api_and_the_emulator_answer_as_it_says() -> None:
         headers["X-Amz-Target"] = "DynamoDB_20120810.GetItem"
         question = {"TableName": "replica-table", "Key": {"key": {"S": "mine"}}}
         copied: dict[str, Any] = {}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while "Item" not in copied:
+                await asyncio.sleep(0.05)
                 copied = (await client.post(url, headers=headers, json=question)).json()
         assert copied["Item"]["value"] == {"S": "1"}
         demo.send(signal.SIGINT)
@@ -75,10 +78,22 @@ def as_curl_would(command: str) -> tuple[str, dict[str, str], str]:
     return url, {"Content-Type": "application/x-www-form-urlencoded"} | headers, body
 
 
-async def test_a_taken_port_is_said_and_another_one_used() -> None:
+@contextlib.asynccontextmanager
+async def taken(port: int) -> AsyncIterator[None]:
+    """By this test, once the demos of others have ended; what has it for longer than one may keep it: just as well."""
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # somebody else has it: just as well
-            stack.enter_context(socket.create_server(("127.0.0.1", 8080)))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    with contextlib.suppress(OSError):
+                        stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                        break
+                    await asyncio.sleep(0.1)
+        yield
+
+
+async def test_a_taken_port_is_said_and_another_one_used() -> None:
+    async with taken(8080):
         ended = await ran("demo", "--seconds", "1")
 
     assert ended.code == 0

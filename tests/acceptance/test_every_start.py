@@ -30,7 +30,7 @@ OF_THE_TEST = {"SOURCE_TABLE", "REPLICA_TABLE", "CONTROL_TABLE", "ADMIN_PORT"} |
     f"{side}_ENDPOINT_URL" for side in ("SOURCE", "REPLICA")
 }
 METADATA = ("timestamp", "dynamirror_sequence")
-SHORT_LEASE = {} if IS_THOROUGH else {"lease_seconds": "3"}
+SHORT_LEASE = {} if IS_THOROUGH else {"lease_seconds": "6"}
 """Added to what a document sets, so that a change's run waits less after a kill."""
 
 

@@ -11,6 +11,7 @@ import httpx
 from tests.servers import Server, create_streamed_table, sdk_client
 from tests.support.installed.product import Product
 from tests.support.installed.replica_history import check_equal
+from tests.support.patience import PATIENCE_SECONDS
 
 CONNECTIONS = 300
 CLIENTS = 8
@@ -41,7 +42,7 @@ async def ask_on(product: Product) -> None:
 async def end(flood: list[asyncio.Task[None]]) -> None:
     """A client's own clean-up may swallow a cancellation: it is told again."""
     left = set(flood)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while left:
             for task in left:
                 task.cancel()
@@ -55,7 +56,7 @@ async def test_a_flood_of_requests_and_open_connections_leaves_the_flow_going(
     async with sdk_client(ministack.endpoint_url, attempts=3) as dynamodb:
         await create_streamed_table(dynamodb, source)
         await create_streamed_table(dynamodb, replica, view_type=None)
-        async with Product(ministack, (source, replica), start_at="trim_horizon") as product:
+        async with Product(ministack, (source, replica), start_at="trim_horizon", lease_seconds=30) as product:
             await (await product.start()).until_running()
             flood = [asyncio.create_task(hold_connection(product)) for _ in range(CONNECTIONS)]
             flood += [asyncio.create_task(ask_on(product)) for _ in range(CLIENTS)]
@@ -64,7 +65,7 @@ async def test_a_flood_of_requests_and_open_connections_leaves_the_flow_going(
                     key = {"S": f"k{number % 7}"}
                     await dynamodb.put_item(TableName=source, Item={"key": key, "n": {"N": str(number)}})
                     await asyncio.sleep(0.02)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while True:  # with the flood still on
                         with contextlib.suppress(AssertionError):
                             await check_equal(dynamodb, source, replica)

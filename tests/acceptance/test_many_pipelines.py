@@ -17,7 +17,7 @@ from tests.acceptance.test_readme import terminal_environment
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 from tests.servers.functions import until
 from tests.support.installed.loaded import COMMAND
-from tests.support.installed.product import free_port
+from tests.support.installed.product import asking, free_port
 from tests.support.installed.terminal import Terminal
 from tests.support.markdown import docs
 from tests.support.thoroughness import played
@@ -52,7 +52,7 @@ class User:
         enter = self._stack.enter_async_context
         self.source = await enter(sdk_client(self._url, region="us-west-2"))
         self.replica = await enter(sdk_client(self._url, region="eu-central-1"))
-        self.api = await enter(httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{self.port}"))
+        self.api = await enter(asking(f"http://127.0.0.1:{self.port}"))
 
     async def terminal(self) -> Terminal:
         return await self._stack.enter_async_context(Terminal(self._folder, self._environment))
@@ -134,6 +134,10 @@ async def test_five_tables_one_more_by_a_reload_and_one_that_fails(user: User) -
     user.file.write_text(FIVE)
     os.kill(process, signal.SIGHUP)
     await service.says("the file was read again.*more.*silent")
-    assert set(await user.pipelines()) == set(TABLES)
+
+    async def are_the_five() -> bool:
+        return set(await user.pipelines()) == set(TABLES)
+
+    await until(are_the_five, "the pipelines of the file")
     service.press_control_c()
     await service.finished()

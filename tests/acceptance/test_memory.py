@@ -34,7 +34,8 @@ async def test_memory_stays_flat_with_what_waits_behind_a_slow_replica(
         await create_streamed_table(dynamodb, replica, view_type=None, keys=KEYS)
     async with opened(ministack, source) as table:
         await fill(table, range(RECORDS), lambda number: Put(item_key(number), item(item_key(number), PAD)))
-    async with Installed(ministack, (source, replica), start_at="trim_horizon", max_writes_per_second=200) as product:
+    settings = {"start_at": "trim_horizon", "max_writes_per_second": 200, "lease_seconds": 60}
+    async with Installed(ministack, (source, replica), **settings) as product:
         await product.start()
         status = await product.until(lambda status: status["queue"]["records"] >= status["queue"]["max_records"] - 1000)
         await asyncio.sleep(5.0)

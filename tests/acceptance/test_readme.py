@@ -18,7 +18,7 @@ from tests.servers import Server, create_streamed_table, scan, sdk_client
 from tests.support.commands_in_documents import BLOCKS, TOKEN, blocks
 from tests.support.installed.command import Command
 from tests.support.installed.loaded import COMMAND
-from tests.support.installed.product import free_port
+from tests.support.installed.product import asking, free_port
 from tests.support.installed.terminal import Terminal, put_stand_ins
 from tests.support.markdown import ROOT, Block
 from tests.support.patience import PATIENCE_SECONDS
@@ -49,7 +49,7 @@ class Walk:
         return re.sub(r"^make ", known, text, flags=re.MULTILINE)
 
     async def status(self) -> dict[str, Any]:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with asking() as client:
             answer = await client.get(
                 f"http://127.0.0.1:{self.port}/status", headers={"authorization": f"Bearer {TOKEN}"}
             )
@@ -150,7 +150,7 @@ async def check_version(walk: Walk) -> None:
     told = (await walk.terminal("shell")).run("dynamirror --version\n")
     assert f"dynamirror {VERSION}\n" in await told
     assert (await walk.status())["version"] == VERSION
-    async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{walk.port}") as client:
+    async with asking(f"http://127.0.0.1:{walk.port}") as client:
         assert (await client.get("/openapi.json")).json()["info"]["version"] == VERSION
         metrics = await client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"})
         assert re.search(rf'^dynamirror_pipeline_info{{.*version="{VERSION}"}} 1', metrics.text, re.MULTILINE)
@@ -198,7 +198,7 @@ async def test_a_start_on_tables_of_one_s_own_copies_them_into_another_region(
         await create_streamed_table(source, "master-table")
         await source.put_item(TableName="master-table", Item={"key": {"S": "key1"}})
         service.type(block.text)
-        async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{port}") as client:
+        async with asking(f"http://127.0.0.1:{port}") as client:
 
             async def is_there() -> bool:
                 try:

@@ -49,8 +49,9 @@ class Replicated:
     async def ended(self, replay_id: str) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
-                job: dict[str, Any] = (await self.product.get(f"/replays/{replay_id}")).json()
-                if job["state"] != "running":
+                answer = await self.product.get(f"/replays/{replay_id}")
+                job: dict[str, Any] = answer.json()
+                if answer.status_code == 200 and job["state"] != "running":
                     return job
                 await asyncio.sleep(0.1)
 
@@ -123,11 +124,12 @@ async def test_a_replay_begins_at_a_number_or_a_time_and_refuses_what_is_none(
 
 
 async def test_a_replay_goes_on_after_a_kill(moto: Server, unique_name: Callable[[str], str]) -> None:
-    settings = {"lease_seconds": 2, "queue_max_records": 5}
+    settings = {"lease_seconds": 5, "queue_max_records": 5}
     async with sdk_client(moto.endpoint_url) as client, replicated(moto, client, unique_name, **settings) as both:
         await both.with_history()
         await both.delete(both.replica, 1)
         answer = await both.product.post("/replay", {"from": "trim_horizon"})
+        assert answer.status_code == 202, answer.text
         await both.product.kill()
         await both.product.start()
         job = await both.ended(answer.json()["id"])

@@ -9,6 +9,7 @@ import httpx
 
 from tests.acceptance.test_two_processes import FleetProcess, Tables, tables
 from tests.servers.functions import until
+from tests.support.installed.product import asking
 from tests.support.thoroughness import IS_THOROUGH
 
 __all__ = ["tables"]  # the fixture
@@ -17,7 +18,7 @@ PROCESSES = 2 if IS_THOROUGH else 1
 
 async def is_ready(process: FleetProcess) -> bool:
     """As a probe asks: the next of the former processes is stopped only then."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with asking() as client:
         try:
             return (await client.get(f"{process.url}/readyz")).status_code == 200
         except httpx.HTTPError:

@@ -15,7 +15,7 @@ from tests.support.installed.command import Command, Ended, ran
 from tests.support.installed.newer_version import MIGRATION, PROGRAM, SHIPPED, Newer, install
 from tests.support.installed.product import Product
 from tests.support.installed.random_writer import Load
-from tests.support.installed.replica_history import check_equal, check_never_back, histories
+from tests.support.installed.replica_history import check_equal, check_never_back, histories, until_equal
 
 REFUSAL = f"dynamirror: the control table has migration {MIGRATION}, this dynamirror knows only {SHIPPED[-1]}: "
 
@@ -40,7 +40,7 @@ async def test_the_new_version_stands_by_until_the_old_one_has_drained_then_migr
     source, replica = unique_name("source"), unique_name("replica")
     where = pointed_at(strict_server, source, replica)
     control = str(where["control_table"])
-    tables, settings = (source, replica), {"start_at": "trim_horizon", "lease_seconds": 2}
+    tables, settings = (source, replica), {"start_at": "trim_horizon", "lease_seconds": 6}
     async with (
         sdk_client(strict_server.endpoint_url, attempts=3) as dynamodb,
         sdk_client(strict_server.endpoint_url, "dynamodbstreams", attempts=3) as streams,
@@ -107,10 +107,9 @@ async def test_an_old_version_that_runs_while_the_table_is_migrated_goes_on_and_
         assert (done.code, done.out) == (0, f"applied {MIGRATION}\n")
 
         await dynamodb.put_item(TableName=source, Item={"key": {"S": "after"}, "n": {"N": "1"}})
-        await old.until(lambda status: status["totals"]["items_written"] == 1)
+        assert await until_equal(dynamodb, source, replica) == 1
         await old.until_caught_up()
         assert await old.stop() == 0
-        assert await check_equal(dynamodb, source, replica) == 1
         before = await scan(dynamodb, str(where["control_table"]))
         for ended in await asyncio.gather(ran("migrate", **where), ran("snapshot", **where)):
             assert ended.code == 1

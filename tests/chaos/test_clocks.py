@@ -39,7 +39,7 @@ async def test_a_first_start_under_writes_drops_nothing(a_night: ANight, start_a
 @pytest.mark.parametrize("offset", [150.0, -150.0])
 async def test_after_a_kill_nothing_goes_back(a_night: ANight, offset: float) -> None:
     """I3: what may have been applied before is judged in the service's time."""
-    async with a_night(checkpoint_interval_seconds=5, lease_seconds=2, write_mode="auto") as night:
+    async with a_night(checkpoint_interval_seconds=5, lease_seconds=4, write_mode="auto") as night:
         night.proxy.set_clock(offset)
         await (await night.product.start()).until_running()
         for number in range(5):

@@ -45,7 +45,7 @@ async def test_what_is_not_dynamodbs_is_no_answer(a_night: ANight) -> None:
     one piece.
     """
     log: list[bytes] = []
-    async with a_night(start_at="snapshot", lease_seconds=5) as night:
+    async with a_night(start_at="snapshot", lease_seconds=15) as night:
         night.product.told = log.append
         workload = Workload(night.dynamodb, night.source, seed=11, big=0)
         for _ in range(20):

@@ -38,8 +38,7 @@ async def lose_history_in_a_snapshot(night: Night) -> str:
     await night.product.start()
     await night.until(lambda: len(night.proxy.witness.replica) > 20, what="some segments are copied")
     await asyncio.sleep(1.5)
-    jobs = (await night.product.get("/snapshots")).json()
-    job = (jobs.get("items") if isinstance(jobs, dict) else jobs)[0]
+    job = (await night.told("/snapshots"))["items"][0]
     assert job["state"] == "running"
     await night.product.kill()
     for number in range(0, 200, 2):
@@ -61,7 +60,7 @@ async def test_a_gap_in_the_midst_of_a_snapshot_heals_with_a_new_one(a_night: AN
         await night.until_applied()
         await night.until_settled()
         await night.check_equal()
-        assert (await night.product.get(f"/snapshots/{old}")).json()["state"] == "failed"
+        assert (await night.told(f"/snapshots/{old}"))["state"] == "failed"
         assert await night.product.stop() == 0
 
 

@@ -24,7 +24,7 @@ from tests.support.patience import PATIENCE_SECONDS
 async def test_killed_while_it_migrates_and_starts_it_comes_up_whole(a_night: ANight, seed: int) -> None:
     """Killed after the first to the eleventh of its requests: some of them are the migration's."""
     dice = random.Random(seed)
-    async with a_night() as night:
+    async with a_night(lease_seconds=3) as night:
         await night.put(key={"S": "a"}, n={"N": "1"})
         for _ in range(5):
             asked = len(night.proxy.witness.requests)
@@ -52,7 +52,7 @@ async def break_lock(night: Night) -> None:
 async def test_killed_while_a_snapshot_runs_it_goes_on_and_brings_nothing_back(a_night: ANight, seed: int) -> None:
     """E66, E68: deletes and writes go on while it scans."""
     dice = random.Random(seed)
-    settings: dict[str, Any] = {"start_at": "snapshot", "lease_seconds": 2, "max_writes_per_second": 100}
+    settings: dict[str, Any] = {"start_at": "snapshot", "lease_seconds": 3, "max_writes_per_second": 100}
     async with a_night(**settings) as night:
         await night.put_all([{"key": {"S": f"k{number}"}, "n": {"N": f"-{number}"}} for number in range(400)])
         process, copied = Supervised(night.product), night.proxy.witness.replica
@@ -70,8 +70,8 @@ async def test_killed_while_a_snapshot_runs_it_goes_on_and_brings_nothing_back(a
         await night.until_settled()
         await night.check_equal()
         check_witness(night.proxy.witness)
-        jobs = (await night.product.get("/snapshots")).json()["items"]
-        assert [job["state"] for job in jobs] == ["done"]
+        (job,) = (await night.told("/snapshots"))["items"]
+        await until_done(night, f"/snapshots/{job['id']}")
         assert await night.product.stop() == 0
 
 
@@ -93,7 +93,7 @@ async def test_killed_while_a_replay_runs_it_goes_on_and_takes_nothing_back(a_ni
         await night.product.kill()
         await filler.write_once()
         await (await night.product.start()).until_running()
-        assert (await night.product.get(path)).json()["state"] == "running", "the kill came too late"
+        assert (await night.told(path))["state"] == "running", "the kill came too late"
         night.proxy.plan.calm()
         await until_done(night, path)
         await night.until_applied()
@@ -104,7 +104,7 @@ async def test_killed_while_a_replay_runs_it_goes_on_and_takes_nothing_back(a_ni
 
 async def until_done(night: Night, path: str) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await night.product.get(path)).json()["state"] != "done":  # noqa: ASYNC110 a process has no event to wait for
+        while (await night.told(path))["state"] != "done":  # noqa: ASYNC110 a process has no event to wait for
             await asyncio.sleep(0.1)
 
 
@@ -112,10 +112,9 @@ async def read_by(night: Night, path: str, *, more_than: int) -> int:
     """How many records a replay has read, once they are more than so many."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            answer = await night.product.get(path)
-            if answer.status_code == 200 and answer.json()["records_read"] > more_than:
-                read: int = answer.json()["records_read"]
-                return read
+            job = await night.told(path)
+            if job["records_read"] > more_than:
+                return int(job["records_read"])
             await asyncio.sleep(0.05)
 
 
@@ -146,11 +145,11 @@ async def test_killed_while_it_redrives_it_loses_no_letter_and_takes_nothing_bac
             await (await night.product.start()).until_running()
         night.proxy.plan.calm()
         await night.until_applied(but=lambda key: key in waiting)
-        for job in (await night.product.get("/redrives")).json()["items"]:
+        for job in (await night.told("/redrives"))["items"]:
             ended = await night.redriven(job["id"])
             assert (ended["state"], ended["failed"]) == ("done", 0), ended
         assert await night.dead_letters() == []
-        assert (await night.product.status())["dead_letters"] == 0
+        await night.product.until(lambda status: status["dead_letters"] == 0)
         lost = waiting - witness.replica.keys()
         assert not lost, f"neither in the replica nor a dead letter: {lost}"
         assert await night.check_equal() == 40

@@ -27,18 +27,18 @@ async def test_while_the_source_is_away_the_lag_grows(a_night: ANight) -> None:
             for role in (Role.SOURCE, Role.STREAM):
                 night.proxy.plan.of[role].outage = outage
             await put_some(night, outage)
-            await night.product.until(lambda told: told["lag"]["seconds"] > 2 and not told["lag"]["caught_up"])
+            await night.product.until(lambda told: (told["lag"]["seconds"] or 0) > 2 and not told["lag"]["caught_up"])
             night.proxy.plan.calm()
             await night.until_applied()
             await night.product.until_caught_up()
-            assert (await night.product.get("/readyz")).status_code == 200
+            await night.until_ready()
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0
 
 
 async def test_without_the_control_table_nothing_is_written_once_the_lease_may_be_anothers(a_night: ANight) -> None:
     """I5: trust ends before the lease does; when the table is back, it goes on by itself and loses nothing."""
-    lease_seconds = 2.0
+    lease_seconds = 4.0
     async with (
         a_night(lease_seconds=lease_seconds) as night,
         Workload(night.dynamodb, night.source, seed=1, per_second=30, big=0) as _,
@@ -46,7 +46,7 @@ async def test_without_the_control_table_nothing_is_written_once_the_lease_may_b
         await (await night.product.start()).until_running()
         async with Sampler(night) as sampler:
             night.proxy.plan.of[Role.CONTROL].outage = Outage.RESET
-            await asyncio.sleep(lease_seconds + 1.0)  # a second in which a busy machine may notice what came before
+            await asyncio.sleep(lease_seconds + 4.0)  # in which a busy machine notices what came before
             over_at = time.monotonic()
             await asyncio.sleep(2.0)
             late = night.proxy.witness.since(over_at, Role.REPLICA, writes_only=True)
@@ -70,13 +70,13 @@ async def generation(night: Night) -> str:
 
 async def test_a_woken_process_writes_nothing_when_another_has_taken_over(a_night: ANight) -> None:
     """I5, E63: SIGSTOP for longer than the lease, then SIGCONT; each of the two sleeps once."""
-    async with a_night(lease_seconds=2) as night:
+    async with a_night(lease_seconds=4) as night:
         products = {"first": night.product, "second": await night.another("second")}
         await (await night.product.start()).until_running()
         await products["second"].start()
         judged = 0
         async with Workload(night.dynamodb, night.source, seed=2, per_second=150, big=0.002):
-            for _ in range(8):
+            while judged < 2:
                 await asyncio.sleep(0.5)
                 active = [door for door, one in products.items() if (await one.status())["state"] == "running"]
                 if len(active) != 1:
@@ -90,15 +90,11 @@ async def test_a_woken_process_writes_nothing_when_another_has_taken_over(a_nigh
                 sleeper.wake()
                 await asyncio.sleep(2.0)
                 late = night.proxy.witness.since(woken_at, Role.REPLICA, door=door, writes_only=True)
-                role = (await sleeper.status())["role"]
                 if await generation(night) != owned:
                     continue  # on a busy machine the other may have lost the lease again: then this one may write
                 assert not late, f"{len(late)} writes of a process that had lost its lease: {late[:3]}"
-                assert role == "standby"
+                await sleeper.until(lambda status: status["role"] == "standby")
                 judged += 1
-                if judged == 2:
-                    break
-        assert judged == 2
         await night.until_applied()
         await night.check_equal()
         check_witness(night.proxy.witness)

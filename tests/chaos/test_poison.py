@@ -25,8 +25,7 @@ async def test_a_refused_item_becomes_a_dead_letter_with_both_its_images(a_night
             await night.put(key={"S": "poison"}, n={"N": str(ord(letter))}, pad={"S": letter * BIG_BYTES})
             await put_some(night, letter)
         await night.until_applied(but=is_poison)
-        status = await night.product.until(lambda status: status["lag"]["caught_up"])
-        assert status["dead_letters"] == 1
+        await night.product.until(lambda status: status["lag"]["caught_up"] and status["dead_letters"] == 1)
 
         letters = await night.dead_letters()
         assert [letter["keys"] for letter in letters] == [{"key": {"S": "poison"}}]
@@ -36,7 +35,7 @@ async def test_a_refused_item_becomes_a_dead_letter_with_both_its_images(a_night
         assert len(str(whole)) > 2 * BIG_BYTES
 
         night.proxy.plan.of[Role.REPLICA].poison = None
-        answer = (await night.product.post("/dead-letters/redrive", {"all": True})).json()
+        answer = await night.redrive()
         assert answer["failed"] == 0
         assert answer["redriven"] + answer["superseded"] == 1
         assert await night.check_equal() == 11
@@ -69,8 +68,8 @@ async def test_a_redrive_does_not_take_back_what_came_later(a_night: ANight) -> 
         night.proxy.plan.of[Role.REPLICA].poison = None
         await night.put(key={"S": "poison"}, n={"N": "2"})
         await night.until_applied()
-        answer = (await night.product.post("/dead-letters/redrive", {"all": True})).json()
-        assert answer == {"redriven": 0, "superseded": 1, "failed": 0}
+        answer = await night.redrive()
+        assert (answer["redriven"], answer["superseded"], answer["failed"]) == (0, 1, 0)
         await night.check_equal()
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0
@@ -119,7 +118,7 @@ def refuses_poison(item: dict[str, Any]) -> dict[str, Any] | None:
 async def test_a_transform_that_raises_costs_the_other_keys_no_request(a_night: ANight) -> None:
     """I7: the others go in the same batches as if nothing had happened."""
     path = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    async with a_night(transform=f"{__name__}:{refuses_poison.__name__}", more=path) as night:
+    async with a_night(transform=f"{__name__}:{refuses_poison.__name__}", more=path, lease_seconds=30) as night:
         for number in range(400):
             await night.put(key={"S": f"k{number}" if number % 4 else f"poison{number}"}, n={"N": "1"})
         await night.until_seen()

@@ -66,7 +66,7 @@ async def test_a_hot_key_costs_few_writes_and_holds_back_nobody(a_night: ANight)
         print(f"{writes} writes for {hot} states of the hot key")
         assert writes < hot / 4
         assert set(states.values()) == {1}
-        assert (await night.product.status())["totals"]["records_applied"] == hot + len(states)
+        await night.product.until(lambda status: status["totals"]["records_applied"] == hot + len(states))
         assert await night.check_equal() == 1 + len(states)
         check_witness(night.proxy.witness)
         assert await night.product.stop() == 0
@@ -92,8 +92,9 @@ async def test_many_shards_are_all_read_and_modestly_asked(a_night: ANight) -> N
         await asyncio.sleep(seconds)
         reads = night.proxy.witness.since(began, Role.STREAM)
         control = night.proxy.witness.since(began, Role.CONTROL)
+        seconds = time.monotonic() - began
         print(f"{len(reads) / seconds:.0f} reads a second, {len(control) * 60 / seconds:.0f} a minute of control")
         assert len(reads) <= shards * (seconds + 1)
-        assert len(control) <= 10
+        assert len(control) <= 5 * seconds
         assert await night.check_equal() == 90
         assert await night.product.stop() == 0

@@ -6,6 +6,7 @@ whole record of a dead letter, which is asked for by name and with a token, show
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,18 @@ class Asking:
     async def job(self, path: str, body: object) -> None:
         answer = await self("POST", path, body)
         assert answer.status_code == 202, answer.text
-        job = answer.json()
-        while job["state"] == "running":
-            job = (await self("GET", answer.headers["location"])).json()
+        job = await self.ended(answer)
         assert job["state"] == "done", job
+
+    async def ended(self, answer: httpx.Response) -> dict[str, Any]:
+        """What came of a job that an answer tells of; a redrive may be over already."""
+        job: dict[str, Any] = answer.json()
+        place = answer.headers.get("location")
+        while job.get("state", "running" if answer.status_code == 503 else "") == "running":
+            await asyncio.sleep(0.05)
+            answer = await self("GET", place)
+            job = answer.json()
+        return job
 
 
 async def put(night: Night, word: str) -> None:
@@ -150,7 +159,7 @@ async def ask_for_everything(ask: Asking) -> None:
     await ask.job("/snapshot", None)
     for word in ("live", "refused-1", "transform-1", "absent"):
         await ask("POST", "/replicate", {"keys": {"key": {"S": f"{KEY}-{word}"}}})
-    assert (await ask("POST", "/dead-letters/redrive", {"all": True})).json()["failed"] >= 3
+    assert (await ask.ended(await ask("POST", "/dead-letters/redrive", {"all": True})))["failed"] >= 3
     for path in ("/status", "/metrics", "/dead-letters", "/replays", "/snapshots", "/verifications"):
         assert (await ask("GET", path, who="read")).status_code == 200
     assert (await ask("POST", "/pause", who="read")).status_code == 403

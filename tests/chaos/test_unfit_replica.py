@@ -35,7 +35,7 @@ async def check_mended(night: Night) -> None:
     """No dead letter came of it, and all is applied without anybody's help."""
     await night.until_applied()
     assert await night.dead_letters() == []
-    assert (await night.product.get("/readyz")).status_code == 200
+    await night.until_ready()
     check_witness(night.proxy.witness)
     assert await night.product.stop() == 0
 

@@ -23,7 +23,7 @@ from tests.support.container.buildah import settings_of
 from tests.support.container.contained import Contained, FirstProcess
 from tests.support.container.image import ROOT, SECONDS
 from tests.support.installed.command import Command
-from tests.support.installed.product import free_port
+from tests.support.installed.product import asking, free_port
 from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.timeout(SECONDS)
@@ -105,7 +105,7 @@ async def prometheus(stack: Stack, folder: Path) -> AsyncIterator[httpx.AsyncCli
     given = [f"--{name}={value}" for name, value in ({"web.listen-address": place} | options).items()]
     program = [str(unpacked("prometheus") / "usr/bin/prometheus")]
     async with Command(*given, program=program), httpx.AsyncClient(
-        base_url=f"http://{place}/api/v1/", trust_env=False, transport=httpx.AsyncHTTPTransport(retries=5)
+        base_url=f"http://{place}/api/v1/", trust_env=False, timeout=60, transport=httpx.AsyncHTTPTransport(retries=5)
     ) as client:  # fmt: skip
         yield client
 
@@ -145,7 +145,10 @@ async def test_its_services_work_together_and_dynamirror_ends_settled(
     admin = bearer(without_choice(environment["DYNAMIRROR_ADMIN_TOKEN"]))
     reader = bearer(environment["DYNAMIRROR_READ_TOKEN"])
     port = stack.places["dynamirror:8080"].rpartition(":")[2]
-    async with stack.first_process("emulator") as emulator, httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        stack.first_process("emulator") as emulator,
+        asking() as client,
+    ):
         await emulator.said("Running on")
         for _ in range(2):
             async with stack.beside("tables") as tables:
@@ -178,8 +181,8 @@ async def test_its_services_work_together_and_dynamirror_ends_settled(
             assert (await client.post(f"{url}/pipelines/master/pause")).status_code == 403
             assert (await client.post(f"{url}/pipelines/master/resume", headers=dict(admin))).status_code == 200
             kind, *check = settings_of(image_name)["Healthcheck"]["Test"]
-            asking = {"DYNAMIRROR_ADMIN_HOST": environment["DYNAMIRROR_ADMIN_HOST"], "DYNAMIRROR_ADMIN_PORT": port}
-            async with Contained(box, *check, **asking) as health:
+            address = {"DYNAMIRROR_ADMIN_HOST": environment["DYNAMIRROR_ADMIN_HOST"], "DYNAMIRROR_ADMIN_PORT": port}
+            async with Contained(box, *check, **address) as health:
                 assert (await health.ended()).code == 0
             product.send(signal.SIGTERM)
             ended = await product.ended()

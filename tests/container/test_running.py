@@ -6,13 +6,13 @@ import re
 import signal
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.acceptance.test_demo import ADMIN_API, CONVERGED, END
 from tests.support.container.buildah import settings_of
 from tests.support.container.contained import Contained, FirstProcess
 from tests.support.container.image import SECONDS
+from tests.support.installed.product import asking
 from tests.support.thoroughness import played
 
 pytestmark = pytest.mark.timeout(SECONDS)
@@ -29,7 +29,10 @@ async def health_in(box: str, image: str, **environment: str) -> tuple[int, str]
 @pytest.mark.parametrize("number", played([signal.SIGTERM, signal.SIGINT], every=2))
 async def test_the_demo_runs_in_it_and_ends_settled(box: str, image_name: str, number: signal.Signals) -> None:
     (entry,) = settings_of(image_name)["Entrypoint"]
-    async with Contained(box, entry, "demo") as demo, httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        Contained(box, entry, "demo") as demo,
+        asking() as client,
+    ):
         url = (await demo.said(ADMIN_API))[1]
         await demo.said(CONVERGED)
         status = (await client.get(f"{url}/status")).json()

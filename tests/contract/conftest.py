@@ -31,6 +31,7 @@ from tests.fakes.replica import FakeReplica
 from tests.fakes.source import FakeSource
 from tests.servers import NAMES, PREFIX, REGION, create_streamed_table, create_table, environment, sdk_client
 from tests.servers.fixtures import *  # noqa: F403
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.wires import open_wire
 
 SEQUENCE = "dynamirror_sequence"
@@ -147,7 +148,9 @@ async def stage(request: pytest.FixtureRequest, server_named: Any) -> AsyncItera
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in environment().items():
             patch.setenv(name, value)
-        connections = await stack.enter_async_context(open_connections(settings, request_timeout_seconds=20.0))
+        connections = await stack.enter_async_context(
+            open_connections(settings, request_timeout_seconds=PATIENCE_SECONDS)
+        )
         client = await stack.enter_async_context(sdk_client(endpoint_url))
         yield _ServerStage(client, connections)
 

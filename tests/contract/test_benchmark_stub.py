@@ -37,6 +37,7 @@ from tests.contract.test_tables import (
 )
 from tests.fakes.images import STRING_KEY, item_of
 from tests.servers import REGION, environment
+from tests.support.patience import PATIENCE_SECONDS
 
 __all__ = [
     "test_a_batch_puts_and_deletes_and_leaves_nothing_unprocessed",
@@ -75,7 +76,7 @@ class StubStage:
             source_endpoint_url=endpoint_url,
             replica_endpoint_url=endpoint_url,
         )
-        opening = open_connections(settings, request_timeout_seconds=20.0)
+        opening = open_connections(settings, request_timeout_seconds=PATIENCE_SECONDS)
         return stub, await self._stack.enter_async_context(opening)
 
     async def replica(self, keys: Sequence[KeyAttribute] = STRING_KEY) -> ReplicaTable:

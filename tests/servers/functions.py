@@ -26,7 +26,7 @@ class Functions:
         self.names: list[str] = []
         self._mappings: list[str] = []
 
-    async def create(self, source: str, replica: str, *, seconds: int = 30, **settings: str) -> str:
+    async def create(self, source: str, replica: str, *, seconds: int = 300, **settings: str) -> str:
         """A function for a pipeline; returns its name."""
         name = self._unique_name("dynamirror")[-60:].lstrip("-")
         variables = {"DYNAMIRROR_SOURCE_TABLE": source, "DYNAMIRROR_REPLICA_TABLE": replica, **settings}

@@ -14,6 +14,7 @@ from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import load_settings
 from service.model import KeyAttribute
 from tests.servers import REGION, Server, create_streamed_table
+from tests.support.patience import PATIENCE_SECONDS
 
 KEYS = {"pk": "S", "sk": "N"}
 SCHEMA = (KeyAttribute("pk", "S"), KeyAttribute("sk", "N"))
@@ -44,7 +45,7 @@ async def aws_on(server: Server, dynamodb: Any, unique_name: Callable[[str], str
         }
         | server.settings()
     )
-    async with open_connections(settings, request_timeout_seconds=10) as connections:
+    async with open_connections(settings, request_timeout_seconds=PATIENCE_SECONDS) as connections:
         source = connections.source
         described = await describe_table(source.wire, name, "source")
         assert described.stream_arn is not None

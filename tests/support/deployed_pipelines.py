@@ -21,7 +21,7 @@ from service.lambda_handler import forget, handler
 
 class Context:
     def get_remaining_time_in_millis(self):
-        return 30000
+        return 300000
 
 print(json.dumps(handler(json.load(sys.stdin), Context())))
 forget()
@@ -48,7 +48,7 @@ class Pipeline:
 
     def product(self, **settings: object) -> Product:
         tables = (self.source, self.replica)
-        settings = {"control_table": self.control, "lease_seconds": 2, **settings}
+        settings = {"control_table": self.control, "lease_seconds": 5, **settings}
         return Product(self.source_server, tables, replica=self.replica_server, **settings)
 
     def actions(self) -> dict[str, set[str]]:

@@ -8,10 +8,11 @@ from service.aws.http.signing import Signer
 from service.aws.http.transport import tls_context
 from service.aws.http.wire import Wire
 from tests.servers import REGION, sdk_client
+from tests.support.patience import PATIENCE_SECONDS
 
 
 @asynccontextmanager
-async def open_wire(endpoint_url: str | None, request_timeout_seconds: float = 20.0) -> AsyncIterator[Wire]:
+async def open_wire(endpoint_url: str | None, request_timeout_seconds: float = PATIENCE_SECONDS) -> AsyncIterator[Wire]:
     """With the credentials that the tests' SDK clients have."""
     async with sdk_client(endpoint_url) as client:
         url = client.meta.endpoint_url.rstrip("/") + "/"

@@ -82,7 +82,7 @@ def test_a_signal_ends_work_in_order_and_says_what_that_means(process: Process, 
             ended.append("in order")
 
     with pytest.raises(StoppedError, match="stopped: it goes on"):
-        run_until_signal(work(), "it goes on", signals_of(process))
+        run_until_signal(work(), "it goes on", signals_of(process, patience_seconds=600))
     assert ended == ["in order"]
     assert process.codes == []
 
@@ -119,8 +119,10 @@ def test_work_that_takes_a_stop_over_is_told_once_and_ends_by_itself(process: Pr
 
 
 def test_an_end_that_hangs_is_cancelled_when_its_time_is_up(
-    process: Process, capsys: pytest.CaptureFixture[str]
+    process: Process, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.signals.END_AFTER_SECONDS", 600.0)  # a busy machine may not run us for that second
+
     async def work() -> None:
         try:
             send()
@@ -135,8 +137,10 @@ def test_an_end_that_hangs_is_cancelled_when_its_time_is_up(
 
 
 def test_what_blocks_the_event_loop_itself_is_left_behind_when_its_time_is_up(
-    process: Process, capsys: pytest.CaptureFixture[str]
+    process: Process, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.signals.LAST_WORDS_SECONDS", 600.0)  # it ends as soon as they are said
+
     async def work() -> None:
         send()
         while not process.has_ended.is_set():
@@ -160,7 +164,7 @@ def test_a_terminal_that_is_closed_may_say_so_twice(process: Process) -> None:
             ended.append("in order")
 
     with pytest.raises(StoppedError):
-        run_until_signal(work(), "it goes on", signals_of(process, patience_seconds=5))
+        run_until_signal(work(), "it goes on", signals_of(process, patience_seconds=600))
     assert ended == ["in order"]
     assert process.codes == []
 

@@ -15,6 +15,7 @@ import pytest
 from api.hardening import Limits
 from tests.fakes.api import ADMIN, READ, FakeApi
 from tests.fakes.served_api import Serve
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.thoroughness import IS_THOROUGH
 
 WHO = [
@@ -41,7 +42,8 @@ async def test_schemathesis_finds_nothing(serve: Serve, tmp_path: Path, admin_to
         api.console.add_letter(letter_id)
     server = await serve(api)
     arguments = [f"{server.url}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES]
-    arguments += ["--seed", "1", "--generation-deterministic", "--no-color"]
+    arguments += ["--seed", "1", "--generation-deterministic", "--no-color", "--suppress-health-check", "too_slow"]
+    arguments += ["--request-timeout", str(PATIENCE_SECONDS)]
     if admin_token is not None:
         arguments += ["--phases", ",".join(WITH_TOKENS)]
     if given is not None:

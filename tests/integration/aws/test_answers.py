@@ -21,6 +21,7 @@ from service.errors import AmbiguousError, DynamirrorError, RetryableError, Unav
 from service.model import KeyAttribute, Position, ShardId, TableDescription
 from tests.fakes.clock import ManualClock
 from tests.servers import REGION, environment
+from tests.support.patience import PATIENCE_SECONDS
 
 KEYS = (KeyAttribute("k", "S"),)
 SOURCE = TableDescription("orders", "arn:aws:dynamodb:us-west-2:123456789012:table/orders", REGION, KEYS)
@@ -83,7 +84,7 @@ def settings_for(url: str, **more: str):
 async def errors_of_every_call(url: str) -> list[tuple[str, DynamirrorError | None]]:
     """Each kind of call with a decoded answer, and what it raised. Whatever is no DynamirrorError is raised here."""
     async with (
-        open_connections(settings_for(url)) as connections,
+        open_connections(settings_for(url), PATIENCE_SECONDS) as connections,
         open_lambda_mappings(settings_for(url)) as mappings,
     ):
         wire = connections.replica.control
@@ -128,7 +129,7 @@ async def test_every_call_checks_the_checksum():
     for checksum in ("1", "no number"):
         async with (
             answering(200, b"{}", {"x-amz-crc32": checksum}) as url,
-            open_connections(settings_for(url)) as found,
+            open_connections(settings_for(url), PATIENCE_SECONDS) as found,
         ):
             with pytest.raises(UnavailableError, match="checksum"):
                 await DynamoControlStore(found.replica.control, "control", "p").read_lease()

@@ -12,6 +12,7 @@ from service.configuration.settings import load_settings
 from service.errors import ConfigurationError, UnavailableError
 from service.model import Image, ItemKey, KeyAttribute, Put, TableDescription, Written
 from tests.servers import environment, profiles_file
+from tests.support.patience import PATIENCE_SECONDS
 
 TABLES = {"DYNAMIRROR_SOURCE_TABLE": "the-source", "DYNAMIRROR_REPLICA_TABLE": "the-replica"}
 LIKE = TableDescription("the-source", "arn", "us-west-2", (KeyAttribute("key", "S"),))
@@ -76,7 +77,7 @@ async def test_certificates_are_read_for_tls_alone(moto, unique_name, monkeypatc
     endpoints = {"source_endpoint_url": moto.endpoint_url, "replica_endpoint_url": moto.endpoint_url}
     name = unique_name("replica")
 
-    async with open_connections(settings(**endpoints, **REGIONS), 10) as plain:
+    async with open_connections(settings(**endpoints, **REGIONS), PATIENCE_SECONDS) as plain:
         await create_table_like(plain.replica.control, name, LIKE)
 
         assert await write_through(plain.replica, name) is Written.YES
@@ -172,7 +173,7 @@ async def test_a_role_is_assumed_with_the_profiles_credentials(profiles, monkeyp
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{sts.sockets[0].getsockname()[1]}")
         both = {"source_profile": "reader", "replica_profile": "writer", "replica_role_arn": ROLE}
-        async with open_connections(settings(**both, **REGIONS), 10) as connections:
+        async with open_connections(settings(**both, **REGIONS), PATIENCE_SECONDS) as connections:
             with pytest.raises(UnavailableError):
                 await write_through(connections.replica, "the-replica")
 
@@ -193,7 +194,9 @@ async def test_a_role_is_assumed_for_the_wires(moto, unique_name, monkeypatch):
     endpoints = {"source_endpoint_url": moto.endpoint_url, "replica_endpoint_url": moto.endpoint_url}
     name = unique_name("replica")
 
-    async with open_connections(settings(replica_role_arn=ROLE, **endpoints, **REGIONS), 10) as connections:
+    async with open_connections(
+        settings(replica_role_arn=ROLE, **endpoints, **REGIONS), PATIENCE_SECONDS
+    ) as connections:
         replica = connections.replica
         role = await replica.wire._credentials.get_frozen_credentials()  # a write waits for none that takes long
         await create_table_like(replica.control, name, LIKE)
@@ -210,7 +213,7 @@ async def test_a_role_is_assumed_for_the_wires(moto, unique_name, monkeypatch):
 async def test_a_roles_credentials_are_refreshed_by_themselves(moto, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
 
-    async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), 10) as connections:
+    async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), PATIENCE_SECONDS) as connections:
         credentials = connections.replica.wire._credentials
         first = await credentials.get_frozen_credentials()
         again = await credentials.get_frozen_credentials()
@@ -235,7 +238,7 @@ async def test_a_role_that_can_not_be_assumed_leaves_no_write_in_doubt(monkeypat
 
 
 async def write_as_a_role():
-    async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), 10) as connections:
+    async with open_connections(settings(replica_role_arn=ROLE, **REGIONS), PATIENCE_SECONDS) as connections:
         with pytest.raises(UnavailableError, match="the replica table the-replica"):
             await write_through(connections.replica, "the-replica")
 

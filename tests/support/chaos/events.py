@@ -20,6 +20,7 @@ from tests.support.chaos.losses import LOSSES, Losses
 from tests.support.chaos.night import Night
 from tests.support.chaos.supervisor import Supervised
 from tests.support.chaos.workload import Workload
+from tests.support.patience import PATIENCE_SECONDS
 
 FOREIGN = Rates(
     foreign_before=0.1, foreign_after=0.1, cut_chunks=0.05, memberless=0.05, truncated=0.05, reset_after=0.05
@@ -29,7 +30,7 @@ HIGHER_NUMBER = "9" + "0" * 39
 """Of another stream: higher than any here; 40 digits, as the sequence attribute has."""
 SILENT = "the source is silent until it is not ready"
 """Takes most of a minute: for long histories only."""
-UNREADY_SECONDS = 60.0
+UNREADY_SECONDS = PATIENCE_SECONDS
 
 
 class Events:
@@ -241,6 +242,6 @@ class Events:
         await self.resume()
 
     async def resume(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await self._stage.ask("/resume") != 200:  # noqa: ASYNC110 the control table may be misbehaving
                 await asyncio.sleep(0.2)

@@ -52,7 +52,7 @@ class Night:
         self.settings: dict[str, object] = {
             "control_table": self.control,
             "start_at": "trim_horizon",
-            "lease_seconds": 3,
+            "lease_seconds": 10,
             "checkpoint_interval_seconds": 0.3,
             "poll_interval_seconds": 0.1,
         } | settings
@@ -229,11 +229,22 @@ class Night:
 
     async def redriven(self, redrive_id: str) -> dict[str, Any]:
         """A redrive that takes long, as it ended."""
-        while True:
-            job: dict[str, Any] = (await self.product.get(f"/redrives/{redrive_id}")).json()
-            if job.get("state", "running") != "running":
-                return job
+        while (job := await self.told(f"/redrives/{redrive_id}"))["state"] == "running":  # noqa: ASYNC110 the API is asked
             await asyncio.sleep(0.2)
+        return job
+
+    async def told(self, path: str) -> dict[str, Any]:
+        """What the API answers, asked again while the control table does not answer it in time."""
+        while (answer := await self.product.get(path)).status_code == 503:  # noqa: ASYNC110 as above
+            await asyncio.sleep(0.1)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    async def until_ready(self) -> None:
+        """It is told soon after the first answer of the replica."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await self.product.get("/readyz")).status_code != 200:  # noqa: ASYNC110 a process has no event to wait for
+                await asyncio.sleep(POLL_SECONDS)
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """All pages of the list."""
@@ -241,7 +252,7 @@ class Night:
         cursor: str | None = None
         while True:
             query = f"?limit=100&cursor={cursor}" if cursor else "?limit=100"
-            page = (await self.product.get("/dead-letters" + query)).json()
+            page = await self.told("/dead-letters" + query)
             letters += page["items"]
             cursor = page.get("cursor")
             if not cursor:

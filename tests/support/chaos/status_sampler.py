@@ -44,7 +44,7 @@ class Sampler:
     async def _sample_on(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            before = self._oldest()
+            before, asked_at = self._oldest(), time.monotonic()
             try:
                 async with asyncio.timeout(2.0):  # wait_for may swallow the cancellation that ends this task
                     status = await self._product.status()
@@ -56,14 +56,15 @@ class Sampler:
                 continue
             self.worst_lag_seconds = max(self.worst_lag_seconds, status["lag"]["seconds"] or 0.0)
             if before is not None and before == self._oldest():
-                self._judge(before, status)
+                self._judge(before, asked_at, status)
 
     def _oldest(self) -> tuple[float, str] | None:
         witness = self._night.proxy.witness
         return witness.oldest_unapplied([key for key in witness.source if POISON in key])
 
-    def _judge(self, oldest: tuple[float, str], status: dict[str, Any]) -> None:
-        seconds, lag = time.monotonic() - oldest[0], status["lag"]
+    def _judge(self, oldest: tuple[float, str], asked_at: float, status: dict[str, Any]) -> None:
+        """The status may be from any moment since it was asked for."""
+        seconds, lag = asked_at - oldest[0], status["lag"]
         change = f"{status['now']}, {status['state']}: a change of {oldest[1]} was unapplied for {seconds:.1f} s"
         if seconds > MUST_SHOW_LAG_SECONDS and lag["seconds"] is not None and lag["seconds"] <= 0:
             self.lies.append(f"{change} while the lag was {lag}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.servers.functions import until
 from tests.support.installed.middlebox import Middlebox
 from tests.support.installed.product import Product
 from tests.support.patience import PATIENCE_SECONDS
@@ -43,7 +44,7 @@ class Asked:
         self, dynamodb: Any, box: Middlebox, server: Server, tables: tuple[str, str], **settings: object
     ) -> None:
         self.dynamodb, self.box, self.source, self.replica = dynamodb, box, *tables
-        given = {"start_at": "trim_horizon", "lease_seconds": 3, "checkpoint_interval_seconds": 0.2} | settings
+        given = {"start_at": "trim_horizon", "checkpoint_interval_seconds": 0.2} | settings
         self._over = asyncio.Event()
         self.active, self.standby = (Product(server, tables, replica=box.server, **given) for _ in range(2))
 
@@ -100,7 +101,7 @@ class Asked:
         self.refuse_bad()
         await asyncio.gather(*[self.put_bad(f"bad{number}") for number in range(LETTERS)])
         await asyncio.gather(*[self.put(f"key{number}") for number in range(ITEMS)])
-        await self.active.until(lambda status: status["totals"]["items_written"] == ITEMS)
+        await self.until_there(ITEMS)
         await self.active.until(lambda status: status["dead_letters"] == LETTERS)
         await self.active.until_caught_up()
         for number in range(ITEMS):
@@ -109,6 +110,14 @@ class Asked:
     async def count(self) -> int:
         """Items in the replica."""
         return len(await scan(self.dynamodb, self.replica))
+
+    async def until_there(self, count: int) -> None:
+        """Until the replica has so many items. How many writes that took may differ: an answer may come too late."""
+
+        async def are_there() -> bool:
+            return await self.count() == count
+
+        await until(are_there, f"{count} items are in the replica")
 
 
 @asynccontextmanager
@@ -125,7 +134,7 @@ async def asked(server: Server, unique_name: Callable[[str], str], **settings: o
 async def jobs_of(product: Product, kind: Kind) -> list[dict[str, Any]]:
     while True:
         answer = await product.get(kind.jobs)
-        if answer.status_code != 503:  # the lease is short, and the machine may be busy
+        if answer.status_code != 503:  # the control table did not answer in time: the machine may be busy
             break
         await asyncio.sleep(0.1)
     assert answer.status_code == 200, answer.text

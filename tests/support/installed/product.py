@@ -26,6 +26,11 @@ def free_port() -> int:
         return port
 
 
+def asking(url: str = "") -> httpx.AsyncClient:
+    """A client that waits for the answers of a busy machine, and asks no proxy of the environment."""
+    return httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False)
+
+
 class Product:
     """One `dynamirror run`. `async with` it: whatever is left running is killed at the end, by its process id."""
 

@@ -6,17 +6,18 @@ import asyncio
 
 from service import lambda_handler
 from tests.servers import read_stream
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class Context:
-    def __init__(self, seconds=20.0):
+    def __init__(self, seconds=PATIENCE_SECONDS):
         self._seconds = seconds
 
     def get_remaining_time_in_millis(self):
         return int(self._seconds * 1000)
 
 
-async def invoke(event, seconds=20.0):
+async def invoke(event, seconds=PATIENCE_SECONDS):
     """In a thread, as the runtime has no event loop of its own."""
     return await asyncio.to_thread(lambda_handler.handler, event, Context(seconds))
 

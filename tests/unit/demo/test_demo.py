@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import random
 import re
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.demo.emulator import REPLICA, SOURCE, Item
+from service.demo.emulator import REPLICA, SOURCE, Item, Tables
 from service.demo.scene import SHOWN, Changes, Made, Scene, count_differing, look
 from service.demo.screen import Screen, commands, line
 from service.demo.show import demo_settings
@@ -35,6 +36,18 @@ class FakeTables:
 
     async def items(self, table: str) -> dict[str, Item]:
         return dict(self.held[table])
+
+
+async def test_an_emulator_is_waited_for_on_a_machine_that_has_other_work():
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(30)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(answer_late, "127.0.0.1", 0)
+    async with server, Tables(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as tables:
+        await tables.delete("key1")
 
 
 def item(key: str, value: str, **more: Any) -> Item:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from service.errors import UnavailableError
+from tests.fakes.clock import VirtualTimeLoop
 from tests.fakes.control_store import FakeControlStore
 from tests.fakes.fleet import FleetProcess, Worlds, entries_of
 from tests.support.invariants import check_all, check_equal
@@ -34,14 +35,35 @@ async def until_all_are_led(worlds: Worlds, *processes: FleetProcess) -> None:
                 await asyncio.sleep(0.1)
 
 
+def watch_unowned(worlds: Worlds) -> dict[str, float]:
+    """From now on: how long each pipeline's lease was released at most, and nobody's yet."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    since: dict[str, float] = {}
+    longest = dict.fromkeys(NAMES, 0.0)
+
+    def look() -> None:
+        for name in NAMES:
+            lease = worlds.control.of(name).lease
+            if lease is None or not lease.is_released:
+                since.pop(name, None)
+                continue
+            longest[name] = max(longest[name], loop.time() - since.setdefault(name, loop.time()))
+
+    loop.on_turn = look
+    return longest
+
+
 async def test_a_second_process_gets_an_even_share_by_orderly_hand_overs():
     worlds = Worlds()
     async with worlds.process(entries_of(*NAMES), "first") as first:
         await first.until_caught_up()
         for name in NAMES:
             worlds.world(name).source.put(item(1))
+        longest = watch_unowned(worlds)
         async with worlds.process(entries_of(*NAMES), "second") as second:
             await until_shared(worlds, ("first", 3), ("second", 3))
+            assert max(longest.values()) < 0.5, "nobody waits for more than a look or two"
             leases = {name: worlds.control.of(name).lease for name in NAMES}
             assert {leases[name].generation for name in owned(worlds, "first")} == {1}
             assert {leases[name].generation for name in owned(worlds, "second")} == {2}

@@ -8,6 +8,7 @@ import pytest
 
 from service.aws.http.client import DirectEndpoint
 from service.aws.http.transport import AiohttpEndpoint, AnswerLostError, NotSentError, http_session, tls_context
+from tests.support.patience import PATIENCE_SECONDS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Amz-Crc32: 7\r\n\r\n{}"
 
@@ -56,7 +57,7 @@ async def endpoint_on(request, session):
     """Makes endpoints of either kind, which promise the same."""
     opened = []
 
-    def make(url, request_timeout_seconds=5.0):
+    def make(url, request_timeout_seconds=PATIENCE_SECONDS):
         if request.param == "aiohttp":
             return AiohttpEndpoint(session, url, tls_context(None), request_timeout_seconds)
         opened.append(DirectEndpoint(url, tls_context(None), request_timeout_seconds))
@@ -143,7 +144,7 @@ async def test_an_answer_that_never_comes_is_lost(server, endpoint_on, is_write)
 
 
 def proxied(session, url):
-    return AiohttpEndpoint(session, url, tls_context(None), 5.0)
+    return AiohttpEndpoint(session, url, tls_context(None), PATIENCE_SECONDS)
 
 
 async def test_a_proxy_of_the_environment_is_used(server, session, monkeypatch):

@@ -16,6 +16,7 @@ from service.configuration.settings import load_settings
 from service.errors import UnavailableError
 from service.model import ItemKey, KeyAttribute, ShardId
 from tests.servers import REGION, environment
+from tests.support.patience import PATIENCE_SECONDS
 
 KEYS = (KeyAttribute("k", "S"),)
 
@@ -35,7 +36,9 @@ async def asked_by_every_connection(url: str, turns: ReadingTurns | None = None)
     tables = {"DYNAMIRROR_SOURCE_TABLE": "orders", "DYNAMIRROR_REPLICA_TABLE": "copies"}
     async with open_pool() as pool, AsyncExitStack() as stack:
         pool.turns = turns or pool.turns
-        found = await stack.enter_async_context(pool.connections(load_settings(tables | sides | urls), 5.0))
+        found = await stack.enter_async_context(
+            pool.connections(load_settings(tables | sides | urls), PATIENCE_SECONDS)
+        )
         reads: list[Callable[[], Awaitable[object]]] = [
             lambda: DynamoTable(found.replica.wire, "copies", KEYS, "", "replica").get(ItemKey(b'{"k":{"S":"a"}}')),
             DynamoControlStore(found.replica.control, "control", "p").read_lease,

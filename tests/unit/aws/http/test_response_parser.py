@@ -1,7 +1,7 @@
 """service.aws.http.response_parser: an answer is the same however its bytes are cut, and garbage is never a body."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.aws.http.response_parser import AnswerParser, GarbageError
@@ -19,7 +19,7 @@ def fed(*pieces: bytes) -> AnswerParser:
     return parser
 
 
-@settings(deadline=None)  # a time on a busy machine proves nothing
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a time on a busy machine proves nothing
 @given(st.sampled_from([PLAIN, CHUNKED, CONTINUED]), st.lists(st.integers(0, 140), max_size=8))
 def test_an_answer_is_the_same_however_it_is_cut(whole, cuts):
     places = sorted({0, len(whole), *[min(cut, len(whole)) for cut in cuts]})
@@ -32,7 +32,7 @@ def test_an_answer_is_the_same_however_it_is_cut(whole, cuts):
     assert (parser.answer.status, parser.answer.body, parser.keeps_connection) == (200, b"hello", True)
 
 
-@settings(deadline=None)  # a time on a busy machine proves nothing
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a time on a busy machine proves nothing
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_garbage(noise):
     for start in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"):

@@ -6,7 +6,7 @@ import random
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.aws.http.server_time import ServerTime, ServerTimes
@@ -63,7 +63,7 @@ def test_one_answer_is_enough_to_know_the_time_to_a_second(behind: float) -> Non
     assert abs(offset - behind) <= 1.0
 
 
-@settings(deadline=None)  # a time on a busy machine proves nothing
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a time on a busy machine proves nothing
 @given(
     st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3), st.floats(0, 1), st.floats(0, 5)), max_size=80),
     st.sampled_from([0.0, 0.0001]),
@@ -78,7 +78,7 @@ def test_clocks_that_agree_bring_no_jitter(exchanges: list[tuple[float, float, f
     assert machine.times.offset() in (None, pytest.approx(0.0, abs=behind + 1e-5))
 
 
-@settings(deadline=None)  # a time on a busy machine proves nothing
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a time on a busy machine proves nothing
 @given(st.floats(-1e6, 1e6), st.integers(0, 2**32))
 def test_the_time_is_never_wrong_by_more_than_the_slowest_exchange_allows(behind: float, seed: int) -> None:
     machine, luck = Machine(behind), random.Random(seed)

@@ -21,20 +21,29 @@ from tests.support.workbench import Bench, item, key
 
 TRANSFORM = "tests.unit.replication.writing.test_transforming"
 CALLS: list[str] = []
+TURNS = [0]
+"""Of another task of the event loop."""
+GIVE_UP_AT = [0.0]
 
 
 def slow(found):
     CALLS.append(threading.current_thread().name)
-    time.sleep(0.02)
+    until_another_turn(lambda: time.sleep(0.01))
     return {**found, "seen": {"BOOL": True}}
 
 
 def computing(found):
     CALLS.append(threading.current_thread().name)
-    until = time.perf_counter() + 0.02
-    while time.perf_counter() < until:
-        pass
+    until_another_turn(lambda: None)
     return {**found, "seen": {"BOOL": True}}
+
+
+def until_another_turn(work):
+    """For 10 ms at least, and until the event loop has turned meanwhile: where this holds it up, it never does."""
+    began, turns = time.perf_counter(), TURNS[0]
+    while time.perf_counter() - began < 0.01 or TURNS[0] == turns:
+        assert time.perf_counter() < GIVE_UP_AT[0], "no other task got a turn"
+        work()
 
 
 def breaking(found):
@@ -79,13 +88,10 @@ async def by_refresh(bench: Bench, path: WritePath) -> None:
 @pytest.mark.parametrize("transform", ["slow", "computing"])
 @pytest.mark.parametrize("way", [by_stream, by_snapshot, by_refresh])
 def test_other_tasks_get_their_turns_while_a_slow_transform_works(way, transform):
-    pauses = [0.0]
-
     async def tick() -> None:
         while True:
-            began = time.perf_counter()
-            await asyncio.sleep(0.01)
-            pauses.append(time.perf_counter() - began)
+            await asyncio.sleep(0.005)
+            TURNS[0] += 1
 
     async def scenario() -> Bench:
         bench = Bench(World(clock=ManualClock()))
@@ -96,11 +102,10 @@ def test_other_tasks_get_their_turns_while_a_slow_transform_works(way, transform
         return bench
 
     CALLS.clear()
+    GIVE_UP_AT[0] = time.perf_counter() + 60
     bench = asyncio.run(scenario())
     assert len(CALLS) == 100, "each item is transformed once"
     assert set(CALLS) == {"transform"}, "the event loop's own thread transforms nothing"
-    assert len(pauses) > 20
-    assert max(pauses) < 1.0, "all of them take 2 s"
     assert bench.held("item7") == item("item7", "1", seen={"BOOL": True})
     warned = [event.text for event in bench.log.of(Warned) if event.topic == "transform"]
     assert len(warned) == 1
@@ -131,7 +136,5 @@ def test_a_call_that_never_returns_holds_up_no_end():
         await asyncio.wait([work])
         assert work.cancelled()
 
-    began = time.perf_counter()
     asyncio.run(scenario())
-    assert time.perf_counter() - began < 5
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "transform")
