@@ -10,8 +10,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from tests.servers import Server, create_streamed_table, scan
+from tests.servers.ports import free_port
 from tests.support.installed.command import Command, ran
-from tests.support.installed.product import Product, free_port
+from tests.support.installed.product import Product
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from service.configuration.fleet_file import load_fleet
 from tests.acceptance.test_readme import terminal_environment
 from tests.servers import Server, create_streamed_table, scan, sdk_client
 from tests.servers.functions import until
+from tests.servers.ports import free_port
 from tests.support.installed.loaded import COMMAND
-from tests.support.installed.product import asking, free_port
+from tests.support.installed.product import asking
 from tests.support.installed.terminal import Terminal
 from tests.support.markdown import docs
 from tests.support.thoroughness import played

@@ -15,10 +15,11 @@ import httpx
 
 from service.app import VERSION
 from tests.servers import Server, create_streamed_table, scan, sdk_client
+from tests.servers.ports import free_port
 from tests.support.commands_in_documents import BLOCKS, TOKEN, blocks
 from tests.support.installed.command import Command
 from tests.support.installed.loaded import COMMAND
-from tests.support.installed.product import asking, free_port
+from tests.support.installed.product import asking
 from tests.support.installed.terminal import Terminal, put_stand_ins
 from tests.support.markdown import ROOT, Block
 from tests.support.patience import PATIENCE_SECONDS

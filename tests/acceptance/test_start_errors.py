@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 
 from tests.servers import Server, create_streamed_table, environment, set_stream
+from tests.servers.ports import free_port
 from tests.support.installed.loaded import LOADED, launched
-from tests.support.installed.product import Product, free_port
+from tests.support.installed.product import Product
 from tests.support.patience import PATIENCE_SECONDS
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from tests.servers import Server, create_streamed_table, environment, scan, sdk_client
 from tests.servers.functions import until
+from tests.servers.ports import free_port
 from tests.support.installed.loaded import LOADED, launched
-from tests.support.installed.product import asking, free_port
+from tests.support.installed.product import asking
 
 LEASE_SECONDS = 6
 

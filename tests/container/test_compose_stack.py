@@ -19,11 +19,12 @@ import yaml
 
 from tests.servers import scan, sdk_client
 from tests.servers.debian import unpacked
+from tests.servers.ports import free_port
 from tests.support.container.buildah import settings_of
 from tests.support.container.contained import Contained, FirstProcess
 from tests.support.container.image import ROOT, SECONDS
 from tests.support.installed.command import Command
-from tests.support.installed.product import asking, free_port
+from tests.support.installed.product import asking
 from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.timeout(SECONDS)

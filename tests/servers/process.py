@@ -6,7 +6,6 @@ A crash of the test run itself leaves no server behind: the kernel ends the chil
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.servers.ports import free_port
 from tests.support.patience import PATIENCE_SECONDS
 
 STOP_SECONDS = 10.0
@@ -55,7 +55,7 @@ def child_server(name: str, launch_on: Callable[[int], Launch], port: int | None
 
     Raises ServerError if it never answers.
     """
-    port = port or _free_port()
+    port = port or free_port()
     launch = launch_on(port)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
         process = subprocess.Popen(
@@ -93,13 +93,6 @@ def _clean_environment() -> dict[str, str]:
 def _end_with_parent() -> None:
     # Also on kill -9 of a test run, which no fixture survives. Called between fork and exec.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(process: subprocess.Popen[bytes], endpoint_url: str) -> bool:

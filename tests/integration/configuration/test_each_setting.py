@@ -17,7 +17,7 @@ import pytest
 from service.configuration.settings import Settings, load_settings
 from tests.servers import REGION, Server, create_streamed_table, environment, profiles_file, scan, sdk_client
 from tests.servers.functions import until
-from tests.support.installed.product import free_port
+from tests.servers.ports import free_port
 from tests.support.service_starts import Process, client_of_role
 from tests.support.thoroughness import played
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -13,17 +12,11 @@ from typing import Any, Self
 import httpx
 
 from tests.servers import Server, environment
+from tests.servers.ports import free_port
 from tests.support.installed.loaded import INSTALLED, LOADED, Process, launched
 from tests.support.patience import PATIENCE_SECONDS
 
 POLL_SECONDS = 0.05
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def asking(url: str = "") -> httpx.AsyncClient:
