@@ -9,7 +9,7 @@ from service.model import RETENTION_HOURS
 from service.operations.console import ConflictError, UnavailableNowError
 from service.operations.documents.status import PipelineState
 from service.operations.documents.utc_time import moment
-from service.operations.status.status_report import WARN_AFTER_HOURS
+from service.operations.status.warnings import WARN_AFTER_HOURS
 from service.ports import Clock, SourceMapping, SourceMappings
 
 LOOK_EVERY_SECONDS = 5.0

@@ -37,6 +37,10 @@ MAX_CAUSES = 100
 """Different causes that get a series of their own: what a service answers must not grow the memory."""
 OTHER = "Other"
 TARGETS = ("stream", "source", "replica", "control")
+UNPROCESSED = ("UnprocessedItems", "UnprocessedKeys")
+"""Causes that tell a number and no limit: what AWS said before tells more."""
+CONFLICTS = ("TransactionConflict", "TransactionInProgressException")
+"""Waited out as throttling is, but no capacity is lacking."""
 _CAUSE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 PLAIN = {
@@ -130,7 +134,8 @@ class Totals:
         """What was read and applied in each tenth of a second of the last ten, and when that began."""
         self.warnings: dict[str, str] = {}
         self.recorder = Recorder(clock)
-        self._throttled_at: float | None = None
+        self._throttled: dict[str, tuple[float, str]] = {}
+        """When each target asked for less, and what it said."""
 
     def observe(self, event: Event) -> None:
         self.recorder.observe(event)
@@ -175,8 +180,10 @@ class Totals:
         self._retries[key].inc()
         if event.is_throttle:
             self._throttles[event.target].inc()
-            if event.target == "replica":
-                self._throttled_at = self._clock.monotonic()
+            if event.cause not in CONFLICTS:
+                before = self.throttles().get(event.target, "")
+                told = before if event.cause in UNPROCESSED else event.error
+                self._throttled[event.target] = self._clock.monotonic(), told
 
     def _note_rate(self, read: int, applied: int) -> None:
         now = self._clock.monotonic()
@@ -192,11 +199,10 @@ class Totals:
         while self._recent and self._recent[0][0] < oldest:
             self._recent.popleft()
 
-    @property
-    def is_throttled(self) -> bool:
-        """The replica has asked for less within the last minute."""
-        at = self._throttled_at
-        return at is not None and self._clock.monotonic() - at < THROTTLED_RECENTLY_SECONDS
+    def throttles(self) -> dict[str, str]:
+        """What each target was told that has asked for less within the last minute; empty where no limit was named."""
+        since = self._clock.monotonic() - THROTTLED_RECENTLY_SECONDS
+        return {target: told for target, (at, told) in self._throttled.items() if at > since}
 
     def totals(self) -> TotalsStatus:
         counted = {name: self._counts[name] for name in TotalsStatus.model_fields if name in self._counts}

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from service.configuration.settings import Settings
 from service.dynamodb_json.table_names import table_name, table_region
-from service.model import RETENTION_HOURS, ShardId, TableDescription
+from service.model import ShardId, TableDescription
 from service.operations.documents.jobs import Verification
 from service.operations.documents.status import (
     GapStatus,
@@ -31,13 +31,11 @@ from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
 from service.operations.status.readiness import Vital, not_ready_reason, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
+from service.operations.status.warnings import Known, warnings
 from service.pipeline_state import Gap
-from service.preflight import WARN_OF_CLOCK_SECONDS
 from service.replication.flow import Flow
 from service.replication.progress.lag import Lag, ShardView, lag_of
 from service.replication.replicator import Replicator
-
-WARN_AFTER_HOURS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class Report:
             dead_letters=pipeline.letter_count.known(is_owner=pipeline.holder.lease is not None),
             last_verification=self.last_verification,
             gaps=[_gap(gap) for gap in self._gaps(flow)],
-            warnings=self._warnings(lag.seconds),
+            warnings=self._warnings(lag.seconds, now),
             version=self._version,
             started_at=moment(self._started_at),
             now=moment(now),
@@ -157,30 +155,15 @@ class Report:
         record = self._pipeline.holder.record
         return record.paused_by or None if record is not None and self._paused_since(flow) is not None else None
 
-    def _warnings(self, lag_seconds: float | None) -> list[str]:
-        found = list(self._totals.warnings.values())
-        if (flow := self._flow) is not None:
-            found += flow.requests.refused_reads.values()
-            listings = flow.readers.listings
-            if listings.blind_since(self._clock.now()) is not None:
-                found.append(f"the stream's shards can't be listed, so new ones are not found: {listings.failure}")
-        if self._totals.is_throttled:
-            found.append("the replica throttles: its capacity is below what the stream brings; raise it, or wait")
-        offset = self._clock.offset()
-        if offset is not None and abs(offset) >= WARN_OF_CLOCK_SECONDS:
-            found.append(
-                f"this machine's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} AWS's: set it "
-                "(NTP); times are told by AWS's clock meanwhile"
-            )
-        if lag_seconds is not None and lag_seconds > WARN_AFTER_HOURS * 3600:
-            hours = lag_seconds / 3600
-            is_paused = self._paused_since(flow) is not None
-            paused = ", and the pipeline is paused: resume it" if is_paused else ""
-            found.append(
-                f"the replica is {hours:.1f} hours behind{paused}; the stream keeps {RETENTION_HOURS} hours, what is "
-                "older is lost"
-            )
-        return found
+    def _warnings(self, lag_seconds: float | None, now: float) -> list[str]:
+        known = Known(
+            now=now,
+            lag_seconds=lag_seconds,
+            is_paused=self._paused_since(self._flow) is not None,
+            clock_offset=self._clock.offset(),
+            throttles=self._totals.throttles(),
+        )
+        return [*self._totals.warnings.values(), *warnings(known, self._flow, self._settings)]
 
     def not_ready_reason(self) -> str | None:
         age = self._clock.monotonic() - self._begun_at
