@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.servers import NAMES, Server, running
 from tests.servers.differences import strictest
-from tests.support.chaos.history import History, Outcome
+from tests.support.chaos.history import LEASE_SECONDS, History, Outcome
 
 LONG: dict[str, Any] = {"seconds": 12.0, "kills": 10, "losses": 3, "vanish": 0.3, "silences": 1}
 MAX_FAILURES = 5
@@ -87,7 +87,8 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
         f"{sum(one.samples for one in outcomes)} statuses; peak memory of a process "
         f"{max(one.peak_memory_bytes for one in outcomes) / 2**20:.0f} MiB; requests to the control table "
         f"{min(one.control_requests_per_minute for one in outcomes):.0f} to "
-        f"{max(one.control_requests_per_minute for one in outcomes):.0f} a minute, with a lease of 3 s and all restarts"
+        f"{max(one.control_requests_per_minute for one in outcomes):.0f} a minute, "
+        f"with a lease of {LEASE_SECONDS:g} s and all restarts"
     )
 
 

@@ -37,7 +37,7 @@ EVERYTHING = {
     "max_writes_per_second": "500",
     "poll_interval_seconds": "0.1",
     "checkpoint_interval_seconds": "0.2",
-    "lease_seconds": "3",
+    "lease_seconds": "6",
     "shutdown_timeout_seconds": "5",
     "max_attempts": "3",
     "stamp_attribute": "replicated_at",

@@ -14,7 +14,7 @@ from tests.support.service_starts import Side, Stage, client_of_role
 from tests.support.thoroughness import played
 
 ROLES = {"source": "arn:aws:iam::111111111111:role/reader", "replica": "arn:aws:iam::222222222222:role/writer"}
-SETTINGS = {"create_replica": "true", "lease_seconds": "3", "admin_port": "0"}
+SETTINGS = {"create_replica": "true", "lease_seconds": "6", "admin_port": "0"}
 FIRST = ["replicate", "snapshot", "verify", "cold_start", "admin_only"]
 CASES = [("moto", first) for first in FIRST] + [("ministack", "replicate")]
 

@@ -50,7 +50,7 @@ async def pipeline(functions, unique_name):
 @pytest.fixture
 async def admin(pipeline, ministack):
     tables = (pipeline.source, pipeline.replica)
-    async with Product(ministack, tables, control_table=pipeline.control) as product:
+    async with Product(ministack, tables, control_table=pipeline.control, lease_seconds=60) as product:
         yield await product.start("--admin-only")
 
 
