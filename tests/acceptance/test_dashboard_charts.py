@@ -93,6 +93,7 @@ def test_each_value_is_read_with_the_pointer_and_with_the_keyboard(page: Dashboa
     page.open()
     page.until(lambda: drawn(page, "lag"))
     plot = page.find("lag-chart").find_element("class name", "plot")
+    page.until(plot.is_displayed)  # the history may be there before the status that shows its panel
     ActionChains(page.driver).move_to_element(plot).perform()
     page.until(lambda: ":00 UTC, for 1 min: lag 0.4 s; running." in caption(page, "lag"))
     moment = caption(page, "lag").split(",")[1]
