@@ -17,7 +17,7 @@ from service.model import Delete, Put
 from tests.servers import CREDENTIALS, Server, create_streamed_table, sdk_client, set_stream
 from tests.support.installed.product import Product
 from tests.support.installed.random_writer import Load
-from tests.support.installed.replica_history import check_equal, check_never_back, histories
+from tests.support.installed.replica_history import check_equal, check_never_back, histories, until_equal
 from tests.support.installed.steady_writer import SteadyWriter
 from tests.support.installed.table_filling import KEYS, fill, item, item_key, opened
 from tests.support.patience import PATIENCE_SECONDS
@@ -103,6 +103,9 @@ async def test_a_table_is_copied_proved_damaged_found_and_mended_beside_a_live_w
             assert job["repaired"] == 4 * quarter
             assert counts(await verified(product)) == (0, 0, 0)
             print(f"{ITEMS} items beside {writer.writes} writes, {writer.per_second:.0f} a second")
+        await until_equal(
+            dynamodb, *names, JOB_SECONDS
+        )  # "caught up" may be a look at the tip from before the last write
         await product.until_caught_up(JOB_SECONDS)
         await check_equal(dynamodb, *names)
         assert await product.stop() == 0
@@ -124,6 +127,7 @@ async def test_a_replay_of_all_history_on_an_undamaged_replica_writes_nothing(
             await product.start()
             async with Load(dynamodb, source, seed=5, per_second=300) as load:
                 await load.until_written(WRITES)
+            await until_equal(dynamodb, source, replica)
             await product.until_caught_up()
             before = await histories(dynamodb, streams, replica)
 

@@ -19,6 +19,7 @@ import yaml
 
 from tests.servers import scan, sdk_client
 from tests.servers.debian import unpacked
+from tests.servers.functions import until
 from tests.servers.ports import free_port
 from tests.support.container.buildah import settings_of
 from tests.support.container.contained import Contained, FirstProcess
@@ -121,7 +122,7 @@ async def asked_until(client: httpx.AsyncClient, path: str, wanted: Any, **quest
                     answer = (await client.get(path, params=question)).json()
                     if wanted(answer):
                         return answer
-                except httpx.TransportError as error:
+                except (httpx.TransportError, KeyError) as error:  # it does not answer yet, or with a problem
                     answer = error
                 await asyncio.sleep(0.2)
     except TimeoutError:
@@ -136,6 +137,15 @@ async def items_of(url: str, table: str) -> dict[str, Any]:
     async with sdk_client(url) as dynamodb:
         items = await scan(dynamodb, table)
     return {item["key"]["S"]: {name: item[name] for name in item.keys() - METADATA} for item in items}
+
+
+async def are_equal(url: str) -> bool:
+    """Each source has items, and its replica the same."""
+    for source, replica in COPIES.items():
+        items = await items_of(url, source)
+        if not items or items != await items_of(url, replica):
+            return False
+    return True
 
 
 async def test_its_services_work_together_and_dynamirror_ends_settled(
@@ -185,10 +195,8 @@ async def test_its_services_work_together_and_dynamirror_ends_settled(
             address = {"DYNAMIRROR_ADMIN_HOST": environment["DYNAMIRROR_ADMIN_HOST"], "DYNAMIRROR_ADMIN_PORT": port}
             async with Contained(box, *check, **address) as health:
                 assert (await health.ended()).code == 0
+            await until(lambda: are_equal(stack.url("emulator")), "all that the writer wrote is in the replicas")
             product.send(signal.SIGTERM)
             ended = await product.ended()
             assert (ended.code, ended.out) == (0, "")
-        for source, replica in COPIES.items():
-            items = await items_of(stack.url("emulator"), source)
-            assert items == await items_of(stack.url("emulator"), replica)
-            assert items
+        assert await are_equal(stack.url("emulator"))

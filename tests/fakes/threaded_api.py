@@ -7,6 +7,7 @@ import threading
 
 from api.server import AdminServer
 from tests.fakes.api import FakeApi
+from tests.support.patience import PATIENCE_SECONDS
 
 
 class ThreadedApi:
@@ -28,7 +29,7 @@ class ThreadedApi:
         self._listens.clear()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(api)), name="admin API")
         self._thread.start()
-        assert self._listens.wait(30), "the API does not listen"
+        assert self._listens.wait(PATIENCE_SECONDS), "the API does not listen"
 
     async def _serve(self, api: FakeApi) -> None:
         self._loop = asyncio.get_running_loop()
@@ -45,5 +46,5 @@ class ThreadedApi:
         if self._thread is None or self._loop is None or self._server is None:
             return
         self._loop.call_soon_threadsafe(self._server.stop)
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
         self._thread = None

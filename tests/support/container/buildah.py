@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.servers.debian import CACHE, install
 from tests.servers.process import ServerError
+from tests.support.patience import PATIENCE_SECONDS
 
 _PACKAGES = ("buildah", "debootstrap", "debian-archive-keyring")
 _COMMANDS = ("buildah", "debootstrap")
@@ -39,7 +40,7 @@ def program() -> tuple[str, ...]:
     return (*placed, "overlay" if answers else "vfs")
 
 
-def buildah(*arguments: str, seconds: float = 120) -> str:
+def buildah(*arguments: str, seconds: float = 4 * PATIENCE_SECONDS) -> str:
     """What it prints. Raises ServerError."""
     done = subprocess.run([*program(), *arguments], capture_output=True, text=True, timeout=seconds, check=False)
     if done.returncode:
