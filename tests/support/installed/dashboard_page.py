@@ -75,9 +75,16 @@ class DashboardPage:
         self.find(element_id).click()
 
     def click_in(self, element_id: str, label: str) -> None:
-        """The first button in an element that begins with this label."""
-        buttons = self.find(element_id).find_elements(By.TAG_NAME, "button")
-        next(button for button in buttons if button.text.startswith(label)).click()
+        """The first button in an element that begins with this label, once it is there."""
+
+        def clicked() -> bool:
+            buttons = self.find(element_id).find_elements(By.TAG_NAME, "button")
+            found = next((button for button in buttons if button.text.startswith(label)), None)
+            if found is not None:
+                found.click()
+            return found is not None
+
+        self.until(clicked)
 
     def unfold(self, summary: str) -> None:
         """Open the fold with this summary."""
