@@ -92,7 +92,7 @@ const ADVICE = {
   "the pipeline has failed": ["Commands and the demo", "a gap or another reason of state failed", "see state failed"],
   "the demo needs its emulator": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
   "the demo's emulator refused": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
-  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "if a refused request follows, correct what the sentence ends with. Otherwise nothing is lost: another process has taken over. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
+  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "if it names the process that replicates since, nothing has to be done: this one is its standby. If no process is known that replicates, start one; if a refused request follows, correct what the sentence ends with: it continues automatically. Nothing is lost. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
 };
 
 /** For a state of a pipeline. */

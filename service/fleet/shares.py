@@ -55,7 +55,9 @@ class Shares:
         record = pipeline.holder.record
         if record is None or not record.generation:
             return ""
-        return record.reserved_for if record.is_released else record.owner
+        if record.is_released:
+            return record.reserved_for
+        return record.owner if record.owner != self._me else ""  # it was this one's, and is lost
 
     def _answer(self, name: str, pipeline: Pipeline, owners: dict[str, str], now: float) -> None:
         record = pipeline.holder.record

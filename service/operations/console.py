@@ -56,7 +56,7 @@ def answering() -> Iterator[None]:
     except RetryableError as error:
         raise UnavailableNowError(f"{error}; try again") from error
     except LeaseLostError as error:
-        raise ConflictError(f"this process has lost the pipeline to another: {error}") from error
+        raise ConflictError(f"this process has lost the lease of the pipeline: {error}") from error
     except HaltError as error:
         raise ConflictError(str(error)) from error
 

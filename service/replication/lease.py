@@ -56,6 +56,8 @@ class LeaseHolder:
         self.failing_since: float | None = None
         """Wall clock: since when the control table has not answered."""
         self.failure: str | None = None
+        self.lost_at: float | None = None
+        """Wall clock: when this process lost its lease last."""
         self.is_wanted = False
         """Ask the owner, at the next look, to hand the pipeline over to this process."""
         self._asked: LeaseRecord | None = None
@@ -175,8 +177,8 @@ class LeaseHolder:
         if self.lease is not None:
             return self.owner
         record = self.record
-        if record is None or record.is_released or not record.generation:
-            return None
+        if record is None or record.is_released or not record.generation or record.owner == self.owner:
+            return None  # one that was this process's own is lost
         return record.owner if self._clock.monotonic() - self.asked_at <= record.lease_seconds else None
 
     @property
@@ -193,7 +195,7 @@ class LeaseHolder:
     def check_trust(self) -> None:
         """Raises LeaseLostError unless the lease is surely ours at this moment."""
         if not self.is_trusted:
-            reason = "the lease could not be renewed in time; another process may own the pipeline"
+            reason = "the lease could not be renewed in time"
             self._observer.observe(LeaseLost(reason))
             raise LeaseLostError(reason)
 
@@ -205,7 +207,8 @@ class LeaseHolder:
         self._observer.observe(LeaseReleased(is_clean))
 
     def lose(self) -> None:
-        """It is another's now."""
+        """It is another's now, or soon."""
+        self.lost_at = self._clock.now()
         self._forget()
 
     def _forget(self) -> None:

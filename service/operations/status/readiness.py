@@ -33,13 +33,19 @@ class Vital:
 
 
 def not_ready_reason(
-    state: PipelineState, reason: str | None, vital: Vital | None, starting_age: float, control_age: float | None
+    state: PipelineState,
+    reason: str | None,
+    vital: Vital | None,
+    starting_age: float,
+    control_age: float | None,
+    control_failure: str = "",
 ) -> str | None:
-    """None when ready; otherwise a sentence for a person. `control_age`: since when the control table is silent."""
+    """None when ready; otherwise sentences for a person. `control_age`: since when the control table is silent."""
     if state is PipelineState.FAILED:
         return reason or "failed"
-    if _is_late(control_age):
-        return f"the control table has not answered for {control_age:.0f} s" + (f": {reason}" if reason else "")
+    if is_late(control_age):
+        told = f": {control_failure}" if control_failure else ""
+        return sentences(f"the control table has not answered for {control_age:.0f} s{told}", reason)
     if state is PipelineState.STANDBY:
         return None
     if state is PipelineState.STOPPING:
@@ -51,23 +57,29 @@ def not_ready_reason(
     return stalled_reason(vital)
 
 
+def sentences(*said: str | None) -> str | None:
+    """One after the other, so that none reads as a part of another. None where nothing is said."""
+    found = [each for each in said if each]
+    return ". ".join([*found[:1], *(f"{each[:1].upper()}{each[1:]}" for each in found[1:])]) or None
+
+
 def stalled_reason(vital: Vital) -> str | None:
     """Why a running flow makes no progress; None while it does, or has for a moment not."""
     if vital.refusal is not None:
         return f"the replica refuses all writes: {vital.refusal}"
-    if _is_late(vital.refused_age):
+    if is_late(vital.refused_age):
         why = f": {vital.failure}" if vital.failure else ""
         return f"no write to the replica has succeeded for {vital.refused_age:.0f} s{why}"
-    if _is_late(vital.unread_age):
+    if is_late(vital.unread_age):
         why = f": {vital.unread}" if vital.unread else ""
         return f"changes wait for a read that has not succeeded for {vital.unread_age:.0f} s{why}"
-    if _is_late(vital.oldest_read_age):
+    if is_late(vital.oldest_read_age):
         why = f": {vital.trouble}" if vital.trouble else ""
         return f"the shard {vital.oldest_read_shard} was not read successfully for {vital.oldest_read_age:.0f} s{why}"
-    if _is_late(vital.unsaved_age):
+    if is_late(vital.unsaved_age):
         return f"settled work was not checkpointed for {vital.unsaved_age:.0f} s: the control table can't be written"
     return None
 
 
-def _is_late(age: float | None) -> bool:
+def is_late(age: float | None) -> bool:
     return age is not None and age > PATIENCE_SECONDS

@@ -25,11 +25,12 @@ from service.operations.documents.status import (
     SourceStatus,
     Status,
 )
-from service.operations.documents.utc_time import moment, moment_or_none
+from service.operations.documents.utc_time import moment, moment_or_none, utc_text
+from service.operations.pipeline.ownership import why_lost
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
-from service.operations.status.readiness import Vital, not_ready_reason, stalled_reason
+from service.operations.status.readiness import Vital, is_late, not_ready_reason, sentences, stalled_reason
 from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
 from service.operations.status.warnings import Known, warnings
 from service.pipeline_state import Gap
@@ -115,10 +116,20 @@ class Report:
         vital = self.vital()
         if self._pipeline.reason is None and vital is not None and (stalled := stalled_reason(vital)):
             return stalled
-        reason, failure = self._pipeline.reason, self._pipeline.holder.failure
-        if reason and failure and self._pipeline.state is PipelineState.STANDBY:
-            return f"{reason}: {failure}"
-        return reason or failure
+        why = self._why()
+        if why and self._pipeline.state is not PipelineState.STANDBY:
+            return why
+        return sentences(why, self._silence())
+
+    def _why(self) -> str | None:
+        is_standby = self._pipeline.state is PipelineState.STANDBY
+        return why_lost(self._pipeline) if is_standby else self._pipeline.reason
+
+    def _silence(self) -> str | None:
+        holder = self._pipeline.holder
+        if holder.failing_since is None:
+            return None
+        return f"the control table has not answered since {utc_text(moment(holder.failing_since))}: {holder.failure}"
 
     def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
         holder = self._pipeline.holder
@@ -167,7 +178,9 @@ class Report:
 
     def not_ready_reason(self) -> str | None:
         age = self._clock.monotonic() - self._begun_at
-        return not_ready_reason(self._pipeline.state, self.reason(), self.vital(), age, self.control_age())
+        silence, told = self.control_age(), self._pipeline.holder.failure or ""
+        reason = self._why() if is_late(silence) else self.reason()  # which tells of the silence too
+        return not_ready_reason(self._pipeline.state, reason, self.vital(), age, silence, told)
 
     def control_age(self) -> float | None:
         """Seconds since the control table last answered, if it has not since."""
