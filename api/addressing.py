@@ -5,6 +5,7 @@ Every call of a pipeline is there twice, as `/status` and as `/pipelines/{name}/
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from service.operations.console import Console, Consoles, NotFoundError
+from service.operations.documents.status import Status
 
 NAMED = "/pipelines/{name:path}"
 """What stands before a call's path where it names its pipeline."""
@@ -56,6 +58,32 @@ def place(request: Request, path: str) -> str:
     """The path of something of the same pipeline."""
     name = request.path_params.get("name")
     return path if name is None else f"/pipelines/{quote(name)}{path}"
+
+
+_CALL = re.compile(r"\b(GET|POST|DELETE) /(?!pipelines\b|reload\b)")
+
+
+def addressed(text: str, name: str, consoles: Consoles) -> str:
+    """With its calls, such as `POST /resume`, at the pipeline's own path: of several pipelines they have no other."""
+    if len(consoles.names()) == 1:
+        return text
+    return _CALL.sub(lambda call: f"{call[1]} /pipelines/{quote(name)}/", text)
+
+
+def status_addressed(status: Status, request: Request) -> Status:
+    """With every sentence addressed. For a call that is about one pipeline, after `asked`."""
+    consoles, name = consoles_of(request), request.state.pipeline
+
+    def each(text: str) -> str:
+        return addressed(text, name, consoles)
+
+    changed: dict[str, object] = {
+        "reason": each(status.reason) if status.reason else status.reason,
+        "warnings": [each(text) for text in status.warnings],
+        "gaps": [gap.model_copy(update={"reason": each(gap.reason)}) for gap in status.gaps],
+        "refused": {call: each(text) for call, text in status.refused.items()},
+    }
+    return status.model_copy(update=changed)
 
 
 def operation_id(route: Any) -> str:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from api.addressing import addressed, consoles_of
 from api.payloads import VARIANT
 from service.operations.console import (
     ConflictError,
@@ -116,13 +117,13 @@ def install(app: FastAPI) -> None:
 async def _operation_refused(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
     headers = RETRY_AFTER if status == 503 else {}
+    name = request.path_params.get("name")
+    told = str(error) if name is None else addressed(str(error), name, consoles_of(request))
     if isinstance(error, TrimmedAlreadyError):
-        return problem(status, str(error), headers, oldest_sequence_number=error.oldest)
+        return problem(status, told, headers, oldest_sequence_number=error.oldest)
     if isinstance(error, InvalidError):
-        return problem(
-            status, str(error), headers, errors=[{"field": "file", "message": text} for text in error.problems]
-        )
-    return problem(status, str(error), headers)
+        return problem(status, told, headers, errors=[{"field": "file", "message": text} for text in error.problems])
+    return problem(status, told, headers)
 
 
 async def _request_invalid(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
-from api.addressing import Asked, consoles_of, no_parameters
+from api.addressing import Asked, consoles_of, no_parameters, status_addressed
 from api.audit import asker, digest, note
 from api.payloads import Nothing, Outcome, ReplicateRequest
 from api.rendering import rendered
@@ -27,9 +27,9 @@ class MetricsResponse(Response):
 
 
 @router.get("/status", response_model=Status)
-async def get_status(console: Asked) -> Response:
+async def get_status(console: Asked, request: Request) -> Response:
     """The status document: what dashboards poll."""
-    return rendered(console.status())
+    return rendered(status_addressed(console.status(), request))
 
 
 @router.get("/settings", response_model=EffectiveSettings)
@@ -60,13 +60,13 @@ async def pause(console: Asked, request: Request, body: Annotated[Nothing | None
 
     409, at once, when somebody resumes before that.
     """
-    return rendered(await console.pause(asker(request)))
+    return rendered(status_addressed(await console.pause(asker(request)), request))
 
 
 @router.post("/resume", response_model=Status)
-async def resume(console: Asked, body: Annotated[Nothing | None, Body()] = None) -> Response:
+async def resume(console: Asked, request: Request, body: Annotated[Nothing | None, Body()] = None) -> Response:
     """Let the writes go on. May be repeated."""
-    return rendered(await console.resume())
+    return rendered(status_addressed(await console.resume(), request))
 
 
 @router.post("/replicate", response_model=Outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from api.addressing import consoles_of, no_parameters
+from api.addressing import addressed, consoles_of, no_parameters
 from api.payloads import Health, Readiness
 from api.problems import problem
 from api.rendering import rendered
@@ -29,7 +29,8 @@ async def get_readiness(request: Request) -> Response:
     """
     consoles, name = consoles_of(request), request.path_params.get("name")
     asked = consoles.names() if name is None else [name]
-    reasons = {each: reason for each in asked if (reason := consoles.of(each).not_ready_reason()) is not None}
+    found = {each: reason for each in asked if (reason := consoles.of(each).not_ready_reason()) is not None}
+    reasons = {each: addressed(reason, each, consoles) for each, reason in found.items()}
     if name is None and (unknown := consoles.not_ready_reason()) is not None:
         reasons["[discover]"] = unknown
     if not reasons:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
-from api.addressing import consoles_of, no_parameters
+from api.addressing import addressed, consoles_of, no_parameters
 from api.audit import note
 from api.payloads import Nothing
 from api.rendering import rendered
@@ -39,14 +39,15 @@ async def reload(request: Request, body: Annotated[Nothing | None, Body()] = Non
 def summary_of(name: str, consoles: Consoles) -> PipelineSummary:
     console = consoles.of(name)
     status, not_ready = console.status(), console.not_ready_reason()
+    reason = status.reason or not_ready
     return PipelineSummary(
         name=name,
         state=status.state,
         role=status.role,
-        reason=status.reason or not_ready,
+        reason=addressed(reason, name, consoles) if reason else reason,
         ready=not_ready is None,
         lag_seconds=status.lag.seconds,
         caught_up=status.lag.caught_up,
         dead_letters=status.dead_letters,
-        warnings=status.warnings,
+        warnings=[addressed(text, name, consoles) for text in status.warnings],
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from service.cli.advised import Advised
 from service.configuration.hosts import address, is_loopback, reached
 from service.configuration.values import sendable
 from service.errors import ConfigurationError, DynamirrorError
@@ -72,6 +73,7 @@ class AdminClient:
         self, url: str, token: str | None, pipeline: str | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._url = url.rstrip("/")
+        self.advised = Advised(pipeline=pipeline)
         self._place: str | None = None
         """Of the job that the last answer told of."""
         self._pipeline = pipeline
@@ -139,7 +141,7 @@ class AdminClient:
             except AdminError as error:
                 if error.status != 404:
                     raise
-        raise AdminError(f"there is no job {job_id!r} at {self._url}: `dynamirror jobs` lists them")
+        raise AdminError(f"there is no job {job_id!r} at {self._url}: {self.advised.command('jobs')} lists them")
 
     def ask(self, method: str, path: str, member: str | None, **options: Any) -> Document:
         """The answer of a call of the pipeline's, which has this member; None: it is empty."""

@@ -24,7 +24,8 @@ from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
 from service.cli.listing import Sentence
 from service.cli.moment import moment
-from service.cli.tables import console, job_table, overview_tables, pairs, printable, text
+from service.cli.status_tables import overview_tables
+from service.cli.tables import console, job_table, pairs, printable, text
 
 
 class Horizon(StrEnum):
@@ -57,7 +58,7 @@ def status(
     """
     with asking(url, pipeline) as client:
         if not watch:
-            show(client.overview(), as_json, overview_tables)
+            show(client.overview(), as_json, lambda found: overview_tables(found, client.advised))
             return
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
@@ -182,7 +183,9 @@ def _watch(client: AdminClient, every: float) -> None:
     for shown in itertools.chain([client.overview()], _looks(client, every)):
         page = console()  # as wide as the terminal is by now
         page.clear()
-        page.print(overview_tables(shown) if isinstance(shown, dict) else text(shown, "bold red"), crop=False)
+        page.print(
+            overview_tables(shown, client.advised) if isinstance(shown, dict) else text(shown, "bold red"), crop=False
+        )
 
 
 def _watch_json(client: AdminClient, every: float) -> None:

@@ -13,6 +13,7 @@ import typer
 from rich.console import RenderableType
 
 from service.cli.admin_client import AdminClient, AdminError, Document, UsageError, default_token, default_url
+from service.cli.advised import Advised
 from service.cli.tables import console, printable
 from service.configuration.settings import known_settings
 
@@ -47,6 +48,7 @@ def asking(url: str | None, pipeline: str | None) -> Iterator[AdminClient]:
     pipeline = pipeline or given.get("DYNAMIRROR_PIPELINE")
     try:
         with AdminClient(default_url(given) if url is None else url, default_token(given), pipeline) as client:
+            client.advised = Advised(url, pipeline)
             yield client
     except AdminError as error:
         print(printable(error), file=sys.stderr)
@@ -83,7 +85,8 @@ def followed(
         before, job = job, client.job(kind, str(job["id"]))
         if job == before and not is_told and client.ask("GET", "/status", "pipeline").get("paused_since"):
             is_told = True
-            print(f"the pipeline is paused, and the {kind} waits: `dynamirror resume` lets it go on", file=sys.stderr)
+            resume = client.advised.command("resume")
+            print(f"the pipeline is paused, and the {kind} waits: {resume} lets it go on", file=sys.stderr)
     return job
 
 

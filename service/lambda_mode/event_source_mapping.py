@@ -66,8 +66,8 @@ class PipelineMapping:
         hours = (self._clock.now() - seen.changed_at) / 3600
         if seen.state == "Disabled" and hours > WARN_AFTER_HOURS:
             found.append(
-                f"the mapping {seen.id} has been off for {hours:.1f} hours; the stream keeps {RETENTION_HOURS} hours, "
-                "what is older is lost: resume soon, or verify with repair afterwards"
+                f"the mapping {seen.id} has been off for {hours:.1f} hours, and a record is lost once it is "
+                f"{RETENTION_HOURS} hours old: resume soon, or verify with repair afterwards"
             )
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.documents.status import History, PipelineState, Role, Status
 from service.operations.documents.utc_time import moment_or_none
+from service.operations.pipeline.ownership import reason_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.status_report import Report
 
@@ -32,7 +33,7 @@ class MappingReport:
         return known.model_copy(
             update={
                 "state": self._state(),
-                "reason": pipeline.reason or mapping.problem,
+                "reason": reason_of(pipeline) or mapping.problem,
                 "role": Role.ACTIVE if is_active else Role.STANDBY,
                 "active": pipeline.holder.active,
                 "active_since": moment_or_none(pipeline.holder.active_since),

@@ -49,13 +49,14 @@ def check_source(before: str, now: str) -> None:
 def stream_gone(arn: str) -> GapError:
     return GapError(
         f"the stream {arn} does not exist any more (it was switched off, or its table deleted): "
-        f"changes made since are lost; switch the table's stream on; {MENDS}"
+        f"changes made since are lost; if the table's stream is off now, switch it on; {MENDS}"
     )
 
 
 def stream_off(arn: str) -> GapError:
     return GapError(
-        f"the stream {arn} was switched off: changes made since are lost; switch the table's stream on again; {MENDS}"
+        f"the stream {arn} was switched off: changes made since are lost; if the table's stream is off now, switch it "
+        f"on; {MENDS}"
     )
 
 

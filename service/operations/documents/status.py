@@ -74,7 +74,8 @@ class LagStatus(Document):
     oldest_unapplied_at: Instant | None = Field(description="When the source made the oldest of them.")
     caught_up: bool = Field(
         description="Every open shard was read to its tip within the last few polls, nothing read is unapplied, no "
-        "write is in doubt, no gap is open, no snapshot is owed, and the stream is on and was listed not long ago.",
+        "write is in doubt, no gap is open, no snapshot is owed, and the stream is on and was listed not long ago. "
+        "Three empty pages in a row show the tip: it is false, however short the lag, while each poll brings records.",
         examples=[True],
     )
 
@@ -91,7 +92,8 @@ class ShardStatus(Document):
     parent_shard_id: str | None = Field(description="The shard that is read to its end before this one.")
     state: ShardState = Field(
         examples=["reading"],
-        description="`drained` was read to its end and has unsettled changes; `closed` was so, and all is settled.",
+        description="`reading` is an open one; while the pipeline is paused or has failed, it is not read. `drained` "
+        "was read to its end and has unsettled changes; `closed` was so, and all is settled.",
     )
     checkpoint: str | None = Field(
         description="Sequence number up to which everything is settled and saved.", examples=["1100000000017454423009"]
@@ -102,7 +104,8 @@ class ShardStatus(Document):
     lag_seconds: float = Field(description="As `lag.seconds`, for this shard alone.")
     records_read: int = Field(description="Since this process began to replicate.")
     records_applied: int = Field(
-        description="Since then: settled, which is applied, left out by a filter, or stored as dead letters."
+        description="Since then: settled. Other than of `totals`, those that a filter left out and those that were "
+        "stored as dead letters are among them."
     )
 
 
@@ -115,6 +118,8 @@ class TotalsStatus(Document):
     )
     items_written: int = Field(description="Puts and deletes that the replica took.")
     records_coalesced: int = Field(description="Applied by writing a newer state of the same item.")
+    records_unchanged: int = Field(default=0, description="Applied without a write: the replica's item had them.")
+    records_stale: int = Field(default=0, description="Applied without a write: the replica's item was newer.")
     records_skipped: int = Field(description="Left out by a filter or transform.")
     records_dead_lettered: int = Field(description="Stored as dead letters, a snapshot's items among them.")
     retries: int = Field(description="Requests to the stream and to the tables that were made again, for any cause.")

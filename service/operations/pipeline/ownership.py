@@ -45,10 +45,10 @@ def not_here(pipeline: Pipeline) -> str:
     return f"{here} (it is {pipeline.state}); {who_replicates(holder)}: {step}"
 
 
-def why_lost(pipeline: Pipeline) -> str | None:
+def reason_of(pipeline: Pipeline) -> str | None:
     """Of a process that stands by since it lost its lease: when, why, and who replicates since."""
     holder = pipeline.holder
-    if not pipeline.reason or holder.lost_at is None:
+    if not pipeline.reason or holder.lost_at is None or pipeline.state is not PipelineState.STANDBY:
         return pipeline.reason
     lost = f"this process lost the lease at {_at(holder.lost_at)}: {pipeline.reason}"
     if holder.active is None:

@@ -26,7 +26,7 @@ from service.operations.documents.status import (
     Status,
 )
 from service.operations.documents.utc_time import moment, moment_or_none, utc_text
-from service.operations.pipeline.ownership import why_lost
+from service.operations.pipeline.ownership import reason_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
@@ -116,14 +116,10 @@ class Report:
         vital = self.vital()
         if self._pipeline.reason is None and vital is not None and (stalled := stalled_reason(vital)):
             return stalled
-        why = self._why()
+        why = reason_of(self._pipeline)
         if why and self._pipeline.state is not PipelineState.STANDBY:
             return why
         return sentences(why, self._silence())
-
-    def _why(self) -> str | None:
-        is_standby = self._pipeline.state is PipelineState.STANDBY
-        return why_lost(self._pipeline) if is_standby else self._pipeline.reason
 
     def _silence(self) -> str | None:
         holder = self._pipeline.holder
@@ -179,7 +175,7 @@ class Report:
     def not_ready_reason(self) -> str | None:
         age = self._clock.monotonic() - self._begun_at
         silence, told = self.control_age(), self._pipeline.holder.failure or ""
-        reason = self._why() if is_late(silence) else self.reason()  # which tells of the silence too
+        reason = reason_of(self._pipeline) if is_late(silence) else self.reason()  # which tells of the silence too
         return not_ready_reason(self._pipeline.state, reason, self.vital(), age, silence, told)
 
     def control_age(self) -> float | None:

@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from service.cli import admin_commands, tables
-from service.cli.tables import job_table, overview_tables, pairs, status_tables
+from service.cli.advised import Advised
+from service.cli.status_tables import overview_tables, status_tables
+from service.cli.tables import job_table, pairs
 from tests.fakes.dashboard_console import Stage
 from tests.unit.cli.test_listing import CHECKPOINT, JOB, SHARD_ID
 
@@ -74,6 +76,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.advised = Advised()
 
     def overview(self) -> dict[str, Any]:
         self.looks += 1

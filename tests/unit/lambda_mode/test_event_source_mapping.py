@@ -44,7 +44,7 @@ async def seen(*found: SourceMapping) -> PipelineMapping:
         (mapping(reports=False), ["lacks ReportBatchItemFailures"]),
         (mapping(off_for=100 * HOUR), []),
         (mapping("Disabled", off_for=17 * HOUR), []),
-        (mapping("Disabled", off_for=19 * HOUR), ["off for 19.0 hours; the stream keeps 24 hours"]),
+        (mapping("Disabled", off_for=19 * HOUR), ["off for 19.0 hours, and a record is lost once it is 24 hours old"]),
     ],
 )
 async def test_what_is_wrong_is_told(found: SourceMapping, told: list[str]) -> None:

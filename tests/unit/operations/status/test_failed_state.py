@@ -107,3 +107,15 @@ def test_the_shard_whose_history_is_lost_is_the_failed_one() -> None:
             assert states[status.gaps[0].shard_id] is ShardState.FAILED
 
     play(scenario)
+
+
+def test_what_to_do_about_a_stream_that_was_switched_off_is_true_after_it_was_switched_on_again() -> None:
+    async def scenario(world: World) -> None:
+        async with Service(world) as service:
+            await service.until_caught_up()
+            world.source.recreate_stream()
+            await until(lambda: service.pipeline.state is PipelineState.FAILED)
+            reason = service.report.status().reason or ""
+            assert "; if the table's stream is off now, switch it on; a snapshot mends it: POST /snapshot" in reason
+
+    play(scenario)

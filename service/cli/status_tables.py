@@ -1,0 +1,195 @@
+"""The status for people: what matters at night first, and the next step as a command that can be typed.
+
+Of several pipelines each in a line, the worst first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from service.cli.admin_client import Document
+from service.cli.advised import PLAIN, Advised
+from service.cli.listing import Listing, Pairs, Sentence
+from service.cli.tables import BAD, GOOD, STATE_STYLES, UNKNOWN, WORRY, number, text, when
+from service.model import RETENTION_HOURS, RETENTION_SECONDS
+from service.operations.documents.utc_time import duration_text, moment, utc_text
+
+LONG_SECONDS = 60.0
+"""A lag that is no moment's."""
+
+
+def overview_tables(found: Document, advised: Advised = PLAIN) -> RenderableType:
+    """The status of one pipeline, or the list of several."""
+    return _list(found, advised) if "items" in found else status_tables(found, advised)
+
+
+def status_tables(status: Document, advised: Advised = PLAIN) -> RenderableType:
+    """The status document: what matters at night first, then shards, then what a person should do."""
+    parts: list[RenderableType] = [_overview(status, advised)]
+    if status.get("shards"):
+        parts.append(_shards(status["shards"], is_read=status.get("state") not in ("paused", "failed")))
+    parts += [Sentence(text(f"gap: {each.get('reason')}", BAD)) for each in status.get("gaps", ())]
+    parts += [Sentence(text(f"warning: {each}", WORRY)) for each in status.get("warnings", ())]
+    return Group(*parts)
+
+
+def _overview(status: Document, advised: Advised) -> Pairs:
+    table = Pairs()
+    state = status.get("state")
+    table.add_row("pipeline", text(status.get("pipeline")))
+    table.add_row("state", text(state, STATE_STYLES.get(str(state), "")))
+    if status.get("reason"):
+        table.add_row("reason", text(status["reason"], "" if _is_healthy_standby(status) else BAD))
+    table.add_row("role", text(_role(status)))
+    if status.get("process"):
+        table.add_row("process", text(status["process"]))
+    if status.get("paused_since"):
+        by = f" by {status['paused_by']}" if status.get("paused_by") else ""
+        table.add_row("paused since", text(f"{when(status['paused_since'])}{by}", WORRY))
+        table.add_row("next step", text(_resume(status.get("lag", {}).get("seconds"), _now(status), advised), WORRY))
+    for side in ("source", "replica"):
+        place = status.get(side, {})
+        table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))
+    table.add_row("lag", _lag(status))
+    queue = status.get("queue", {})
+    table.add_row(
+        "queue",
+        text(
+            f"{number(queue.get('records'))} of {number(queue.get('max_records'))} records, "
+            f"{number(queue.get('bytes'))} of {number(queue.get('max_bytes'))} bytes"
+        ),
+    )
+    rates = status.get("rates", {})
+    read, applied = rates.get("records_read_per_second"), rates.get("records_applied_per_second")
+    table.add_row("rates", text(f"{number(read)} records/s read, {number(applied)} records/s applied"))
+    totals = status.get("totals", {}).items()
+    table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
+    letters = status.get("dead_letters")
+    is_known = letters is not None
+    told = f"{number(letters)}: {_why_letters(advised)}" if letters else number(letters)
+    table.add_row("dead letters", text(told, BAD if letters else "") if is_known else UNKNOWN)
+    found = status.get("last_verification")
+    table.add_row("verified", _verification(found) if found or is_known else UNKNOWN)
+    table.add_row("version", text(f"{status.get('version')}, since {when(status.get('started_at'))}"))
+    return table
+
+
+def _is_healthy_standby(status: Document) -> bool:
+    return status.get("state") == "standby" and bool(status.get("active"))
+
+
+def _role(status: Document) -> str:
+    since = f" since {when(status['active_since'])}" if status.get("active_since") else ""
+    if status.get("role") != "standby":
+        return f"{status.get('role')}{since}"
+    return f"standby, {status.get('active') or 'no process that is known'} replicates{since}"
+
+
+def _now(status: Document) -> float | None:
+    try:
+        return datetime.fromisoformat(str(status.get("now"))).timestamp()
+    except ValueError:
+        return None
+
+
+def _resume(lag_seconds: float | None, now: float | None, advised: Advised, pipeline: str | None = None) -> str:
+    """What a pause asks for, and until when: what waits for the longest is as old as the lag."""
+    command = advised.command("resume", pipeline)
+    lost = f"records are lost once they are {RETENTION_HOURS} hours old"
+    if lag_seconds is None:
+        return f"{command}: {lost}"
+    left = RETENTION_SECONDS - lag_seconds
+    if left <= 0:
+        return f"{command}: {lost}, and the oldest ones are by now"
+    until = "" if now is None else f", until {utc_text(moment(now + left))}"
+    return f"{command} within {duration_text(left)}{until}: {lost}"
+
+
+def _why_letters(advised: Advised, pipeline: str | None = None) -> str:
+    return f"{advised.command('dead-letters', pipeline)} tells why"
+
+
+def _lag(status: Document) -> Text:
+    lag = status.get("lag", {})
+    seconds, unapplied = lag.get("seconds"), lag.get("unapplied_records")
+    if seconds is None:
+        return UNKNOWN
+    told = duration_text(seconds)
+    if unapplied is None:
+        if status.get("role") != "standby":
+            return text(f"{told}, and growing: this process has the pipeline, and reads nothing", WORRY)
+        is_told = "as the process that replicates told it last" if status.get("active") else "and growing"
+        return text(f"{told}, {is_told}", WORRY)
+    if lag.get("caught_up"):
+        return text(f"{told}, caught up", GOOD)
+    unread = "; more has not been read yet" if not unapplied and seconds > LONG_SECONDS else ""
+    return text(f"{told}, {number(unapplied)} records unapplied{unread}", WORRY)
+
+
+def _verification(found: Document | None) -> Text:
+    if not found:
+        return text("never")
+    differences = sum(int(found.get(name) or 0) for name in ("missing", "extra", "different"))
+    mended = int(found.get("repaired") or 0)
+    return text(
+        f"{number(found.get('items_compared'))} items, {number(differences)} differences, "
+        + (f"{number(mended)} mended, " if mended else "")
+        + f"{when(found['finished_at']) if found.get('finished_at') else found.get('state')}",
+        WORRY if differences > mended else "",
+    )
+
+
+def _shards(shards: Iterable[Document], *, is_read: bool) -> RenderableType:
+    """`is_read`: the pipeline is neither paused nor failed; in these no shard is read, whatever its own state."""
+    table = Listing("shard", "state", "lag", "read", "settled", "checkpoint", whole=("shard", "checkpoint"))
+    for shard in shards:
+        state = str(shard.get("state"))
+        lag = shard.get("lag_seconds")
+        is_idle = state == "reading" and not is_read
+        table.add_row(
+            text(shard.get("shard_id")),
+            text("not read now", WORRY) if is_idle else text(state, STATE_STYLES.get(state, "")),
+            text("" if lag is None else duration_text(lag)),
+            text(number(shard.get("records_read"))),
+            text(number(shard.get("records_applied"))),
+            text(shard.get("checkpoint")),
+        )
+    return table
+
+
+def _list(found: Document, advised: Advised) -> RenderableType:
+    table = Listing("pipeline", "state", "lag", "dead letters", "reason or warning", whole=("pipeline",))
+    for item in sorted(found["items"], key=_urgency):
+        state, letters = str(item.get("state")), item.get("dead_letters")
+        is_stuck = not item.get("ready") and state != "failed"
+        lag = item.get("lag_seconds")
+        table.add_row(
+            text(item.get("name")),
+            text(f"{state}, not ready" if is_stuck else state, BAD if is_stuck else STATE_STYLES.get(state, "")),
+            text("unknown" if lag is None else duration_text(lag), "" if item.get("caught_up") else WORRY),
+            text("unknown" if letters is None else number(letters), BAD if letters else ""),
+            text(item.get("reason") or "; ".join(item.get("warnings") or ()) or _hint(item, advised)),
+        )
+    left_out = [
+        Sentence(text(f"left out: {each.get('table')}: {each.get('reason')}")) for each in found.get("left_out") or ()
+    ]
+    none = "There is no pipeline: [discover] has found no table to replicate."
+    one = advised.command("status", "NAME")
+    return Group(table, *left_out, text(f"{one} shows one of them." if found["items"] else none))
+
+
+def _hint(item: Document, advised: Advised) -> str:
+    name = str(item.get("name"))
+    if item.get("state") == "paused":
+        return _resume(item.get("lag_seconds"), None, advised, name)
+    return _why_letters(advised, name) if item.get("dead_letters") else ""
+
+
+def _urgency(item: Document) -> tuple[object, ...]:
+    state = item.get("state")
+    is_well = not item.get("warnings") and not item.get("dead_letters")
+    return state != "failed", bool(item.get("ready")), state != "paused", is_well, -(item.get("lag_seconds") or 0.0)
