@@ -204,19 +204,24 @@ const CALLS = { pause: "Pause", resume: "Resume", replay: "Replay", snapshot: "S
 let refusedSeen = {};
 let isStandby = false;
 
-/** What the service would refuse is not offered, and the reason stands beside it. */
-function showRefused({ refused, role }) {
-  refusedSeen = refused ?? {};
+/** What the service would refuse, or what would do nothing, is not offered, and the reason stands beside it. */
+function showRefused({ refused, role, state, reason, paused_since }) {
+  refusedSeen = Object.fromEntries(Object.entries(refused ?? {}).map(([call, why]) => [call, why.replace(`: ${reason}`, "")])); // told above
   isStandby = role === "standby";
-  for (const button of document.querySelectorAll("[data-call]")) showIfRefused(button);
+  const failed = state === "failed" ? "it has failed, and writes nothing" : undefined;
+  const idle = {
+    pause: failed ?? (state === "paused" ? "it is paused" : undefined),
+    resume: paused_since ? undefined : (failed ?? (["running", "snapshotting"].includes(state) ? "it is not paused" : undefined)),
+  };
+  for (const button of document.querySelectorAll("[data-call]")) showIfRefused(button, idle[button.dataset.call]);
   const names = new Map(); // by their reason
   for (const [call, reason] of Object.entries(refusedSeen)) names.set(reason, [...(names.get(reason) ?? []), CALLS[call] ?? call]);
   $("refused").hidden = !names.size;
-  setText($("refused"), [...names].map(([reason, calls]) => `${calls.join(", ")}: ${reason}.`).join(" "));
+  setWords($("refused"), ...[...names].flatMap(([why, calls]) => [`${calls.join(", ")}: `, ...shortWords(why), ". "]));
 }
 
-function showIfRefused(button) {
-  const reason = refusedSeen[button.dataset.call];
+function showIfRefused(button, idle) {
+  const reason = refusedSeen[button.dataset.call] ?? idle;
   setIdle(button, reason !== undefined);
   button.title = reason ?? "";
 }

@@ -3,6 +3,7 @@
 
 /** For a part of a sentence: its section there, the cause, what to do. */
 const ADVICE = {
+  "the transform raised": ["Dead letters, differences and other symptoms", "your transform does not cope with an item; the line is named, and the item is in dynamirror dead-letters show ID", "correct it, restart, then dynamirror dead-letters redrive --all"],
   "and not replicating": ["Not ready", "it has been starting for over 30 s, or it is stopping", "see the state and the log"],
   "the control table has not answered for": ["Not ready", "permission, capacity or network of the replica's region", "correct that; it continues automatically"],
   "the replica refuses all writes:": ["Not ready", "the replica is missing, its key differs, or access is denied", "give the right that the sentence names (deploy/iam), or correct the table; it continues automatically, and nothing became a dead letter"],

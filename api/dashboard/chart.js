@@ -3,6 +3,7 @@
 
 const HOLE_MS = 12_000; // between two steps: more than a late one
 const SHADES = { paused: "paused", failed: "failed", stopping: "stopping", starting: "starting" };
+const KINDS = { unknown: "hatched: not known here", takeover: "line: this process took over" };
 const DURATIONS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800];
 
 const niceDuration = (highest) => DURATIONS.find((each) => each >= highest) ?? highest;
@@ -42,8 +43,8 @@ class Chart {
     this.plot.addEventListener("keydown", (event) => this.move(event));
   }
 
-  /** `steps` are oldest first; times are milliseconds. `pointed` is the step that a person points at, or null. */
-  draw(steps, from, to, pointed) {
+  /** `steps` are oldest first; times are milliseconds. `pointed` is the step that a person points at, or null. `takeover` may be NaN. */
+  draw(steps, from, to, pointed, takeover) {
     Object.assign(this, { steps: steps.filter((step) => step.end > from), from, to, pointed });
     const values = this.steps.flatMap((step) => this.lines.map((line) => line.of(step))).filter((value) => value !== null);
     const high = this.nice(Math.max(0, ...values));
@@ -55,6 +56,7 @@ class Chart {
     setText(this.middle, this.words(high / 2));
     this.times.forEach((time, at) => setText(time, axisTime(from + ((to - from) * at) / 2, at !== 1 && to - from > 6 * 3_600_000, at === 2)));
     const shades = this.shaded();
+    if (takeover > from) shades.push({ kind: "takeover", start: takeover, end: takeover });
     keep(this.shades, shades, (each) => `${each.kind} ${each.start}`, ({ kind }) => element("span", { className: `shade ${kind}` }), (span, each) => {
       span.style.left = `${this.part(each.start)}%`;
       span.style.width = `${this.part(each.end) - this.part(each.start)}%`;
@@ -121,7 +123,7 @@ class Chart {
       return top && `${word} ${this.words(of(top))} at ${utcTime(top.start)}`;
     });
     const known = highest.filter(Boolean);
-    const shades = [...kinds].map((kind) => (kind === "unknown" ? "hatched: not known here" : `shaded: ${SHADES[kind]}`));
+    const shades = [...kinds].map((kind) => KINDS[kind] ?? `shaded: ${SHADES[kind]}`);
     const text = known.length ? `Highest: ${known.join(", ")}` : "Nothing is known of this time";
     return `${[text, ...shades].join("; ")}.`;
   }

@@ -42,6 +42,7 @@ const token = {
 
 /** What the service said last of the token; an older one says nothing, and refuses. */
 let mayChange = true;
+let servedAt = NaN; // when it answered last (milliseconds, whole seconds); NaN: it did not say
 
 async function request(method, path, body, seconds) {
   const headers = {};
@@ -58,6 +59,7 @@ async function request(method, path, body, seconds) {
     throw new Unreachable(cause);
   }
   mayChange = answer.headers.get("dynamirror-access") !== "read";
+  servedAt = Date.parse(answer.headers.get("date"));
   const content = parsed(text);
   if (!answer.ok) throw new Refusal(answer.status, content ?? {});
   if (text && content === null) throw new Unreachable("The answer is not this service's.");

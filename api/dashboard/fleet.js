@@ -2,27 +2,11 @@
 "use strict";
 
 const SHOWN_PIPELINES = 50;
-const RANKS = ["failed", "not ready", "paused", "behind", "with dead letters", "with warnings"];
-const RANK_ICONS = ["failed", "warning", "pause", "hourglass", "warning", "warning"];
 const RANK_WORDS = {
-  paused: "somebody paused it; what the stream has for over 24 hours is lost",
   "with dead letters": "changes could not be written; its page has their causes",
 };
 let fleetSeen = { items: [], left_out: [] };
 let isFleetShownWhole = false;
-
-/** What is worst about a pipeline, as a place in RANKS; past its end there is nothing. */
-function rankOf(item) {
-  const found = [
-    item.state === "failed",
-    !item.ready,
-    item.state === "paused",
-    item.lag_seconds !== null && item.lag_seconds >= BEHIND_SECONDS,
-    Boolean(item.dead_letters),
-    Boolean(item.warnings.length),
-  ];
-  return found.includes(true) ? found.indexOf(true) : RANKS.length;
-}
 
 /** Only what is behind is ordered by its lag: rows that keep up do not change places all the time. */
 function worstFirst(items) {
@@ -47,7 +31,7 @@ function showFleet(list) {
   setText($("pipeline"), plural(list.items.length, "pipeline"));
   setText($("tables"), fleetWords(list.items));
   setText($("fleet-text"), wanted ? `${count(found.length)} of ${count(list.items.length)}` : "Worst first");
-  setWords($("updated"), "As of ", stamp(Date.now()));
+  setWords($("updated"), "As of ", stamp(1000 * Math.round(serverNow() / 1000)));
   foldButton($("more-fleet"), isFleetShownWhole, found.length > SHOWN_PIPELINES, `Show all ${count(found.length)}`, `Show the first ${SHOWN_PIPELINES}`);
   $("left-out-fold").hidden = !list.left_out.length;
   setText($("left-out-text"), `${plural(list.left_out.length, "discovered table")} without a pipeline`);
@@ -58,7 +42,7 @@ function showFleet(list) {
 
 /** By its name, its state, or what is wrong with it. */
 function isWanted(item, wanted) {
-  return `${item.name} ${shapeOf(STATES, item.state).word} ${item.reason ?? ""} ${RANKS[rankOf(item)] ?? ""}`.toLowerCase().includes(wanted);
+  return `${item.name} ${verdictOn(item).word} ${item.reason ?? ""} ${RANKS[rankOf(item)] ?? ""}`.toLowerCase().includes(wanted);
 }
 
 function fleetWords(items) {
@@ -72,19 +56,38 @@ function makePipelineRow(item) {
   const link = element("a", { href: `/pipelines/${encodeURIComponent(item.name)}/` }, item.name);
   const name = element("td", { className: "name", role: "cell" }, link);
   const state = element("td", { className: "status", role: "cell" }, icon("ring"), element("span"));
-  return element("tr", { role: "row" }, name, state, cell("right lag"), cell("right letters"), cell("why"));
+  const why = element("td", { className: "why", role: "cell" }, element("p"));
+  return element("tr", { role: "row" }, name, state, cell("right lag"), cell("right letters"), why);
 }
 
 function fillPipelineRow(row, item) {
   const [, state, lag, letters, why] = row.children;
-  const shape = shapeOf(STATES, item.state);
-  const rank = rankOf(item);
-  row.dataset.tone = rank <= 1 ? "bad" : rank < RANKS.length ? "careful" : shape.tone;
-  setIcon(state.firstChild.firstChild, RANK_ICONS[rank] ?? shape.icon);
-  setText(state.lastChild, item.ready || item.state === "failed" ? shape.word : `${shape.word}, not ready`);
+  const shape = verdictOn(item);
+  row.dataset.tone = shape.tone;
+  setIcon(state.firstChild.firstChild, shape.icon);
+  setText(state.lastChild, shape.word);
   setText(lag, item.lag_seconds === null ? "unknown" : duration(item.lag_seconds));
   setText(letters, item.dead_letters === null ? "unknown" : count(item.dead_letters));
-  setText(why, item.reason ?? item.warnings[0] ?? RANK_WORDS[RANKS[rank]] ?? "");
+  const told = whyWords(item);
+  setWords(why.firstChild, ...shortWords(told));
+  why.title = told;
+}
+
+/** All of it stands on the pipeline's own page. */
+function whyWords(item) {
+  const told = item.reason ?? item.warnings[0];
+  const words = told === undefined ? [RANK_WORDS[RANKS[rankOf(item)]]] : [onThePage(told)];
+  return [item.state === "paused" ? pausedFor(item) : null, ...words].filter(Boolean).join("; ");
+}
+
+/** An older service does not tell since when. */
+function pausedFor({ paused_since, lag_seconds }) {
+  const paused = paused_since ? secondsBetween(paused_since, serverNow()) : null;
+  const age = lag_seconds ?? paused;
+  if (age === null) return "paused";
+  const left = RETENTION_SECONDS - age;
+  const since = paused === null ? "paused" : `paused ${duration(paused)} ago`;
+  return `${since}, ${left > 0 ? `${duration(left)} left` : "history may be lost already"}`;
 }
 
 $("fleet-search").addEventListener("input", () => showFleet(fleetSeen));

@@ -7,6 +7,9 @@ const UNSERVED_SECONDS = 60;
 const DAY_MS = 86_400_000;
 const TABLE_ROWS = 12;
 
+/** The status now: the end of the charts, which the history tells up to five seconds late. */
+let present = null;
+let tookOverAt = null;
 /** Oldest first: {start, end (milliseconds), at, state, lag, read, applied, mean, longest}; null: not known. */
 let steps = [];
 let wholeAt = -Infinity; // by this browser's clock
@@ -74,26 +77,52 @@ function addSteps(found) {
 
 function sampleStatus(status) {
   clockOffset = Date.parse(status.now) - Date.now();
-  if (isHistoryServed) return;
   const item = { ...status.rates, at: status.now, seconds: STATUS_SECONDS, state: status.state, lag_seconds: status.lag.seconds };
-  addSteps([stepOf(item)]);
+  present = stepOf(item);
+  tookOverAt = takeoverOf(status);
+  if (!isHistoryServed) addSteps([present]);
   drawCharts();
+}
+
+/** The history, and what has been since its last step. */
+function stepsUntilNow() {
+  const last = steps.at(-1);
+  const isNews = last && present?.start > last.end;
+  return isNews ? [...steps, { ...present, start: Math.max(last.end, present.start - HOLE_MS), end: present.start }] : [...steps];
+}
+
+/** Since when this process replicates, if it stood by before; null otherwise. */
+function takeoverOf({ role, active_since }) {
+  const stoodBy = (step) => step.state === "standby" && step.start < Date.parse(active_since);
+  return role === "active" && active_since && steps.some(stoodBy) ? active_since : null;
+}
+
+/** Since when (milliseconds) the lag has been this high without a break; `isWhole`: and was not before. */
+function highLagSince(least) {
+  let since = null;
+  for (const step of stepsUntilNow().reverse()) {
+    if (step.lag === null || (since !== null && since - step.end >= HOLE_MS)) break;
+    if (step.lag < least) return { since, isWhole: true };
+    since = step.start;
+  }
+  return { since, isWhole: false };
 }
 
 function drawCharts() {
   const to = serverNow();
   const from = to - rangeMs;
-  const pointed = pointedAt === null ? null : stepAt(pointedAt, from);
-  for (const chart of charts) chart.draw(steps, from, to, pointed);
+  const known = stepsUntilNow();
+  const pointed = pointedAt === null ? null : stepAt(known, pointedAt, from);
+  for (const chart of charts) chart.draw(known, from, to, pointed, Date.parse(tookOverAt));
   showLatency(steps.at(-1));
   if ($("history-table").open) showTable(from, to);
 }
 
 /** The step of a time, or the nearest one to it. */
-function stepAt(time, from) {
+function stepAt(known, time, from) {
   const distance = (step) => Math.max(step.start - time, time - step.end, 0);
   const nearest = (best, step) => (best === null || distance(step) < distance(best) ? step : best);
-  return steps.filter((step) => step.end > from).reduce(nearest, null);
+  return known.filter((step) => step.end > from).reduce(nearest, null);
 }
 
 function pointAt(time) {

@@ -35,7 +35,8 @@ function showLetterCount(number) {
   if (number !== lettersTold) lettersAt = -Infinity;
   lettersTold = number;
   const isUnknown = number === null;
-  $("letter-link").hidden = number === 0;
+  $("letter-link").hidden = !number;
+  setText($("letter-text"), isUnknown ? "What is stored of them could not be read for a while." : "");
   setText($("letter-count"), isUnknown ? "unknown" : count(number));
   setIcon($("letter-count-icon"), isUnknown ? "ring" : number ? "warning" : "check");
   $("letter-count").parentElement.dataset.tone = isUnknown ? "calm" : number ? "careful" : "good";
@@ -57,9 +58,10 @@ function showLetters() {
   keep($("letters"), [...shown, ...gone.map(([key]) => ({ key, letters: [] }))], (group) => group.key, makeGroup, fillGroup);
   foldButton($("more-letters"), areAllGroupsShown, groups.length > SHOWN_GROUPS, `Show all ${count(groups.length)}`, `Show the first ${SHOWN_GROUPS}`);
   setText($("letters-text"), letterWords());
-  setWords($("letters-advice"), ...(lettersSeen.length ? adviceWords(LETTER_ADVICE) : []));
+  const isExplained = groups.every(({ letters, isByKey }) => !isByKey && adviceOf(letters[0].error));
+  setWords($("letters-advice"), ...(lettersSeen.length && !isExplained ? adviceWords(LETTER_ADVICE) : []));
   $("redrive-all").hidden = !lettersSeen.length;
-  $("letters-panel").hidden = lettersTold === 0 && !lettersSeen.length && !gone.length && !hasNotice($("letters-notice"));
+  $("letters-panel").hidden = !lettersTold && !lettersSeen.length && !gone.length && !hasNotice($("letters-notice"));
 }
 
 const hasNotice = (place) => place.children.length > 0;
@@ -82,8 +84,9 @@ function makeGroup() {
   const list = element("ul", { className: "rows" });
   const more = element("button", { type: "button", className: "quiet", hidden: true });
   const summary = element("summary", {}, icon("warning"), element("strong"), " ", element("span"));
-  const fold = element("details", { open: lettersSeen.length <= OPEN_LETTERS }, summary, list, more);
-  const row = element("li", { className: "letter-group" }, fold, element("div", { className: "buttons change" }), element("div", { className: "notice", role: "status" }));
+  const fold = element("details", { open: lettersSeen.length <= OPEN_LETTERS }, summary);
+  const advice = element("p", { className: "soft small advice" });
+  const row = element("li", { className: "letter-group" }, fold, element("div", { className: "buttons change" }), advice, element("div", { className: "notice", role: "status" }), list, more);
   const redrive = element("button", { type: "button", "data-call": "redrive" });
   const discard = element("button", { type: "button" });
   redrive.addEventListener("click", () => askToRedrive(row.group.letters, row.querySelector(".notice")));
@@ -100,19 +103,23 @@ function makeGroup() {
 
 function fillGroup(row, group) {
   row.group = group;
-  const [fold, buttons] = row.children;
-  const [summary, list, more] = fold.children;
+  const [fold, buttons, advice, , list, more] = row.children;
+  const summary = fold.firstChild;
   const { letters, isByKey } = group;
-  fold.hidden = buttons.hidden = !letters.length;
+  fold.hidden = buttons.hidden = advice.hidden = list.hidden = more.hidden = !letters.length;
   if (!letters.length) return;
   setText(summary.children[1], isByKey ? keyWords(letters[0].keys) : plural(letters.length, "change"));
   setText(summary.children[2], isByKey ? plural(letters.length, "cause") : letters[0].error);
+  setWords(advice, ...(isByKey ? [] : adviceWords(adviceOf(letters[0].error))));
   const some = letters.length > 1 ? ` all ${count(letters.length)}` : "";
   setText(buttons.children[0], `Redrive${some}…`);
   setText(buttons.children[1], `Discard${some}…`);
   const shown = fold.open ? letters.slice(0, row.shown) : [];
-  keep(list, shown, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, (child) => child.classList.toggle("is-alone", letters.length === 1));
-  more.hidden = letters.length <= row.shown;
+  keep(list, shown, (letter) => `${letter.id} ${letter.attempts}`, makeLetter, (child, letter) => {
+    child.classList.toggle("is-alone", letters.length === 1);
+    child.querySelector(".letter-error").hidden = !isByKey && letter.error === letters[0].error; // the heading tells it
+  });
+  more.hidden = !fold.open || letters.length <= row.shown;
   setText(more, `Show more of ${count(letters.length)}`);
 }
 
@@ -126,7 +133,7 @@ function makeLetter(letter) {
       "div",
       {},
       element("p", {}, element("strong", {}, letter.event_name), " ", element("code", {}, keyWords(letter.keys))),
-      element("p", {}, letter.error),
+      element("p", { className: "letter-error" }, letter.error),
       element("p", { className: "soft small" }, `${plural(letter.attempts, "try", "tries")}, last `, stamp(letter.failed_at)),
       element("p", { className: "soft small" }, id(letter.shard_id), " ", id(letter.sequence_number ?? "")),
     ),

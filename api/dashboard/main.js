@@ -104,6 +104,7 @@ async function pollStatus() {
       wait = isFleet ? FLEET_SECONDS : 0;
       if (isFleet) {
         connection.good(fleetWords(list.items));
+        if (servedAt) clockOffset = servedAt - Date.now();
         showFleet(list);
       }
     } else {

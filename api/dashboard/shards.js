@@ -47,7 +47,7 @@ function showShards(shards, role) {
   const shown = fold.isAllShown ? rows : rows.slice(0, SHOWN_SHARDS);
   keep($("shards"), shown, (row) => row.shard.shard_id, makeShardRow, fillShardRow);
   $("shard-table").hidden = !shards.length;
-  setText($("shards-text"), shardWords(shards));
+  setWords($("shards-text"), ...shardWords(shards));
   foldButton($("closed-shards"), fold.isClosedShown, closed, `Show ${count(closed)} closed`, "Fold closed");
   const rest = rows.length - SHOWN_SHARDS;
   foldButton($("more-shards"), fold.isAllShown, rest > 0, `Show all ${count(rows.length)}`, `Show the first ${SHOWN_SHARDS}`);
@@ -68,12 +68,12 @@ function foldButton(button, isOpen, isNeeded, open, close) {
 }
 
 function shardWords(shards) {
-  if (!shards.length) return roleSeen === "standby" ? "The process that replicates knows them" : "None known yet";
+  if (!shards.length) return [roleSeen === "standby" ? "The process that replicates knows them" : "None known yet"];
   const states = Object.keys(SHARD_STATES).map((state) => [state, shards.filter((shard) => shard.state === state).length]);
   const parts = states.filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state.replaceAll("_", " ")}`);
   const worst = shards.reduce((most, shard) => (shard.lag_seconds > most.lag_seconds ? shard : most));
-  const behind = worst.lag_seconds >= BEHIND_SECONDS ? `. Most behind: ${worst.shard_id}, ${duration(worst.lag_seconds)}` : "";
-  return `${count(shards.length)}: ${parts.join(", ")}${behind}`;
+  const behind = worst.lag_seconds >= BEHIND_SECONDS ? [". Most behind: ", id(worst.shard_id), `, ${duration(worst.lag_seconds)}`] : [];
+  return [`${count(shards.length)}: ${parts.join(", ")}`, ...behind];
 }
 
 function makeShardRow({ shard }) {

@@ -99,18 +99,3 @@ function keyWords(keys) {
   });
   return values.join(", ");
 }
-
-/** What docs/troubleshooting.md says of a sentence of the service: by the longest part that it knows; null: nothing. */
-function adviceOf(sentence) {
-  const parts = Object.keys(ADVICE).filter((part) => sentence.includes(part));
-  return parts.length ? ADVICE[parts.reduce((best, part) => (part.length > best.length ? part : best))] : null;
-}
-
-/** As words for `setWords`; the last of them lead to the section. */
-function adviceWords(advice) {
-  if (advice === null || advice === undefined) return [];
-  const [section, cause, action] = advice;
-  const anchor = section.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
-  const link = element("a", { href: `/troubleshooting#${anchor}`, target: "_blank" }, `docs/troubleshooting.md, ${section}`);
-  return [`What to do: ${action}. Why: ${cause}. (`, link, ")"];
-}

@@ -46,6 +46,7 @@ def summary_of(name: str, consoles: Consoles) -> PipelineSummary:
         role=status.role,
         reason=addressed(reason, name, consoles) if reason else reason,
         ready=not_ready is None,
+        paused_since=status.paused_since,
         lag_seconds=status.lag.seconds,
         caught_up=status.lag.caught_up,
         dead_letters=status.dead_letters,

@@ -32,7 +32,7 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
     page.shows("alerts", "What to do: a snapshot. Why: a shard with unread records is no longer listed.")
     page.shows("alerts", "(docs/troubleshooting.md, Gaps)")
     page.shows("alerts", "1 change could not be written: see them and their causes.")
-    page.shows("letters-advice", "correct the cause, then POST /dead-letters/redrive, or discard them.")
+    page.shows("letters-advice", 'correct the cause, then "Redrive…", or discard them.')
     page.shows("jobs", "What to do: dynamirror jobs shows it.")
     assert page.text("state-advice") == "", "it is told above"
 
@@ -63,7 +63,7 @@ def test_the_advice_leads_to_its_section_of_the_document(page: DashboardPage, is
             "the replica refuses all writes: AccessDeniedException",
             "give the right that the sentence names",
         ),
-        (PipelineState.PAUSED, None, "POST /resume within 24 hours"),
+        (PipelineState.PAUSED, None, '"Resume…" within 24 hours'),
         (PipelineState.FAILED, "UnknownCode: never heard of", "correct it and restart"),
         (PipelineState.RUNNING, None, ""),
     ],

@@ -39,6 +39,40 @@ def test_they_are_grouped_by_cause_or_by_key_with_their_counts(seven: DashboardP
     assert seven.complaints() == []
 
 
+def test_a_cause_is_told_once_and_its_letters_are_as_wide_as_its_heading(seven: DashboardPage):
+    found = seven.run("""
+        const group = document.querySelector("#letters > li");
+        const edge = (each) => Math.round(each.getBoundingClientRect().right);
+        return [group.innerText, ...[...group.querySelectorAll(".buttons")].map(edge)];
+    """)
+    told, *edges = found
+    assert told.count(TOO_LARGE) == 1
+    assert len(set(edges)) == 1
+
+
+def test_on_a_phone_all_of_a_cause_are_redriven_before_its_letters(page: DashboardPage):
+    page.use_a_phone()
+    page.stage.has_letters(7)
+    page.open()
+    page.shows("letters", "customer-00006")
+    tops = page.run("""
+        const group = document.querySelector("#letters > li");
+        return [...group.querySelectorAll(".buttons")].map((each) => each.getBoundingClientRect().top);
+    """)
+    assert tops == sorted(tops)
+    assert tops[0] < page.run("return document.querySelector('#letters .letter').getBoundingClientRect().top")
+    assert page.overflow() == []
+
+
+def test_a_cause_that_the_document_knows_has_its_own_advice(page: DashboardPage):
+    page.stage.has_letters(2)
+    for letter in page.stage.letters.values():
+        letter["error"] = "the transform raised KeyError: 'email' (shop_fields.py, line 2)"
+    page.open()
+    page.shows("letters", 'What to do: correct it, restart, then "Redrive…". Why: your transform does not cope')
+    assert page.text("letters-advice") == "", "the general one says no more"
+
+
 def test_a_cause_whose_numbers_differ_is_one_and_many_letters_are_folded(page: DashboardPage):
     page.stage.has_letters(60)
     for at, letter in enumerate(page.stage.letters.values()):

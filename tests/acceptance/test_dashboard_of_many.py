@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from selenium.webdriver.common.by import By
 
 from service.operations.documents.fleet import LeftOut
@@ -58,14 +60,36 @@ def test_the_worst_is_on_top_with_its_reason(page: DashboardPage):
         "a-well",
         "h-unknown",
     ]
-    page.shows("tables", "1 failed, 1 not ready, 1 paused, 2 behind, 1 with dead letters, 1 with warnings")
+    page.shows("tables", "1 failed, 1 in trouble, 1 paused, 2 behind, 1 with dead letters, 1 with warnings")
     page.shows("fleet", "the replica table does not exist")
-    page.shows("fleet", "somebody paused it")
+    page.shows("fleet", "paused, 23 h 50 min left")
     page.shows("fleet", "changes could not be written")
     assert "1 failed" in page.title
     stage(consoles, "a-well").state = PipelineState.FAILED
     page.until(lambda: rows(page)[:2] == ["a-well", "g-failed"])
     assert page.complaints() == []
+
+
+def test_a_pause_is_told_with_its_age_and_what_is_left(page: DashboardPage):
+    consoles = fleet_of("audit", "orders")
+    stage(consoles, "audit").state = PipelineState.PAUSED
+    stage(consoles, "audit").lags(9 * 3600 + 170)
+    stage(consoles, "audit").shown["paused_since"] = datetime.now(UTC) - timedelta(hours=9, seconds=30)
+    page.open(consoles=consoles)
+    page.shows("fleet", "paused 9 h ago, 14 h 57 min left")
+    stage(consoles, "audit").lags(None)
+    page.shows("fleet", "paused 9 h ago, 14 h 59 min left")
+
+
+def test_a_long_reason_is_cut_and_told_whole_where_one_points(page: DashboardPage):
+    page.use_a_phone()
+    consoles = fleet_of("audit", "orders")
+    stage(consoles, "orders").reason = why = "the replica refuses all writes: " + "AccessDeniedException, " * 30
+    page.open(consoles=consoles)
+    page.shows("fleet", "Running, in trouble")
+    seen = page.driver.find_element(By.CSS_SELECTOR, "#fleet .why")
+    assert seen.size["height"] < 80
+    assert seen.get_attribute("title") == why
 
 
 def test_each_leads_to_a_page_of_its_own_that_asks_and_changes_that_pipeline_alone(page: DashboardPage):

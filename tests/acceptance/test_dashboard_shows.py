@@ -87,7 +87,7 @@ def test_a_gap_and_a_warning_stand_above_everything(page: DashboardPage):
     page.stage.warnings = [RETENTION]
     page.open()
     page.shows("state", "Failed")
-    page.shows("alerts", GAP)
+    page.shows("alerts", GAP.replace("dynamirror snapshot", '"Snapshot…"'))
     page.shows("alerts", f"after {NUMBER}")
     page.shows("alerts", RETENTION)
     page.click_in("alerts", "Snapshot")

@@ -15,11 +15,12 @@ from tests.support.markdown import code, docs, quoted
 from tests.support.troubleshooting_page import troubleshooting_page
 
 FILE = PAGE.parent / "advice.js"
+LETTERS = "Dead letters, differences and other symptoms"
 SENTENCES = (
+    LETTERS,
     *("Not ready", "Warnings", "Gaps", "Tables", "The control table", "Access and AWS", "Commands and the demo"),
     "States",  # the last one that explains a sentence is the one that is shown
 )
-LETTERS = "Dead letters, differences and other symptoms"
 
 
 def advice_file() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from service.operations.documents.status import Document, PipelineState, Role
+from service.operations.documents.utc_time import Instant
 
 
 class PipelineSummary(Document):
@@ -15,6 +16,7 @@ class PipelineSummary(Document):
     role: Role
     reason: str | None = Field(description="Why it is not ready or in this state, when a person must act.")
     ready: bool = Field(description="As its /readyz says.", examples=[True])
+    paused_since: Instant | None = Field(default=None, description="Null while it is not paused.")
     lag_seconds: float | None = Field(description="Null where it is not known.", examples=[0.0])
     caught_up: bool = Field(examples=[True])
     dead_letters: int | None = Field(description="Null where they are not known (yet).", examples=[0])

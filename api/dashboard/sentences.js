@@ -1,0 +1,56 @@
+// Sentences of the service and of docs/troubleshooting.md, as this page says them: with its buttons, and short names.
+"use strict";
+
+/** What the sentences call by the API or the command line stands on the page as a button or a list. */
+const ON_THE_PAGE = [
+  [/POST \/dead-letters\/redrive|dynamirror dead-letters redrive( --all)?/g, () => '"Redrive…"'],
+  [/GET \/dead-letters/g, () => "the list below"],
+  [/GET \/snapshots/g, () => "the list of jobs"],
+  [/dynamirror verify --repair/g, () => '"Verify…" with repair'],
+  [/(?:POST \/|dynamirror )(pause|resume|replay|snapshot|verify)\b(?! --)/g, (_, call) => `"${CALLS[call]}…"`],
+];
+const onThePage = (text) => ON_THE_PAGE.reduce((said, [call, button]) => said.replace(call, button), text);
+
+/** Names that are not broken at their hyphens: of AWS's resources, shards and regions. */
+const CODES = /arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[\w/.:*-]*\w|shardId-[\w-]+|\b[a-z]{2}(?:-[a-z]+)+-\d\b/g;
+const ARN = /^arn:(?:[^:]*:){4}(?:table.*(?=\/stream\/))?/;
+const OPENING = /^(?:the|a|an|no|this|it|another|changes|guarded|items|more|nothing|records|settled|what) /;
+
+/** As words for `setWords`: ARNs without what the page tells anyway, which is told where one points. */
+function shortWords(text) {
+  const words = [];
+  let end = 0;
+  for (const { 0: name, index } of text.matchAll(CODES)) {
+    const short = name.replace(ARN, "…");
+    words.push(text.slice(end, index), element("span", { className: "code", title: short === name ? "" : name }, short));
+    end = index + name.length;
+  }
+  return [...words, text.slice(end)].filter((part) => part !== "");
+}
+
+/** The same, as the beginning of a line. A name that is in lower case stays so. */
+function sentence(text) {
+  const said = onThePage(text);
+  return shortWords(OPENING.test(said) ? said[0].toUpperCase() + said.slice(1) : said);
+}
+
+/** A fold with what `sentence` shortens; none where it is whole. */
+function wholeSentence(text) {
+  const isWhole = !text.match(CODES)?.some((name) => ARN.test(name));
+  return isWhole ? [] : [element("details", { className: "small" }, element("summary", {}, "In full"), element("p", { className: "soft" }, text))];
+}
+
+/** What docs/troubleshooting.md says of a sentence of the service: by the longest part that it knows; null: nothing. */
+function adviceOf(text) {
+  const parts = Object.keys(ADVICE).filter((part) => text.includes(part));
+  return parts.length ? ADVICE[parts.reduce((best, part) => (part.length > best.length ? part : best))] : null;
+}
+
+/** As words for `setWords`; the last of them lead to the section. */
+function adviceWords(advice) {
+  if (advice === null || advice === undefined) return [];
+  const [section, cause, action] = advice;
+  const anchor = section.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
+  const link = element("a", { href: `/troubleshooting#${anchor}`, target: "_blank" }, `docs/troubleshooting.md, ${section}`);
+  return [`What to do: ${onThePage(action)}. Why: ${cause}. (`, link, ")"];
+}
