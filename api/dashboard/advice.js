@@ -93,7 +93,7 @@ const ADVICE = {
   "the pipeline has failed": ["Commands and the demo", "a gap or another reason of state failed", "see state failed"],
   "the demo needs its emulator": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
   "the demo's emulator refused": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
-  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "if it names the process that replicates since, nothing has to be done: this one is its standby. If no process is known that replicates, start one; if a refused request follows, correct what the sentence ends with: it continues automatically. Nothing is lost. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
+  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "nothing is lost. If it names the process that replicates since, nothing has to be done. Otherwise correct what the sentence ends with, if a request failed: it continues automatically. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
 };
 
 /** For a state of a pipeline. */
@@ -101,7 +101,7 @@ const STATE_ADVICE = {
   starting: ["States", "it waits for the stream or the control table, or has not read the stream yet (a table that is missing at the start ends the process with exit code 1)", "reason says which; it continues automatically"],
   snapshotting: ["States", "the first start, or the repair of a gap: the table is copied beside the stream", "wait; GET /snapshots shows the progress"],
   running: ["States", "everything works", "watch lag.seconds and warnings"],
-  paused: ["States", "somebody paused it; a restart keeps the pause", "POST /resume (of several pipelines POST /pipelines/NAME/resume) before lag.seconds is 24 hours: a record is lost once it is so old. dynamirror status says how much time is left"],
+  paused: ["States", "somebody paused it; a restart keeps the pause", "POST /resume before the lag is 24 hours: a record is lost once it is so old. dynamirror status says how much time is left"],
   standby: ["States", "another process holds the lease: active names it", "none: it takes over when that process is gone"],
   stopping: ["States", "it was told to stop, and finishes what is in flight", "none"],
   failed: ["States", "an answer of AWS that dynamirror does not know, or an inconsistent control table", "reason names it: see errors; correct it and restart"],

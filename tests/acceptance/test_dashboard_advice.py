@@ -63,7 +63,7 @@ def test_the_advice_leads_to_its_section_of_the_document(page: DashboardPage, is
             "the replica refuses all writes: AccessDeniedException",
             "give the right that the sentence names",
         ),
-        (PipelineState.PAUSED, None, '"Resume…" within 24 hours'),
+        (PipelineState.PAUSED, None, '"Resume…" before the lag is 24 hours'),
         (PipelineState.FAILED, "UnknownCode: never heard of", "correct it and restart"),
         (PipelineState.RUNNING, None, ""),
     ],
@@ -83,7 +83,7 @@ def test_a_standby_that_lost_its_lease_is_in_trouble_only_while_it_knows_of_no_o
     page.stage.stands_by()
     page.stage.reason = "the lease could not be renewed in time; another process may own the pipeline: GetItem failed"
     page.open()
-    page.shows("state-advice", "nothing is lost: another process has taken over")
+    page.shows("state-advice", "If it names the process that replicates since, nothing has to be done.")
     assert page.text("state") == "Standing by"
     page.stage.shown["active"] = None
     page.shows("state", "Standing by, in trouble")
