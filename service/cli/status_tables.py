@@ -32,7 +32,8 @@ def status_tables(status: Document, advised: Advised = PLAIN) -> RenderableType:
     parts: list[RenderableType] = [_overview(status, advised)]
     if status.get("shards"):
         parts.append(_shards(status["shards"], is_read=status.get("state") not in ("paused", "failed")))
-    parts += [Sentence(text(f"gap: {each.get('reason')}", BAD)) for each in status.get("gaps", ())]
+    gaps = [each for each in status.get("gaps", ()) if each.get("reason") != status.get("reason")]  # told above
+    parts += [Sentence(text(f"gap: {each.get('reason')}", BAD)) for each in gaps]
     parts += [Sentence(text(f"warning: {each}", WORRY)) for each in status.get("warnings", ())]
     return Group(*parts)
 

@@ -95,3 +95,9 @@ def test_in_the_list_each_command_names_its_pipeline() -> None:
     assert first.endswith(f"9 h 03 min  0             `dynamirror resume --pipeline audit` within 14 h 56 min: {LOST}")
     assert second.endswith("2             `dynamirror dead-letters --pipeline 'of sales'` tells why")
     assert last == "`dynamirror status --pipeline NAME` shows one of them."
+
+
+def test_a_gap_is_told_once() -> None:
+    gaps = [{"reason": "the stream is gone"}, {"reason": "a shard is gone"}]
+    text = shown(status(state="failed", reason="a shard is gone", gaps=gaps))
+    assert (text.count("a shard is gone"), text.count("gap: the stream is gone")) == (1, 1)
