@@ -84,7 +84,7 @@ function showStatus(status) {
   $("fleet-panel").hidden = true;
   showOverview(status);
   sampleStatus(status);
-  showShards(status.shards, status.role);
+  showShards(status.shards, status);
   showLetterCount(status.dead_letters);
   showRefused(status);
 }

@@ -123,7 +123,7 @@ function showThroughput({ rates, totals, role, lag }) {
   $("applied-row").hidden = !totals.records_applied;
 }
 
-/** What was read is the sum of the next four; what was applied, of its own three. */
+/** What was read is the sum of the next four; what was applied, of its own. An older service tells fewer. */
 function sumsOf(totals, { unapplied_records, keys_in_doubt }) {
   const shown = {
     read: totals.records_read,
@@ -137,7 +137,8 @@ function sumsOf(totals, { unapplied_records, keys_in_doubt }) {
   const applied = {
     written: totals.items_written,
     coalesced: totals.records_coalesced,
-    "already there": Math.max(0, totals.records_applied - totals.items_written - totals.records_coalesced),
+    unchanged: totals.records_unchanged ?? null,
+    stale: totals.records_stale ?? null,
   };
   return { shown, applied };
 }

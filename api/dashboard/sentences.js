@@ -3,6 +3,9 @@
 
 /** What the sentences call by the API or the command line stands on the page as a button or a list. */
 const ON_THE_PAGE = [
+  [/(POST|GET) \/pipelines\/[^/\s]+(?=\/)/g, (_, method) => `${method} `],
+  [/lag\.seconds/g, () => "the lag"],
+  [/(\. )?dynamirror status/g, (_, end) => (end ? ". This page" : "this page")],
   [/POST \/dead-letters\/redrive|dynamirror dead-letters redrive( --all)?/g, () => '"Redrive…"'],
   [/GET \/dead-letters/g, () => "the list below"],
   [/GET \/snapshots/g, () => "the list of jobs"],

@@ -4,7 +4,7 @@
 const SHOWN_SHARDS = 30;
 const fold = { isClosedShown: false, isAllShown: false, opened: new Set() };
 let shardsSeen = [];
-let roleSeen = "active";
+let pipelineSeen = {}; // its role and state
 
 /**
  * The tree as rows, top to bottom, trees with a failed shard first. A shard that is left out hands its place to its
@@ -38,9 +38,9 @@ function treeRows(root, children, isShown) {
   return rows;
 }
 
-function showShards(shards, role) {
+function showShards(shards, pipeline) {
   shardsSeen = shards;
-  roleSeen = role;
+  pipelineSeen = pipeline;
   const closed = shards.filter((shard) => shard.state === "closed").length;
   const opened = ancestorsOf(shards, fold.opened);
   const rows = shardRows(shards, (shard) => fold.isClosedShown || shard.state !== "closed" || opened.has(shard.shard_id));
@@ -68,13 +68,16 @@ function foldButton(button, isOpen, isNeeded, open, close) {
 }
 
 function shardWords(shards) {
-  if (!shards.length) return [roleSeen === "standby" ? "The process that replicates knows them" : "None known yet"];
+  if (!shards.length) return [pipelineSeen.role === "standby" ? "The process that replicates knows them" : "None known yet"];
   const states = Object.keys(SHARD_STATES).map((state) => [state, shards.filter((shard) => shard.state === state).length]);
-  const parts = states.filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state.replaceAll("_", " ")}`);
+  const parts = states.filter(([, number]) => number).map(([state, number]) => `${count(number)} ${isIdle(state) ? "not read now" : state.replaceAll("_", " ")}`);
   const worst = shards.reduce((most, shard) => (shard.lag_seconds > most.lag_seconds ? shard : most));
   const behind = worst.lag_seconds >= BEHIND_SECONDS ? [". Most behind: ", id(worst.shard_id), `, ${duration(worst.lag_seconds)}`] : [];
   return [`${count(shards.length)}: ${parts.join(", ")}`, ...behind];
 }
+
+/** An open one of a pipeline that does not read. */
+const isIdle = (state) => state === "reading" && ["paused", "failed"].includes(pipelineSeen.state);
 
 function makeShardRow({ shard }) {
   const cell = (className = "") => element("td", { className, role: "cell" });
@@ -83,14 +86,14 @@ function makeShardRow({ shard }) {
   const state = element("td", { className: "status", role: "cell" }, icon("ring"), element("span"));
   above.addEventListener("click", () => {
     fold.opened.add(shard.shard_id);
-    showShards(shardsSeen, roleSeen);
+    showShards(shardsSeen, pipelineSeen);
   });
   return element("tr", { role: "row" }, name, state, cell("right lag"), cell("right read"), cell("right applied"), cell("wide"));
 }
 
 function fillShardRow(row, { shard, depth, folded, born }) {
   const [name, state, lag, read, applied, checkpoint] = row.children;
-  const shape = shapeOf(SHARD_STATES, shard.state);
+  const shape = isIdle(shard.state) ? { word: "not read now", icon: "pause", tone: "careful" } : shapeOf(SHARD_STATES, shard.state);
   row.dataset.tone = shape.tone;
   name.style.setProperty("--depth", Math.min(depth, 6));
   name.classList.toggle("is-child", depth > 0);
@@ -110,9 +113,9 @@ function fillShardRow(row, { shard, depth, folded, born }) {
 $("closed-shards").addEventListener("click", () => {
   fold.opened.clear();
   fold.isClosedShown = !fold.isClosedShown;
-  showShards(shardsSeen, roleSeen);
+  showShards(shardsSeen, pipelineSeen);
 });
 $("more-shards").addEventListener("click", () => {
   fold.isAllShown = !fold.isAllShown;
-  showShards(shardsSeen, roleSeen);
+  showShards(shardsSeen, pipelineSeen);
 });

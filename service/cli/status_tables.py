@@ -20,6 +20,10 @@ from service.operations.documents.utc_time import duration_text, moment, utc_tex
 
 LONG_SECONDS = 60.0
 """A lag that is no moment's."""
+BEHIND_SECONDS = 10.0
+"""A busy pipeline that keeps up is less behind."""
+IN_TROUBLE = 1
+"""The second rank."""
 
 
 def overview_tables(found: Document, advised: Advised = PLAIN) -> RenderableType:
@@ -166,11 +170,11 @@ def _list(found: Document, advised: Advised) -> RenderableType:
     table = Listing("pipeline", "state", "lag", "dead letters", "reason or warning", whole=("pipeline",))
     for item in sorted(found["items"], key=_urgency):
         state, letters = str(item.get("state")), item.get("dead_letters")
-        is_stuck = not item.get("ready") and state != "failed"
+        is_stuck = _rank(item) == IN_TROUBLE
         lag = item.get("lag_seconds")
         table.add_row(
             text(item.get("name")),
-            text(f"{state}, not ready" if is_stuck else state, BAD if is_stuck else STATE_STYLES.get(state, "")),
+            text(f"{state}, in trouble" if is_stuck else state, BAD if is_stuck else STATE_STYLES.get(state, "")),
             text("unknown" if lag is None else duration_text(lag), "" if item.get("caught_up") else WORRY),
             text("unknown" if letters is None else number(letters), BAD if letters else ""),
             text(item.get("reason") or "; ".join(item.get("warnings") or ()) or _hint(item, advised)),
@@ -190,7 +194,24 @@ def _hint(item: Document, advised: Advised) -> str:
     return _why_letters(advised, name) if item.get("dead_letters") else ""
 
 
+def _rank(item: Document) -> int:
+    """What is worst about it, as on the page."""
+    state, is_ready = item.get("state"), bool(item.get("ready"))
+    found = (
+        state == "failed",
+        not is_ready and state not in ("starting", "stopping"),
+        state == "paused",
+        (item.get("lag_seconds") or 0.0) >= BEHIND_SECONDS,
+        not is_ready,
+        bool(item.get("dead_letters")),
+        bool(item.get("warnings")),
+        True,
+    )
+    return found.index(True)
+
+
 def _urgency(item: Document) -> tuple[object, ...]:
-    state = item.get("state")
-    is_well = not item.get("warnings") and not item.get("dead_letters")
-    return state != "failed", bool(item.get("ready")), state != "paused", is_well, -(item.get("lag_seconds") or 0.0)
+    """In the page's order: those that keep up by their names."""
+    lag = item.get("lag_seconds") or 0.0
+    late = lag if lag >= BEHIND_SECONDS else 0.0
+    return _rank(item), -late, -(item.get("dead_letters") or 0), item.get("name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.operations.documents.status import PipelineState
 from tests.support.installed.dashboard_page import DashboardPage
 
 
@@ -27,6 +28,13 @@ def test_hundreds_of_shards_are_cut_and_the_closed_ones_folded(page: DashboardPa
     assert depths[:6] == ["0", "1", "1", "0", "1", "1"]
     page.click("closed-shards")
     page.until(lambda: len(rows(page)) == 160)
+
+
+def test_no_shard_of_a_paused_pipeline_is_called_read(page: DashboardPage):
+    page.stage.state = PipelineState.PAUSED
+    page.open()
+    page.shows("shards-text", "1: 1 not read now")
+    assert [row[1] for row in rows(page)] == ["not read now"]
 
 
 def test_a_thousand_stay_readable(page: DashboardPage):

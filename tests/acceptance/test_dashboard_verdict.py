@@ -11,7 +11,7 @@ from tests.support.installed.dashboard_page import DashboardPage
 STREAM = "arn:aws:dynamodb:us-west-2:482913560017:table/payments/stream/2026-11-28T14:58:15.809"
 RECREATED = (
     f"the stream of payments was re-created: it was {STREAM} and is another one now; changes made between them are "
-    "lost; a snapshot mends it: POST /snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
+    "lost; a snapshot mends it: POST /pipelines/payments/snapshot, or set DYNAMIRROR_ON_GAP=snapshot"
 )
 
 
@@ -80,6 +80,8 @@ def test_what_was_read_is_seen_to_be_the_sum_of_its_parts(page: DashboardPage):
             "records_applied": 1077,
             "items_written": 519,
             "records_coalesced": 6,
+            "records_unchanged": 2,
+            "records_stale": 550,
             "records_skipped": 0,
             "records_dead_lettered": 0,
         }
@@ -90,7 +92,7 @@ def test_what_was_read_is_seen_to_be_the_sum_of_its_parts(page: DashboardPage):
     page.shows("lag-text", "84 keys in doubt")
     told = page.text("totals").replace("\n", " ")
     assert told.startswith("read 1,631 applied 1,077 unapplied 554 skipped 0 dead letters 0 keys in doubt 84")
-    assert page.text("applied-totals").replace("\n", " ") == "written 519 coalesced 6 already there 552"
+    assert page.text("applied-totals").replace("\n", " ") == "written 519 coalesced 6 unchanged 2 stale 550"
 
 
 def test_what_is_unknown_leads_nowhere_and_fits_into_its_card(page: DashboardPage):

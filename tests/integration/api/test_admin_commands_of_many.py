@@ -57,7 +57,7 @@ async def test_the_status_without_a_name_is_a_line_for_each_and_the_worst_is_on_
     code, out, err = await shell.run("status")
     assert (code, err) == (0, "")
     _, first, second, left_out, hint = (line.strip() for line in out.splitlines())
-    assert re.fullmatch(r"users/eu +running, not ready +1\.5 s +0 +the replica refuses all writes", first)
+    assert re.fullmatch(r"users/eu +running, in trouble +1\.5 s +0 +the replica refuses all writes", first)
     advice = rf"`dynamirror dead-letters --url {shell.url} --pipeline orders` tells why"
     assert re.fullmatch(rf"orders +running +1\.5 s +1 +{advice}", second)
     assert left_out == "left out: prod-x: it has no stream"
