@@ -14,8 +14,8 @@ const ON_THE_PAGE = [
 ];
 const onThePage = (text) => ON_THE_PAGE.reduce((said, [call, button]) => said.replace(call, button), text);
 
-/** Names that are not broken at their hyphens: of AWS's resources, shards and regions. */
-const CODES = /arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[\w/.:*-]*\w|shardId-[\w-]+|\b[a-z]{2}(?:-[a-z]+)+-\d\b/g;
+/** What is not broken at its hyphens: names of AWS's resources, shards and regions, and times. */
+const CODES = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[\w/.:*-]*\w|shardId-[\w-]+|\b[a-z]{2}(?:-[a-z]+)+-\d\b/g;
 const ARN = /^arn:(?:[^:]*:){4}(?:table.*(?=\/stream\/))?/;
 const OPENING = /^(?:the|a|an|no|this|it|another|changes|guarded|items|more|nothing|records|settled|what) /;
 
@@ -24,11 +24,15 @@ function shortWords(text) {
   const words = [];
   let end = 0;
   for (const { 0: name, index } of text.matchAll(CODES)) {
-    const short = name.replace(ARN, "…");
-    words.push(text.slice(end, index), element("span", { className: "code", title: short === name ? "" : name }, short));
+    words.push(text.slice(end, index), name.endsWith(" UTC") ? stamp(name.replace(" UTC", "Z").replace(" ", "T")) : shortName(name));
     end = index + name.length;
   }
   return [...words, text.slice(end)].filter((part) => part !== "");
+}
+
+function shortName(name) {
+  const short = name.replace(ARN, "…");
+  return element("span", { className: "code", title: short === name ? "" : name }, short);
 }
 
 /** The same, as the beginning of a line. A name that is in lower case stays so. */

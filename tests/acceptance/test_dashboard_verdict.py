@@ -70,6 +70,10 @@ def test_a_reason_s_resources_are_short_and_in_full_below(page: DashboardPage):
     page.shows("reason", "The replica refuses all writes: AccessDeniedException: User: …assumed-role/dynamirror-task/")
     page.unfold("In full")
     page.shows("reason-whole", role)
+    page.stage.reason = "this process lost the lease at 2026-11-23 10:11:05 UTC"
+    page.shows("reason", "This process lost the lease at 23 Nov 2026, 10:11:05 UTC")
+    assert page.run("return document.querySelector('#reason time').title").endswith("your time")
+    assert page.text("reason-whole") == ""
 
 
 def test_what_was_read_is_seen_to_be_the_sum_of_its_parts(page: DashboardPage):
