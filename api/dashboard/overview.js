@@ -83,7 +83,7 @@ function memoryWords({ left, end }) {
   return [stamp(1000 * Math.round(end / 1000)), left > 0 ? `: ${duration(left)} left` : ": it may be lost already"];
 }
 
-function showLag({ lag, state, now }) {
+function showLag({ lag, state, role, active, now }) {
   setText($("lag"), lag.seconds === null ? "unknown" : duration(lag.seconds));
   $("lag-tag").hidden = lag.seconds === null;
   const [word, shape, tone] = behindWords(lag, state, Date.parse(now));
@@ -95,7 +95,9 @@ function showLag({ lag, state, now }) {
     ? [`${plural(lag.unapplied_records, "record")} read and not applied`, ...oldest]
     : ["Nothing that was read is unapplied"];
   const doubt = lag.keys_in_doubt ? [`; ${plural(lag.keys_in_doubt, "key")} in doubt: a write of each was given up that may still take effect`] : [];
-  const told = lag.seconds === null ? "No process has told it" : "As the process that replicates told it last";
+  const last = active ? "As the process that replicates told it last" : "As the process that replicated told it last, and growing";
+  const here = role === "active" ? "And growing: this process has the pipeline, and reads nothing" : last;
+  const told = lag.seconds === null ? "No process has told it" : here;
   setWords($("lag-text"), ...(lag.unapplied_records === null ? [told] : [...known, ...doubt]));
 }
 

@@ -86,6 +86,12 @@ _CANCELLED = "TransactionCanceledException"
 _CANCELLED_BY_OTHERS = ("TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError")
 _INVALID = frozenset({"ValidationException", "SerializationException"})
 _PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
+# IAM User Guide, "Troubleshoot access denied error messages": "… with an explicit deny in a service control policy".
+_DENY = "explicit deny"
+_DENIED = (
+    "no right outweighs an explicit deny: have it lifted for dynamodb:{operation} in the policy that is named; a "
+    "service control policy is the organization's"
+)
 _CREDENTIALS = "give this process valid AWS credentials"
 _SIGNATURE = "check the secret access key, the session token and this machine's clock"
 _MISSING = "create it, or correct its name, its region and the account of the credentials"
@@ -151,7 +157,8 @@ def fault(call: Call, code: str, message: str, status: int, item: Image | None =
     if _KEY_CODE.search(code) or (code in _REFUSED and _KEY_DENIED.search(message)):
         return RefusedError(f"{text}; {_KEY}", code)
     if code in _REFUSED:
-        return RefusedError(f"{text}; {_REFUSED[code].format(operation=call.operation)}", code)
+        step = _DENIED if _REFUSED[code] is _PERMISSION and _DENY in message else _REFUSED[code]
+        return RefusedError(f"{text}; {step.format(operation=call.operation)}", code)
     if code in _NOT_THERE:
         return HaltError(f"{text}; {_wrong_endpoint(call)}")
     return _item_fault(call, code, message, status, text) or HaltError(

@@ -27,7 +27,9 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
     error = "another process has taken the pipeline over"
     page.stage.jobs_begun["r1"] = Replay(id="r1", state=JobState.FAILED, started_at=NOW, error=error)
     page.open()
-    page.shows("alerts", "What to do: raise what the sentence ends with; the writers adapt automatically.")
+    page.shows(
+        "alerts", "What to do: raise its write capacity, or the limit that AWS names in the sentence; the writers"
+    )
     page.shows("alerts", "What to do: allow it, as deploy/iam/ lists; it continues automatically.")
     page.shows("alerts", "What to do: a snapshot. Why: a shard with unread records is no longer listed.")
     page.shows("alerts", "(docs/troubleshooting.md, Gaps)")
@@ -43,7 +45,7 @@ def test_the_advice_leads_to_its_section_of_the_document(page: DashboardPage, is
         page.use_a_phone()
     page.stage.warnings = ["the replica throttles: its capacity is below what the stream brings; raise it, or wait"]
     page.open()
-    page.shows("alerts", "What to do: raise what the sentence ends with;")
+    page.shows("alerts", "What to do: raise its write capacity, or the limit that AWS names in the sentence;")
     link = page.driver.find_element(By.LINK_TEXT, "docs/troubleshooting.md, Warnings")
     page.driver.get(str(link.get_attribute("href")))
     assert page.address.endswith("/troubleshooting#warnings")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.operations.documents.status import PipelineState, RatesStatus
+from service.operations.documents.status import PipelineState, RatesStatus, Role
 from tests.fakes.console import NOW
 from tests.fakes.dashboard_console import GAP, NUMBER, RETENTION
 from tests.support.installed.dashboard_page import DashboardPage
@@ -64,6 +64,14 @@ def test_a_standby_says_that_another_process_replicates(page: DashboardPage):
     page.stage.shown["lag"] = page.stage.shown["lag"].model_copy(update={"seconds": 0.3})
     page.shows("lag-tag", "as told last")
     assert page.complaints() == []
+
+
+def test_a_process_that_has_the_pipeline_and_reads_nothing_names_no_other_one(page: DashboardPage):
+    page.stage.stands_by()
+    page.stage.fails_with_a_gap()
+    page.stage.shown.update(role=Role.ACTIVE)
+    page.open()
+    page.shows("lag-text", "And growing: this process has the pipeline, and reads nothing")
 
 
 def test_what_is_not_known_is_called_unknown_and_never_good_news(page: DashboardPage):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
-from service.aws.error_codes import _PERMISSION
+from service.aws.error_codes import _DENIED, _PERMISSION
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, ShardState
 from tests.support.markdown import ROOT, code, docs, quoted
@@ -54,7 +54,7 @@ def warnings_said() -> list[list[str]]:
         for node in ast.walk(function):
             if is_call(node, "append") and isinstance(node, ast.Call):
                 said.append(fixed_parts(node.args[0]))
-    return [*said, [_PERMISSION]]
+    return [*said, [_PERMISSION], [_DENIED]]
 
 
 def reasons_said() -> list[list[str]]:

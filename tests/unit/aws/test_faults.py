@@ -195,6 +195,18 @@ def test_a_refusal_names_the_action_the_table_and_what_to_do():
     assert "allow dynamodb:PutItem" in text
 
 
+def test_a_right_is_not_asked_for_where_a_deny_outweighs_it():
+    message = "User: x is not authorized to perform: dynamodb:PutItem with an explicit deny in a service control policy"
+
+    text = str(fault(PUT, "AccessDeniedException", message, 400))
+
+    assert "allow dynamodb" not in text
+    assert text.endswith(
+        "no right outweighs an explicit deny: have it lifted for dynamodb:PutItem in the policy that is named; "
+        "a service control policy is the organization's"
+    )
+
+
 def test_a_failed_condition_brings_the_item_that_it_met():
     body = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Message": "no"}
 
