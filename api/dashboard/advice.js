@@ -46,13 +46,13 @@ const ADVICE = {
   "the last batch of": ["Warnings", "the Lambda function failed", "its log says why"],
   "records were not settled and come again": ["Warnings", "in the Lambda function's log: the batch took longer than the function may run, or the replica refuses it", "a longer time-out, smaller batches, or what the sentence names"],
   "the next start repeats some work": ["Warnings", "a stop was not complete within DYNAMIRROR_SHUTDOWN_TIMEOUT_SECONDS: something did not answer", "none; a longer time helps if the replica is slow"],
-  "can't be read on after": ["Gaps", "the stream trimmed a part of the shard that was not read yet: nobody read it for about 24 hours; or the stream is gone", "if the stream is off now, switch it on: aws dynamodb update-table --table-name TABLE --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES; then a snapshot"],
+  "can't be read on after": ["Gaps", "the stream is gone, or it trimmed a part of the shard that nobody read for about 24 hours", "look whether it is on: aws dynamodb describe-table --table-name TABLE --query Table.StreamSpecification; if it is off, switch it on: aws dynamodb update-table --table-name TABLE --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES; then a snapshot"],
   "is gone from the stream before it was read to its end": ["Gaps", "a shard with unread records is no longer listed", "a snapshot"],
   "was switched off: changes made since are lost": ["Gaps", "the stream was disabled", "if the stream is off now, switch it on; then a snapshot"],
   "does not exist any more (it was switched off, or its table deleted)": ["Gaps", "the stream is gone", "if the stream is off now, switch it on; then a snapshot"],
   "does not exist; ": ["Gaps", "the stream that the table names can't be found", "check the table and its stream, then a snapshot"],
   "the positions are those of another stream": ["Gaps", "check: the stream was re-created since the pipeline ran", "a snapshot"],
-  "now; changes made between them are lost": ["Gaps", "the table or its stream was re-created", "a snapshot"],
+  "now; changes made between them are lost": ["Gaps", "the table or its stream was re-created", "if the table was created anew, look whether it holds its items: a snapshot removes from the replica what the source does not have; then a snapshot"],
   "now; what was replicated before is missing there": ["Gaps", "the replica was deleted and created again, or the settings name another one", "a snapshot"],
   "the pipeline's progress is gone from the control table": ["Gaps", "the control table was re-created, or its items were deleted", "a snapshot"],
   "has no stream; switch it on": ["Tables", "the source has no stream", "the sentence ends with the command"],
@@ -94,7 +94,7 @@ const ADVICE = {
   "the pipeline has failed": ["Commands and the demo", "a gap or another reason of state failed", "see state failed"],
   "the demo needs its emulator": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
   "the demo's emulator refused": ["Commands and the demo", "the package is installed without the extra demo, or that is damaged", "make demo installs it"],
-  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "nothing is lost. If it names the process that replicates since, nothing has to be done. Otherwise correct what the sentence ends with, if a request failed: it continues automatically. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
+  "the lease could not be renewed in time": ["States", "this process stood still, or the control table did not answer it, for a lease time", "nothing is lost. If it names the process that replicates since, nothing has to be done. Otherwise, if a request to the control table failed, look at the network to the replica's region, the table's capacity and the permissions: it continues automatically. If it happens again: more CPU and memory for the process, a steady way to the control table, or a longer DYNAMIRROR_LEASE_SECONDS"],
 };
 
 /** For a state of a pipeline. */

@@ -89,4 +89,4 @@ def test_a_standby_that_lost_its_lease_is_in_trouble_only_while_it_knows_of_no_o
     assert page.text("state") == "Standing by"
     page.stage.shown["active"] = None
     page.shows("state", "Standing by, in trouble")
-    page.shows("state-advice", "correct what the sentence ends with")
+    page.shows("state-advice", "look at the network to the replica")
