@@ -6,7 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    JavascriptException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -17,8 +21,8 @@ from tests.fakes.dashboard_console import Stage
 from tests.fakes.threaded_api import ThreadedApi
 from tests.support.patience import PATIENCE_SECONDS
 
-ON_THE_WAY = (StaleElementReferenceException, JavascriptException)
-"""Raised by a look at a page that is just being left for another one."""
+ON_THE_WAY = (StaleElementReferenceException, JavascriptException, ElementClickInterceptedException)
+"""Raised by a look at a page that is just being left for another one, and by a click at what moves just then."""
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
 
 
@@ -71,8 +75,13 @@ class DashboardPage:
             raise AssertionError(f"{element_id} shows {self.text(element_id)!r}, not {part!r}") from error
 
     def click(self, element_id: str) -> None:
-        self.until(lambda: self.find(element_id).is_displayed())
-        self.find(element_id).click()
+        def clicked() -> bool:
+            found = self.find(element_id)
+            if is_there := found.is_displayed():
+                found.click()
+            return is_there
+
+        self.until(clicked)
 
     def click_in(self, element_id: str, label: str) -> None:
         """The first button in an element that begins with this label, once it is there."""
