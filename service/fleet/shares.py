@@ -55,9 +55,7 @@ class Shares:
         record = pipeline.holder.record
         if record is None or not record.generation:
             return ""
-        if record.is_released:
-            return record.reserved_for
-        return record.owner if record.owner != self._me else ""  # it was this one's, and is lost
+        return record.reserved_for if record.is_released else record.owner
 
     def _answer(self, name: str, pipeline: Pipeline, owners: dict[str, str], now: float) -> None:
         record = pipeline.holder.record

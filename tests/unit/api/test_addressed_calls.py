@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from service.operations.console import ConflictError
+from service.operations.documents.status import GapStatus, Status
 from tests.fakes.api import FakeApi, problem_of
+from tests.fakes.console import NOW, FakeConsole
 from tests.fakes.consoles import FakeConsoles
 
 MENDS = "a snapshot mends it: POST /snapshot, then GET /snapshots; see also GET /pipelines and POST /reload"
@@ -26,6 +28,19 @@ async def test_of_several_pipelines_each_sentence_names_the_pipeline_s_path(cons
     answer = await FakeApi(consoles=consoles).call("GET", path)
     assert OF_ONE in answer.text
     assert "POST /snapshot" not in answer.text
+
+
+class WithGap(FakeConsole):
+    def status(self) -> Status:
+        gap = GapStatus(shard_id=None, after_sequence_number=None, detected_at=NOW, reason=MENDS)
+        return super().status().model_copy(update={"gaps": [gap], "refused": {"replay": MENDS}})
+
+
+async def test_the_sentences_of_gaps_and_of_what_would_be_refused_name_it_too(consoles: FakeConsoles) -> None:
+    consoles.consoles["users/eu"] = WithGap()
+    status = (await FakeApi(consoles=consoles).call("GET", "/pipelines/users/eu/status")).json()
+    assert OF_ONE in status["gaps"][0]["reason"]
+    assert OF_ONE in status["refused"]["replay"]
 
 
 @pytest.mark.parametrize("path", ["/status", "/pipelines", "/readyz"])
