@@ -111,8 +111,10 @@ def test_a_service_that_does_not_answer_is_told_within_seconds() -> None:
 
     def silent(request: httpx.Request) -> httpx.Response:
         waits.append(request.extensions["timeout"]["read"])
+        if request.url.path == "/status":  # several pipelines have no status in common
+            return httpx.Response(404, json={"type": "urn:dynamirror:problem:not-found", "detail": "name one"})
         raise httpx.ReadTimeout("")
 
     with client(silent) as asking, pytest.raises(AdminError, match="does not answer in time"):
         asking.overview()
-    assert waits == [10]
+    assert waits == [10, 10]
