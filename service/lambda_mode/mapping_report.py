@@ -18,7 +18,10 @@ _OURS = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.SNAPSHOTTI
 
 
 class MappingReport:
-    """Implements console.Reporting. `report` is of a pipeline without a flow: what Lambda has read is not known."""
+    """Implements console.Reporting. `report` is of a pipeline without a flow: what Lambda has read is not known.
+
+    That one takes no lease: who is active tells `pipeline`, which writes beside the mapping.
+    """
 
     def __init__(self, *, pipeline: Pipeline, report: Report, mapping: PipelineMapping) -> None:
         self._pipeline = pipeline

@@ -77,6 +77,8 @@ async def test_the_status_is_that_of_the_mapping_and_the_lag_is_not_invented(pip
         "caught_up": False,
     }
     assert status["shards"] == []
+    assert status["active"] == status["process"]
+    assert status["active_since"] is not None
     assert (await admin.get("/readyz")).status_code == 200
     assert (await admin.get("/metrics")).status_code == 200
 
