@@ -103,6 +103,8 @@ class AdminServer:
                 raise  # a name such as localhost may also mean an IPv6 address that this machine does not have
         else:
             self._sockets[-1].setblocking(False)
+            # For what it accepts, too. asyncio sets it only where a socket names its protocol, which this one does not.
+            self._sockets[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def serve(self) -> None:
         """Answer requests until `stop`, then let those under way finish within the time-out. Cancelled: end at once."""

@@ -11,6 +11,7 @@ import socket
 import httpx
 import pytest
 
+from api.connections import Connection
 from api.hardening import Limits
 from api.server import AdminServer
 from service.errors import HaltError
@@ -48,6 +49,17 @@ async def test_a_port_that_is_taken_is_one_clear_sentence():
         server = AdminServer(FakeApi().app, host="127.0.0.1", port=taken.getsockname()[1])
         with pytest.raises(HaltError, match="DYNAMIRROR_ADMIN_PORT"):
             await server.listen()
+
+
+async def test_the_second_part_of_an_answer_waits_for_no_acknowledgement(serve: Serve):
+    """Nagle's algorithm and a client's delayed acknowledgement cost 40 ms for each answer on a kept connection."""
+    server = await serve(FakeApi())
+    async with httpx.AsyncClient() as client:
+        await client.get(f"{server.url}/healthz")
+        (connection,) = server._server.server_state.connections
+        assert isinstance(connection, Connection)
+        found = connection.transport.get_extra_info("socket")
+        assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_it_touches_no_signal(serve: Serve):
