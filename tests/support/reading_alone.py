@@ -21,12 +21,20 @@ from tests.support.workbench import Bench, item
 class Reading:
     """Readers of a world's stream, with nobody behind the queue but the test."""
 
-    def __init__(self, world: World | None = None, *, max_records: int = 10_000, max_bytes: int = 10**9) -> None:
+    def __init__(
+        self,
+        world: World | None = None,
+        *,
+        max_records: int = 10_000,
+        max_bytes: int = 10**9,
+        poll_seconds: float = 0.25,
+    ) -> None:
         self.world = world or World(timing=Timing(late_ends=0.0))
         self.bench = Bench(self.world)
         self.stream = self.world.source.stream
         self.queue = ChangeQueue(max_records, max_bytes)
         self.progress = Progress(self.queue.release)
+        self._poll_seconds = poll_seconds
         self._contents = itertools.count()
 
     async def readers(self, *saved: Checkpoint) -> Readers:
@@ -40,7 +48,7 @@ class Reading:
             dead_letters=path.dead_letters,
             clock=self.world.clock,
             observer=self.bench.log,
-            poll_seconds=0.25,
+            poll_seconds=self._poll_seconds,
         )
 
     @asynccontextmanager

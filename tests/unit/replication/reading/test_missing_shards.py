@@ -50,7 +50,7 @@ async def test_children_of_a_shard_that_a_former_process_ended_are_missed_until_
 
 
 async def test_a_shard_that_is_gone_after_it_was_read_is_forgotten_e8_e23():
-    reading = Reading()
+    reading = Reading(poll_seconds=30)
     readers = await reading.readers(checkpoint("shardId-done", is_closed=True))
     async with reading.running(readers) as task:
         await asyncio.sleep(23 * 3600)
