@@ -33,7 +33,7 @@ function takeoverAlerts(status) {
   const age = since === null ? Infinity : secondsBetween(since, status.now);
   if (age > RECENTLY_SECONDS) return [];
   const why = element("strong", {}, `This process took over ${duration(Math.floor(age))} ago`);
-  return [{ key: "takeover", tone: "busy", words: [why, ", at ", stamp(since), ": the one that replicated before let the lease go, or lost it. Its log says why."] }];
+  return [{ key: "takeover", tone: "busy", words: [why, ", at ", stamp(since), ": the one that replicated before let the lease go, or lost it. Nothing has to be done; the log of that process says why."] }];
 }
 
 const isAboutMemory = (warning) => warning.includes("hours behind");
@@ -52,7 +52,7 @@ function fillAlert(alert, { words, text = "" }) {
 const ALERT_ICONS = { careful: "warning", busy: "ring" };
 
 function makeAlert({ gap, tone = "careful", text = "" }) {
-  if (!gap) return element("div", { className: `banner ${tone}` }, icon(ALERT_ICONS[tone]), element("div", {}, element("p"), element("p", { className: "soft small advice" }), ...wholeSentence(text)));
+  if (!gap) return element("div", { className: `banner ${tone}` }, icon(ALERT_ICONS[tone]), element("div", {}, element("p"), element("p", { className: "small advice" }), ...wholeSentence(text)));
   const where = gap.shard_id ? ["Shard ", id(gap.shard_id)] : ["The whole stream"];
   const after = gap.after_sequence_number ? [", after ", id(gap.after_sequence_number)] : [];
   const words = element(
@@ -60,7 +60,7 @@ function makeAlert({ gap, tone = "careful", text = "" }) {
     {},
     element("p", {}, element("strong", {}, "A gap: history is missing. "), ...sentence(gap.reason)),
     element("p", { className: "soft small" }, ...where, ...after, ". Found ", stamp(gap.detected_at), "."),
-    element("p", { className: "soft small advice" }, ...adviceWords(adviceOf(gap.reason))),
+    element("p", { className: "small advice" }, ...adviceWords(adviceOf(gap.reason))),
     ...wholeSentence(gap.reason),
   );
   const mend = element("button", { type: "button", className: "change" }, "Snapshot…");

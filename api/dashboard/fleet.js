@@ -5,6 +5,8 @@ const SHOWN_PIPELINES = 50;
 const RANK_WORDS = {
   "with dead letters": "changes could not be written; its page has their causes",
 };
+const GAP = "a snapshot mends it"; // the sentence begins with where it is, and may be cut before this
+const GAP_WORDS = "history is missing, a snapshot mends it";
 let fleetSeen = { items: [], left_out: [] };
 let isFleetShownWhole = false;
 
@@ -76,7 +78,7 @@ function fillPipelineRow(row, item) {
 /** All of it stands on the pipeline's own page. */
 function whyWords(item) {
   const told = item.reason ?? item.warnings[0];
-  const words = told === undefined ? [RANK_WORDS[RANKS[rankOf(item)]]] : [onThePage(told)];
+  const words = told === undefined ? [RANK_WORDS[RANKS[rankOf(item)]]] : [told.includes(GAP) ? GAP_WORDS : null, onThePage(told)];
   return [item.state === "paused" ? pausedFor(item) : null, ...words].filter(Boolean).join("; ");
 }
 

@@ -85,7 +85,7 @@ function makeGroup() {
   const more = element("button", { type: "button", className: "quiet", hidden: true });
   const summary = element("summary", {}, icon("warning"), element("strong"), " ", element("span"));
   const fold = element("details", { open: lettersSeen.length <= OPEN_LETTERS }, summary);
-  const advice = element("p", { className: "soft small advice" });
+  const advice = element("p", { className: "small advice" });
   const row = element("li", { className: "letter-group" }, fold, element("div", { className: "buttons change" }), advice, element("div", { className: "notice", role: "status" }), list, more);
   const redrive = element("button", { type: "button", "data-call": "redrive" });
   const discard = element("button", { type: "button" });
@@ -135,7 +135,7 @@ function makeLetter(letter) {
       element("p", {}, element("strong", {}, letter.event_name), " ", element("code", {}, keyWords(letter.keys))),
       element("p", { className: "letter-error" }, letter.error),
       element("p", { className: "soft small" }, `${plural(letter.attempts, "try", "tries")}, last `, stamp(letter.failed_at)),
-      element("p", { className: "soft small" }, id(letter.shard_id), " ", id(letter.sequence_number ?? "")),
+      element("p", { className: "soft small" }, "ID ", id(letter.id), " of ", id(letter.shard_id)),
     ),
     element("div", { className: "buttons change" }, redrive, discard),
   );

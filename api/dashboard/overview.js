@@ -2,6 +2,7 @@
 "use strict";
 
 const RETENTION_SECONDS = 86_400; // what the stream keeps
+const LONG_SECONDS = 60; // a lag that is no moment's
 
 const NO_VERIFICATION = {
   Never: "Source and replica have not been compared yet.",
@@ -11,6 +12,7 @@ const NO_VERIFICATION = {
 let lastAnnounced = null;
 
 function showOverview(status) {
+  noteNames(status);
   setText($("pipeline"), status.pipeline);
   setText($("version"), status.version);
   setWords($("tables"), place(status.source), " → ", place(status.replica));
@@ -54,8 +56,9 @@ function pauseWords({ paused_since, paused_by, now }) {
 
 /** An older service tells neither its own name nor since when it replicates. */
 function showProcess({ role, active, process, active_since, started_at, now }) {
-  setText($("role"), role === "standby" ? `standby: ${active ?? "no process that is known"} replicates` : role);
-  for (const [name, told, words] of [["process", process, id], ["active-since", active_since, stamp]]) {
+  const since = active && active_since ? [" since ", stamp(active_since)] : [];
+  setWords($("role"), ...(role === "standby" ? [`standby: ${active ?? "no process that is known"} replicates`, ...since] : [role]));
+  for (const [name, told, words] of [["process", process, id], ["active-since", role === "standby" ? null : active_since, stamp]]) {
     $(`${name}-row`).hidden = !told;
     setWords($(name), ...(told ? [words(told)] : []));
   }
@@ -63,19 +66,26 @@ function showProcess({ role, active, process, active_since, started_at, now }) {
 }
 
 /** Of what its reason says, or else of its state, where that is nobody's wish. */
-function stateAdvice({ state, reason }) {
-  const found = reason ? adviceOf(reason) : null;
-  return found ?? (shapeOf(STATES, state).tone === "good" || (reason && state !== "failed") ? null : STATE_ADVICE[state]);
+function stateAdvice({ state, reason, active }) {
+  const isCalm = state === "standby" && active; // whatever it lost: nothing has to be done
+  const found = reason && !isCalm ? adviceOf(reason) : null;
+  return found ?? (shapeOf(STATES, state).tone === "good" || (reason && !isCalm && state !== "failed") ? null : STATE_ADVICE[state]);
 }
 
 /**
  * How long the stream still keeps the oldest change that is needed; null while nobody has to ask. It is as old as the lag;
  * where that is not known, no older than the pause.
  */
-function memoryOf({ lag, paused_since, now, state, gaps }) {
+function memoryOf(status) {
+  const memory = keptUntil(status);
+  const isAsked = memory !== null && (status.state === "paused" || status.paused_since !== null || memory.left <= RETENTION_SECONDS / 2);
+  return isAsked ? memory : null;
+}
+
+/** Null where that is not known, or something is lost already. */
+function keptUntil({ lag, paused_since, now, gaps }) {
   const age = lag.seconds ?? (paused_since === null ? null : secondsBetween(paused_since, now));
-  const isAsked = age !== null && (state === "paused" || paused_since !== null || age >= RETENTION_SECONDS / 2);
-  if (!isAsked || gaps.length) return null;
+  if (age === null || gaps.length) return null;
   return { left: RETENTION_SECONDS - age, end: Date.parse(now) + (RETENTION_SECONDS - age) * 1000 };
 }
 
@@ -83,7 +93,8 @@ function memoryWords({ left, end }) {
   return [stamp(1000 * Math.round(end / 1000)), left > 0 ? `: ${duration(left)} left` : ": it may be lost already"];
 }
 
-function showLag({ lag, state, role, active, now }) {
+function showLag(status) {
+  const { lag, state, role, active, now } = status;
   setText($("lag"), lag.seconds === null ? "unknown" : duration(lag.seconds));
   $("lag-tag").hidden = lag.seconds === null;
   const [word, shape, tone] = behindWords(lag, state, Date.parse(now));
@@ -93,12 +104,19 @@ function showLag({ lag, state, role, active, now }) {
   const oldest = lag.oldest_unapplied_at ? [", the oldest from ", stamp(lag.oldest_unapplied_at)] : [];
   const known = lag.unapplied_records
     ? [`${plural(lag.unapplied_records, "record")} read and not applied`, ...oldest]
-    : ["Nothing that was read is unapplied"];
-  const doubt = lag.keys_in_doubt ? [`; ${plural(lag.keys_in_doubt, "key")} in doubt: a write of each was given up that may still take effect`] : [];
+    : [state === "paused" ? "Nothing is read during a pause" : "Nothing that was read is unapplied"];
+  const doubt = lag.keys_in_doubt ? [`; ${plural(lag.keys_in_doubt, "key")} in doubt: a write of each was given up that may still take effect; they are looked at again by themselves`] : [];
   const last = active ? "As the process that replicates told it last" : "As the process that replicated told it last, and growing";
   const here = role === "active" ? "And growing: this process has the pipeline, and reads nothing" : last;
   const told = lag.seconds === null ? "No process has told it" : here;
-  setWords($("lag-text"), ...(lag.unapplied_records === null ? [told] : [...known, ...doubt]));
+  setWords($("lag-text"), ...(lag.unapplied_records === null ? [told] : [...known, ...doubt]), ...lossWords(status));
+}
+
+/** From when on something would be lost, where that is not told above. */
+function lossWords(status) {
+  const memory = keptUntil(status);
+  if (memory === null || status.lag.seconds < LONG_SECONDS || memoryOf(status) !== null) return [];
+  return [". Nothing is lost before ", stamp(1000 * Math.round(memory.end / 1000)), ", when the oldest change is 24 hours old"];
 }
 
 /** For how long it has been behind: at least as long as the oldest change waits, and as the history tells. */

@@ -47,10 +47,20 @@ function wholeSentence(text) {
   return isWhole ? [] : [element("details", { className: "small" }, element("summary", {}, "In full"), element("p", { className: "soft" }, text))];
 }
 
+/** The tables and regions of the pipeline that is shown, by their names in the commands of docs/troubleshooting.md. */
+let shownNames = {};
+
+function noteNames({ source, replica }) {
+  shownNames = { SOURCE_TABLE: source.table, SOURCE_REGION: source.region, REPLICA_TABLE: replica.table, REPLICA_REGION: replica.region };
+}
+
 /** What docs/troubleshooting.md says of a sentence of the service: by the longest part that it knows; null: nothing. */
 function adviceOf(text) {
   const parts = Object.keys(ADVICE).filter((part) => text.includes(part));
-  return parts.length ? ADVICE[parts.reduce((best, part) => (part.length > best.length ? part : best))] : null;
+  if (!parts.length) return null;
+  const [section, cause, action] = ADVICE[parts.reduce((best, part) => (part.length > best.length ? part : best))];
+  const controlTable = text.match(/on the control table ([\w.-]+)/)?.[1] ?? "CONTROL_TABLE";
+  return [section, cause, action.replaceAll("CONTROL_TABLE", controlTable)];
 }
 
 /** As words for `setWords`; the last of them lead to the section. */
@@ -59,5 +69,12 @@ function adviceWords(advice) {
   const [section, cause, action] = advice;
   const anchor = section.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
   const link = element("a", { href: `/troubleshooting#${anchor}`, target: "_blank" }, `docs/troubleshooting.md, ${section}`);
-  return [`What to do: ${onThePage(action)}. Why: ${cause}. (`, link, ")"];
+  const why = element("span", { className: "soft" }, ` Why: ${cause}. (`, link, ")");
+  return [element("strong", {}, "What to do: "), ...withCommands(onThePage(action)), ".", why];
+}
+
+/** What is between backquotes is typed elsewhere: as it is, with the names of this pipeline's tables. */
+function withCommands(text) {
+  const filled = text.replace(/\b(?:SOURCE|REPLICA)_(?:TABLE|REGION)\b/g, (name) => shownNames[name] ?? name);
+  return filled.split("`").map((part, at) => (at % 2 ? element("code", { className: "command" }, part) : part));
 }

@@ -89,8 +89,8 @@ _PERMISSION = "allow dynamodb:{operation} on it to the credentials in use"
 # IAM User Guide, "Troubleshoot access denied error messages": "… with an explicit deny in a service control policy".
 _DENY = "explicit deny"
 _DENIED = (
-    "no right outweighs an explicit deny: have it lifted for dynamodb:{operation} in the policy that is named; a "
-    "service control policy is the organization's"
+    "no right outweighs an explicit deny: ask who administers the policies of that kind (of a service control policy: "
+    "the organization) to lift the deny of dynamodb:{operation} for these credentials and this table"
 )
 _CREDENTIALS = "give this process valid AWS credentials"
 _SIGNATURE = "check the secret access key, the session token and this machine's clock"

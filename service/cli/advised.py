@@ -20,6 +20,10 @@ class Advised:
         given = "".join(f" {name} {shlex.quote(value)}" for name, value in options.items() if value is not None)
         return f"`dynamirror {words}{given}`"
 
+    def page(self, name: str) -> str:
+        """A page of the service that was asked."""
+        return f"{self.url}/{name}" if self.url else f"docs/{name}.md, or the service's page /{name}"
+
 
 PLAIN = Advised()
 """Where the settings say, and of the only pipeline there."""

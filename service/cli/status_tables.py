@@ -39,6 +39,8 @@ def status_tables(status: Document, advised: Advised = PLAIN) -> RenderableType:
     gaps = [each for each in status.get("gaps", ()) if each.get("reason") != status.get("reason")]  # told above
     parts += [Sentence(text(f"gap: {each.get('reason')}", BAD)) for each in gaps]
     parts += [Sentence(text(f"warning: {each}", WORRY)) for each in status.get("warnings", ())]
+    if status.get("gaps") or status.get("warnings") or (status.get("reason") and not _is_healthy_standby(status)):
+        parts.append(Sentence(text(f"What to do about it: {advised.page('troubleshooting')}")))
     return Group(*parts)
 
 
@@ -46,7 +48,8 @@ def _overview(status: Document, advised: Advised) -> Pairs:
     table = Pairs()
     state = status.get("state")
     table.add_row("pipeline", text(status.get("pipeline")))
-    table.add_row("state", text(state, STATE_STYLES.get(str(state), "")))
+    is_stuck = state == "running" and status.get("reason")
+    table.add_row("state", text(f"{state}, in trouble" if is_stuck else state, STATE_STYLES.get(str(state), "")))
     if status.get("reason"):
         table.add_row("reason", text(status["reason"], "" if _is_healthy_standby(status) else BAD))
     table.add_row("role", text(_role(status)))
@@ -56,6 +59,8 @@ def _overview(status: Document, advised: Advised) -> Pairs:
         by = f" by {status['paused_by']}" if status.get("paused_by") else ""
         table.add_row("paused since", text(f"{when(status['paused_since'])}{by}", WORRY))
         table.add_row("next step", text(_resume(status.get("lag", {}).get("seconds"), _now(status), advised), WORRY))
+    if status.get("gaps"):
+        table.add_row("next step", text(_snapshot(advised), WORRY))
     for side in ("source", "replica"):
         place = status.get(side, {})
         table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))
@@ -114,6 +119,14 @@ def _resume(lag_seconds: float | None, now: float | None, advised: Advised, pipe
     return f"{command} within {duration_text(left)}{until}: {lost}"
 
 
+def _snapshot(advised: Advised) -> str:
+    """What a gap asks for; waiting repairs nothing."""
+    return (
+        f"look whether the source holds its items and its stream is on, then {advised.command('snapshot')}: it makes "
+        "the replica what the source holds, and removes the rest"
+    )
+
+
 def _why_letters(advised: Advised, pipeline: str | None = None) -> str:
     return f"{advised.command('dead-letters', pipeline)} tells why"
 
@@ -124,15 +137,26 @@ def _lag(status: Document) -> Text:
     if seconds is None:
         return UNKNOWN
     told = duration_text(seconds)
+    lost = _lost_from(status, seconds)
     if unapplied is None:
         if status.get("role") != "standby":
-            return text(f"{told}, and growing: this process has the pipeline, and reads nothing", WORRY)
+            return text(f"{told}, and growing: this process has the pipeline, and reads nothing{lost}", WORRY)
         is_told = "as the process that replicates told it last" if status.get("active") else "and growing"
-        return text(f"{told}, {is_told}", WORRY)
+        return text(f"{told}, {is_told}{lost}", WORRY)
     if lag.get("caught_up"):
         return text(f"{told}, caught up", GOOD)
     unread = "; more has not been read yet" if not unapplied and seconds > LONG_SECONDS else ""
-    return text(f"{told}, {number(unapplied)} records unapplied{unread}", WORRY)
+    return text(f"{told}, {number(unapplied)} records unapplied{unread}{lost}", WORRY)
+
+
+def _lost_from(status: Document, lag_seconds: float) -> str:
+    """Where the lag is no moment's, and neither a pause nor a gap tells it."""
+    now = _now(status)
+    if now is None or lag_seconds < LONG_SECONDS or status.get("gaps") or status.get("paused_since"):
+        return ""
+    if lag_seconds >= RETENTION_SECONDS:
+        return "; the oldest of it may be lost already"
+    return f"; nothing is lost before {utc_text(moment(now + RETENTION_SECONDS - lag_seconds))}"
 
 
 def _verification(found: Document | None) -> Text:

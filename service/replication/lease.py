@@ -195,7 +195,7 @@ class LeaseHolder:
     def check_trust(self) -> None:
         """Raises LeaseLostError unless the lease is surely ours at this moment."""
         if not self.is_trusted:
-            reason = "the lease could not be renewed in time"
+            reason = "the lease could not be renewed in time" + (f": {self.failure}" if self.failure else "")
             self._observer.observe(LeaseLost(reason))
             raise LeaseLostError(reason)
 

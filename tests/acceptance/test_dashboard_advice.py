@@ -31,10 +31,11 @@ def test_a_warning_a_gap_dead_letters_and_a_job_s_error_have_their_next_step_bes
         "alerts", "What to do: raise its write capacity, or the limit that AWS names in the sentence; the writers"
     )
     page.shows("alerts", "What to do: allow it, as deploy/iam/ lists; it continues automatically.")
-    page.shows("alerts", "What to do: a snapshot. Why: a shard with unread records is no longer listed.")
+    what = "a snapshot, which removes from the replica what the source does not have"
+    page.shows("alerts", f"What to do: {what}. Why: a shard with unread records is no longer listed.")
     page.shows("alerts", "(docs/troubleshooting.md, Gaps)")
     page.shows("alerts", "1 change could not be written: see them and their causes.")
-    page.shows("letters-advice", 'correct the cause, then "Redrive…", or discard them.')
+    page.shows("letters-advice", 'then "Redrive…", which never overwrites a newer state; or discard them, for good')
     page.shows("jobs", "What to do: dynamirror jobs shows it.")
     assert page.text("state-advice") == "", "it is told above"
 
@@ -85,8 +86,21 @@ def test_a_standby_that_lost_its_lease_is_in_trouble_only_while_it_knows_of_no_o
     page.stage.stands_by()
     page.stage.reason = "the lease could not be renewed in time; another process may own the pipeline: GetItem failed"
     page.open()
-    page.shows("state-advice", "If it names the process that replicates since, nothing has to be done.")
+    page.shows("reason", "The lease could not be renewed in time")
+    page.shows("state-advice", "none: it takes over when that process is gone")
     assert page.text("state") == "Standing by"
     page.stage.shown["active"] = None
     page.shows("state", "Standing by, in trouble")
-    page.shows("state-advice", "look at the network to the replica")
+    page.shows("state-advice", "ask the control table from this machine")
+
+
+def test_a_command_names_the_tables_of_the_pipeline_that_is_shown(page: DashboardPage):
+    page.stage.warnings = [
+        "the replica throttles: its capacity is below what the stream brings; raise it, or wait",
+        "the control table throttles: UpdateItem on the control table of-orders failed: ThrottlingException",
+    ]
+    page.open()
+    where = "--table-name replica-table --region"
+    page.shows("alerts", f"What it has now: aws dynamodb describe-table {where} us-west-2 --query")
+    page.shows("alerts", "aws dynamodb update-table --table-name of-orders --region us-west-2 --billing-mode")
+    assert page.complaints() == []

@@ -69,7 +69,9 @@ def test_a_cause_that_the_document_knows_has_its_own_advice(page: DashboardPage)
     for letter in page.stage.letters.values():
         letter["error"] = "the transform raised KeyError: 'email' (shop_fields.py, line 2)"
     page.open()
-    page.shows("letters", 'What to do: correct it, restart, then "Redrive…". Why: your transform does not cope')
+    page.shows(
+        "letters", 'What to do: correct the transform, restart the process (with all its pipelines), then "Redrive…".'
+    )
     assert page.text("letters-advice") == "", "the general one says no more"
 
 

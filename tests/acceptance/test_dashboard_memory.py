@@ -55,3 +55,15 @@ def test_who_is_far_behind_without_a_pause_is_warned_too(page: DashboardPage):
     page.open()
     page.shows("alerts", "Far behind.")
     page.shows("memory", "11 h 30 min left")
+
+
+def test_a_lag_of_minutes_says_from_when_on_something_would_be_lost(page: DashboardPage):
+    page.stage.lags(600, unapplied=9)
+    page.open()
+    page.shows("lag-text", "9 records read and not applied, the oldest from")
+    page.shows("lag-text", ". Nothing is lost before 24 Nov 2026, 10:05:00 UTC, when the oldest change is 24 hours old")
+    assert page.text("alerts") == ""
+    page.stage.lags(20, unapplied=9)
+    page.until(lambda: "lost" not in page.text("lag-text"))
+    paused(page, 3)
+    page.shows("lag-text", "Nothing is read during a pause")

@@ -68,7 +68,9 @@ def _told(section: str, row: dict[str, str]) -> list[str]:
 
 
 def _plain(markdown: str) -> str:
-    return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown).replace("`", "").replace("\\|", "|")
+    """Without marks, but for those around what is typed elsewhere than on the page."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown).replace("\\|", "|")
+    return re.sub(r"`([^`]*)`", lambda code: code[0] if code[1].startswith("aws ") else code[1], text)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ def who_replicates(holder: LeaseHolder) -> str:
         return f"{holder.active} replicates" + (f" since {_at(since)}" if since else "")
     if record is None or not record.generation:
         return "no process is known that replicates"
-    last = "this one" if record.owner == holder.owner else record.owner
-    return f"no process is known that replicates; {last} is the last that was seen, at {_at(record.renewed_at)}"
+    last = "this process" if record.owner == holder.owner else record.owner
+    return f"no process is known that replicates; {last} was the last that did, at {_at(record.renewed_at)}"
 
 
 def _at(seconds: float) -> str:

@@ -202,8 +202,8 @@ def test_a_right_is_not_asked_for_where_a_deny_outweighs_it():
 
     assert "allow dynamodb" not in text
     assert text.endswith(
-        "no right outweighs an explicit deny: have it lifted for dynamodb:PutItem in the policy that is named; "
-        "a service control policy is the organization's"
+        "no right outweighs an explicit deny: ask who administers the policies of that kind (of a service control "
+        "policy: the organization) to lift the deny of dynamodb:PutItem for these credentials and this table"
     )
 
 

@@ -12,6 +12,7 @@ from service.cli.status_tables import overview_tables
 from tests.fakes.dashboard_console import Stage
 
 HOUR = 3600.0
+BEFORE = "nothing is lost before 2026-11-24 "
 LOST = "records are lost once they are 24 hours old"
 
 
@@ -62,12 +63,12 @@ def test_no_shard_of_a_pipeline_that_reads_nothing_is_called_reading(state: str)
 
 def test_the_lag_of_a_failed_pipeline_is_its_own_and_grows() -> None:
     told = row(shown(status(state="failed", role="active", lag=lag(217.6, None))), "lag")
-    assert told == "3 min 38 s, and growing: this process has the pipeline, and reads nothing"
+    assert told == f"3 min 38 s, and growing: this process has the pipeline, and reads nothing; {BEFORE}10:11:22 UTC"
 
 
 def test_a_standby_names_no_process_as_the_source_of_its_lag_if_none_is_known() -> None:
     text = shown(status(state="standby", role="standby", active=None, lag=lag(181.7, None)))
-    assert row(text, "lag") == "3 min 02 s, and growing"
+    assert row(text, "lag") == f"3 min 02 s, and growing; {BEFORE}10:11:58 UTC"
 
 
 def test_who_replicates_since_when_and_which_process_this_is() -> None:
@@ -95,6 +96,29 @@ def test_in_the_list_each_command_names_its_pipeline() -> None:
     assert first.endswith(f"9 h 03 min  0             `dynamirror resume --pipeline audit` within 14 h 56 min: {LOST}")
     assert second.endswith("2             `dynamirror dead-letters --pipeline 'of sales'` tells why")
     assert last == "`dynamirror status --pipeline NAME` shows one of them."
+
+
+def test_a_lag_says_from_when_on_something_would_be_lost_unless_it_is_short_or_too_long() -> None:
+    assert row(shown(status(lag=lag(59.9, 3))), "lag") == "1 min, 3 records unapplied"
+    assert row(shown(status(lag=lag(HOUR, 3))), "lag") == f"1 h, 3 records unapplied; {BEFORE}09:15:00 UTC"
+    late = row(shown(status(lag=lag(25 * HOUR, 3))), "lag")
+    assert late == "1 d 01 h, 3 records unapplied; the oldest of it may be lost already"
+
+
+def test_a_gap_asks_for_a_snapshot_and_says_what_that_removes() -> None:
+    text = shown(status(state="failed", gaps=[{"reason": "a shard is gone"}], lag=lag(HOUR, None)), Advised("http://x"))
+    step = row(text, "next step")
+    assert (
+        "`dynamirror snapshot --url http://x`: it makes the replica what the source holds, and removes the rest" in step
+    )
+    assert "nothing is lost before" not in text
+
+
+def test_trouble_leads_to_the_page_that_explains_it_and_calm_does_not() -> None:
+    assert "What to do about it: http://x/troubleshooting" in shown(status(warnings=["slow"]), Advised("http://x"))
+    assert "the service's page /troubleshooting" in shown(status(state="failed", reason="an unknown code"))
+    standby = status(state="standby", role="standby", active="vm-2", reason="it lost the lease")
+    assert "What to do" not in shown(status()) + shown(standby)
 
 
 def test_a_gap_is_told_once() -> None:

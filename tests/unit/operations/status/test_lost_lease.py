@@ -26,7 +26,7 @@ def test_one_that_lost_it_names_the_other_once_it_is_seen_and_that_nothing_has_t
                 status = first.report.status()
                 assert status.active_since is not None
                 assert status.reason == (
-                    f"this process lost the lease at {lost_at}: the lease could not be renewed in time; "
+                    f"this process lost the lease at {lost_at}: the lease could not be renewed in time: no connection; "
                     f"{second.pipeline.holder.owner} replicates since {utc_text(status.active_since)}, and nothing has "
                     "to be done: this process stands by for that one"
                 )
@@ -52,7 +52,7 @@ def test_one_that_nobody_followed_sends_nobody_to_itself_and_tells_since_when_it
             status = alone.report.status()
             assert (status.role, status.active, status.process) == (Role.STANDBY, None, me)
             lost, silence = (status.reason or "").split(". ")
-            assert "no process is known that replicates; this one is the last that was seen, at 2" in lost
+            assert "no process is known that replicates; this process was the last that did, at 2" in lost
             assert silence.startswith(f"The control table has not answered since {silent_since}")
             assert silence.endswith(": no connection")
             late, again = (alone.report.not_ready_reason() or "").split(". ")
@@ -60,7 +60,7 @@ def test_one_that_nobody_followed_sends_nobody_to_itself_and_tells_since_when_it
             assert late.endswith(" s: no connection")
             assert again.lower() == lost.lower()
             assert me not in not_here(alone.pipeline)
-            assert "this one is the last that was seen" in not_here(alone.pipeline)
+            assert "this process was the last that did" in not_here(alone.pipeline)
             alone.process.connection.fails = None
             await alone.until_caught_up()
             assert alone.report.status().reason is None
