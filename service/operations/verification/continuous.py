@@ -15,11 +15,8 @@ from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.job_store import JobDocuments
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.pipeline.reshaping import SHAPE, note_reshaped, resumed
-from service.operations.verification.comparison import Comparison
-from service.operations.verification.observer import FlowLooks
-from service.operations.verification.run import VerificationRun
-from service.ports import Adapters
+from service.operations.pipeline.reshaping import SHAPE
+from service.operations.verification.beside_flow import VerificationBesideFlow
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
 
@@ -28,7 +25,6 @@ CURRENT, LAST = "current", "last"
 PASS_AT_LEAST_SECONDS = 10.0
 """A pass over a small table ends at once; so often, at the most, a new one begins."""
 SAVE_EVERY_SECONDS = 10.0
-LOOK_FOR_SNAPSHOT_EVERY_SECONDS = 1.0
 
 
 class Showing(Protocol):
@@ -44,12 +40,6 @@ def show_last(report: Showing, job: Verification) -> None:
     shown = report.last_verification
     if shown is None or shown.finished_at is None or shown.finished_at < job.finished_at:
         report.last_verification = job
-
-
-async def until_whole(pipeline: Pipeline, adapters: Adapters) -> None:
-    """Until no snapshot runs: before, the replica is not supposed to be equal."""
-    while pipeline.is_snapshotting:
-        await adapters.clock.sleep(LOOK_FOR_SNAPSHOT_EVERY_SECONDS)
 
 
 class EndlessVerification:
@@ -89,26 +79,17 @@ class EndlessVerification:
         return self._log.begun(started_by=StartedBy.SCHEDULE, items_estimated=estimated), place
 
     async def _pass(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> None:
-        adapters = self._pipeline.outside.adapters
-        await until_whole(self._pipeline, adapters)
-        compares = comparison(self._pipeline, flow)
-        with FlowLooks(flow, compares) as looks:
-            run = VerificationRun(
-                job=job,
-                place=resumed(place, self._pipeline.settings),
-                adapters=adapters,
-                looks=looks,
-                comparison=compares,
-                items_per_second=self._pipeline.settings.verify_items_per_second,
-            )
+        rate = self._pipeline.settings.verify_items_per_second
+        run = VerificationBesideFlow(self._pipeline, flow, job, place, items_per_second=rate)
 
-            async def save() -> None:
+        async def save_periodically() -> None:
+            while True:
+                await self._clock.sleep(SAVE_EVERY_SECONDS)
                 with contextlib.suppress(RetryableError):  # the next save has it
                     await self._put(CURRENT, *run.saved())
 
-            ended = await run.run(save, SAVE_EVERY_SECONDS)
-        if ended.is_equal:
-            await note_reshaped(flow, run.saved()[1][SHAPE], self._pipeline.observer)
+        await run.run(save_periodically)
+        ended = self._log.ended(run.shown(), JobState.DONE)
         show_last(self._report, ended)
         # The result before the pass's end: a crash between them repeats the pass.
         await flow.requests.read(lambda: self._put(LAST, ended, {}), "control")
@@ -126,8 +107,3 @@ class EndlessVerification:
         if name == CURRENT and job.state is not JobState.RUNNING:
             return None
         return job, stored["place"]
-
-
-def comparison(pipeline: Pipeline, flow: JobFlow) -> Comparison:
-    """As the pipeline's settings want its replica."""
-    return Comparison(flow.guard.shape, keeps_extra=pipeline.settings.skip_ttl_deletes)

@@ -24,6 +24,7 @@ from service.replication.writing.write_path import metadata_of, shape_of
 
 Answer = TypeVar("Answer")
 
+REPORT_EVERY_SECONDS = 1.0
 SETTLE_SECONDS = 30.0
 LOOK_EARLY_SECONDS = 1.0
 """Most of what differs is on its way, and there a second later."""
@@ -62,9 +63,12 @@ async def look(
     )
 
     async def report() -> None:
-        on_progress(run.shown())
+        while True:
+            await clock.sleep(REPORT_EVERY_SECONDS)
+            on_progress(run.shown())
 
-    ended = await run.run(report)
+    await run.run(report)
+    ended = run.shown().model_copy(update={"state": JobState.DONE, "finished_at": moment(clock.now())})
     on_progress(ended)
     return ended
 

@@ -11,13 +11,12 @@ A crash costs the pages whose suspicions were not settled yet.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from service.errors import first_of
 from service.model import Image, ItemKey, ScanPage
-from service.operations.documents.jobs import JobState, Verification
-from service.operations.documents.utc_time import moment
+from service.operations.documents.jobs import Verification
 from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.verification.comparison import Comparison, is_in_sample
 from service.operations.verification.ledger import Ledger, OpenPage, PageCounts
@@ -26,7 +25,6 @@ from service.operations.verification.suspects import Suspects
 from service.ports import Adapters, Clock
 from service.replication.requests.batches import get_batches
 
-REPORT_EVERY_SECONDS = 1.0
 MAX_PAGE_ITEMS = 1000
 
 
@@ -78,43 +76,28 @@ class VerificationRun:
         self._rate = ReadRate(adapters.clock, items_per_second)
         self._ledger = Ledger(place, PageCounts.of(job))
         self._suspicions = Suspects(
-            source=adapters.source,
-            replica=adapters.replica,
+            adapters=adapters,
             looks=looks,
             comparison=comparison,
-            clock=adapters.clock,
             settle=self._ledger.settle,
             repairs=job.repair,
         )
 
-    async def run(
-        self, report: Callable[[], Awaitable[None]] | None = None, every_seconds: float = REPORT_EVERY_SECONDS
-    ) -> Verification:
-        """To the end; returns the finished job. `report` is called once in a while.
-
-        Raises LeaseLostError, HaltError.
-        """
-
-        async def report_periodically() -> None:
-            while report is not None:
-                await self._adapters.clock.sleep(every_seconds)
-                await report()
-
+    async def run(self, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """To the end; `beside` goes on until then, such as what saves. Raises LeaseLostError, HaltError."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                beside = [
-                    tasks.create_task(report_periodically(), name="verification progress"),
-                    tasks.create_task(self._suspicions.judge(), name="verification suspicions"),
-                ]
+                others = [tasks.create_task(self._suspicions.judge(), name="verification suspicions")]
+                if beside is not None:
+                    others.append(tasks.create_task(beside(), name="verification progress"))
                 await self._compare_all("source")
                 if not self._comparison.keeps_extra:
                     await self._compare_all("replica")
                 await self._suspicions.until_none()
-                for task in beside:
+                for task in others:
                     task.cancel()
         except BaseExceptionGroup as errors:
             raise first_of(errors) from errors
-        return self.ended(JobState.DONE)
 
     def shown(self) -> Verification:
         """The job as it is now."""
@@ -123,10 +106,6 @@ class VerificationRun:
     def saved(self) -> tuple[Verification, dict[str, Any]]:
         """The counts that belong to the place, and the place: from where a restart goes on."""
         return self._ledger.counted.shown_in(self.job), self._ledger.place.saved()
-
-    def ended(self, state: JobState, error: str | None = None) -> Verification:
-        at = moment(self._adapters.clock.now())
-        return self.shown().model_copy(update={"state": state, "error": error, "finished_at": at})
 
     async def _compare_all(self, table: str) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -18,7 +18,7 @@ from service.model import Image, ItemKey
 from service.operations.verification.comparison import Comparison, Kind, fingerprint
 from service.operations.verification.ledger import OpenPage
 from service.operations.verification.observer import ObservedChanges, StreamObserver
-from service.ports import Clock, Table
+from service.ports import Adapters
 from service.replication.requests.batches import get_batches
 
 MAX_WAITING = 10_000
@@ -51,24 +51,20 @@ class Suspects:
     def __init__(
         self,
         *,
-        source: Table,
-        replica: Table,
+        adapters: Adapters,
         looks: StreamObserver,
         comparison: Comparison,
-        clock: Clock,
         settle: Callable[[OpenPage], None],
         repairs: bool,
-        max_waiting: int = MAX_WAITING,
     ) -> None:
         """`settle` is told of each page one of whose suspicions has its verdict."""
-        self._source = source
-        self._replica = replica
+        self._source = adapters.source
+        self._replica = adapters.replica
         self._looks = looks
         self._comparison = comparison
-        self._clock = clock
+        self._clock = adapters.clock
         self._settle = settle
         self._repairs = repairs
-        self._max_waiting = max_waiting
         self._open: set[ItemKey] = set()
         self._waiting: list[Suspect] = []
         self._has_room = asyncio.Event()
@@ -77,7 +73,7 @@ class Suspects:
 
     async def add(self, keys: Sequence[ItemKey], page: OpenPage) -> None:
         """Take these keys of a page in; waits while too many are open. At most 100 keys."""
-        while len(self._open) >= self._max_waiting:
+        while len(self._open) >= MAX_WAITING:
             self._has_room.clear()
             await self._has_room.wait()
         new = [key for key in keys if key not in self._open]  # the other table's scan may have brought one already

@@ -10,18 +10,10 @@ from service.operations.documents.jobs import JobState, Verification
 from service.operations.jobs.estimates import count_anew, items_estimated
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.jobs.scan_position import ScanPosition
-from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.pipeline.reshaping import SHAPE, note_reshaped, resumed
-from service.operations.verification.continuous import (
-    EndlessVerification,
-    Showing,
-    comparison,
-    show_last,
-    until_whole,
-)
-from service.operations.verification.observer import FlowLooks
-from service.operations.verification.run import VerificationRun
+from service.operations.pipeline.reshaping import SHAPE
+from service.operations.verification.beside_flow import VerificationBesideFlow
+from service.operations.verification.continuous import EndlessVerification, Showing, show_last
 from service.pipeline_state import Lease
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
@@ -72,7 +64,7 @@ class Verifications(JobRunner[Verification]):
             show_last(self._report, Verification.model_validate(entry["document"]))
 
     def _make_run(self, flow: JobFlow, job: Verification, place: dict[str, Any]) -> VerificationBesideFlow:
-        return VerificationBesideFlow(self._pipeline, flow, job, resumed(place, self._pipeline.settings))
+        return VerificationBesideFlow(self._pipeline, flow, job, place)
 
     def _note_end(self, job: Verification) -> None:
         show_last(self._report, job)
@@ -81,39 +73,6 @@ class Verifications(JobRunner[Verification]):
         if job.state is JobState.RUNNING and not job.items_compared:
             return "with repair" if job.repair else "look only"
         return told(job)
-
-
-class VerificationBesideFlow:
-    """One verification's work in one tenure of the lease."""
-
-    def __init__(self, pipeline: Pipeline, flow: JobFlow, job: Verification, place: dict[str, Any]) -> None:
-        self.job = job
-        self._pipeline = pipeline
-        self._adapters = pipeline.outside.adapters
-        self._flow = flow
-        compares = comparison(pipeline, flow)
-        self._looks = FlowLooks(flow, compares)
-        self._turns = ScanTurns(pipeline.allowance.scans, self._adapters.clock)
-        self._run = VerificationRun(
-            job=job,
-            place=place,
-            adapters=self._adapters,
-            looks=self._looks,
-            comparison=compares,
-            until_turn=self._turns.wait,
-        )
-        self.shown = self._run.shown
-        self.saved = self._run.saved
-
-    async def run(self) -> None:
-        """Raises LeaseLostError, HaltError."""
-        with self._looks:
-            await until_whole(self._pipeline, self._adapters)
-            async with self._turns.taken():
-                await self._run.run()
-        found, place = self.saved()
-        if found.repair or found.is_equal:
-            await note_reshaped(self._flow, place[SHAPE], self._pipeline.observer)
 
 
 def told(job: Verification) -> str:
