@@ -59,8 +59,8 @@ class PipelineRunner:
         return self._opened.pipeline if self._opened is not None else None
 
     def _seen(self) -> Seen:
-        is_ready = self.console.not_ready_reason() is None
-        return Seen(self.console.status(), is_ready, self._opened.report.vital() if self._opened is not None else None)
+        age = self._opened.report.checkpoint_age() if self._opened is not None else None
+        return Seen(self.console.status(), self.console.not_ready_reason() is None, age)
 
     def record_history(self) -> None:
         """Close a step of it; the fleet calls it every few seconds."""

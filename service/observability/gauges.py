@@ -12,16 +12,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.operations.documents.status import PipelineState, Role, ShardState, Status
-from service.operations.status.readiness import Vital
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A pipeline at the moment of a scrape. `vital`: None while it does not replicate here."""
+    """A pipeline at the moment of a scrape. `checkpoint_age`: None while it does not replicate here."""
 
     status: Status
     is_ready: bool
-    vital: Vital | None
+    checkpoint_age: float | None
 
 
 Look = Callable[[], Seen]
@@ -59,10 +58,6 @@ class Gauges(Collector):
 
 def _shard_lags(seen: Seen) -> dict[str, float]:
     return {each.shard_id: each.lag_seconds for each in seen.status.shards if each.state is not ShardState.CLOSED}
-
-
-def _checkpoint_age(seen: Seen) -> float | None:
-    return None if seen.vital is None else seen.vital.unsaved_age or 0.0
 
 
 def _verified_at(seen: Seen) -> float | None:
@@ -139,7 +134,7 @@ GAUGES = (
         "checkpoint_age_seconds",
         "Time for which settled work has been waiting to be saved; 0 while all of it is. Absent while this process "
         "does not replicate.",
-        _checkpoint_age,
+        lambda seen: seen.checkpoint_age,
     ),
     Gauge(
         "last_verification_timestamp_seconds",

@@ -9,7 +9,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.observability.gauges import Seen
 from service.observability.metrics import Metrics
 from service.operations.documents.status import Status
-from service.operations.status.readiness import Vital
 from tests.fakes.clock import ManualClock
 from tests.fakes.console import FakeConsole
 
@@ -21,13 +20,13 @@ class ShownPipeline:
         self.name = name
         self.console = FakeConsole()
         self.changed: dict[str, object] = {}
-        self.vital: Vital | None = None
+        self.checkpoint_age: float | None = None
         self.metrics = metrics or Metrics()
         self.totals = self.metrics.totals_of(name, ManualClock())
         self.metrics.show(name, self.look)
 
     def look(self) -> Seen:
-        return Seen(self.status(), self.console.not_ready_reason() is None, self.vital)
+        return Seen(self.status(), self.console.not_ready_reason() is None, self.checkpoint_age)
 
     def status(self) -> Status:
         return self.console.status().model_copy(update=self.changed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from service.errors import UnavailableError
-from service.operations.status.readiness import not_ready_reason
 from tests.fakes.clock import run_virtual
 from tests.fakes.service import Service
 from tests.fakes.world import World
@@ -15,8 +14,7 @@ PORTS = ("streams", "source", "replica", "control")
 
 
 def unready(service: Service) -> str | None:
-    report = service.report
-    return not_ready_reason(service.pipeline.state, report.reason(), report.vital(), 0.0, report.control_age())
+    return service.report.not_ready_reason()
 
 
 def put(world: World, count: int = 1) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from service.model import ShardId
 from service.operations.documents.status import ShardState, ShardStatus
-from service.operations.status.readiness import PATIENCE_SECONDS
+from service.operations.status.readiness import may_read, overdue
 from service.pipeline_state import Gap
 from service.replication.progress.lag import ShardView, shard_lag
 from service.replication.replicator import Replicator
@@ -67,34 +67,13 @@ def shards_left(shards: Sequence[ShardStatus], gaps: Sequence[Gap], seconds: flo
     return shown
 
 
-def oldest_read(flow: Replicator, now: float) -> tuple[float | None, str | None]:
-    """Of the open shard that was read longest ago, since when, in seconds, and its id.
-
-    A pause or a full queue stops the reading on purpose: that is no sign of a dead reader.
-    """
-    if not _may_read(flow):
-        return None, None
-    if not flow.readers.readers:
-        return now - flow.readers.started_at, "list"
-    ages = [
-        (now - reader.tries_since, str(reader.shard.shard_id))
-        for reader in flow.readers.open_readers()
-        if reader.shard.shard_id not in flow.readers.ended_at
-    ]
-    return max(ages, default=(None, None))
-
-
-def _may_read(flow: Replicator) -> bool:
-    return not flow.gate.is_paused and not flow.queue.is_full
-
-
 def _state(flow: Replicator, shard_id: ShardId, now: float) -> ShardState:
     progress, reader = flow.progress.shards.get(shard_id), flow.readers.readers.get(shard_id)
     if shard_id in flow.readers.ended_at:
         return ShardState.CLOSED if progress is None or not progress.unsettled else ShardState.DRAINED
     if reader is None:
         return ShardState.WAITING_FOR_PARENT
-    is_dead = _may_read(flow) and now - reader.tries_since > PATIENCE_SECONDS
+    is_dead = may_read(flow) and overdue(reader.tries_since, now) is not None
     return ShardState.FAILED if is_dead else ShardState.READING
 
 

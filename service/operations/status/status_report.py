@@ -30,8 +30,8 @@ from service.operations.pipeline.ownership import reason_of
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
-from service.operations.status.readiness import Vital, is_late, not_ready_reason, sentences, stalled_reason
-from service.operations.status.shard_status import oldest_read, shard_views, shards_left, shards_of
+from service.operations.status.readiness import PATIENCE_SECONDS, overdue, sentences, stalled_reason
+from service.operations.status.shard_status import shard_views, shards_left, shards_of
 from service.operations.status.warnings import Known, warnings
 from service.pipeline_state import Gap
 from service.replication.flow import Flow
@@ -113,8 +113,8 @@ class Report:
 
     def reason(self) -> str | None:
         """Why it is in its state, when a person must act."""
-        vital = self.vital()
-        if self._pipeline.reason is None and vital is not None and (stalled := stalled_reason(vital)):
+        flow = self._flow
+        if self._pipeline.reason is None and flow is not None and (stalled := stalled_reason(flow, self._clock.now())):
             return stalled
         why = reason_of(self._pipeline)
         if why and self._pipeline.state is not PipelineState.STANDBY:
@@ -173,40 +173,29 @@ class Report:
         return [*self._totals.warnings.values(), *warnings(known, self._flow, self._settings)]
 
     def not_ready_reason(self) -> str | None:
-        age = self._clock.monotonic() - self._begun_at
-        silence, told = self.control_age(), self._pipeline.holder.failure or ""
-        reason = reason_of(self._pipeline) if is_late(silence) else self.reason()  # which tells of the silence too
-        return not_ready_reason(self._pipeline.state, reason, self.vital(), age, silence, told)
-
-    def control_age(self) -> float | None:
-        """Seconds since the control table last answered, if it has not since."""
-        since = self._pipeline.holder.failing_since
-        return self._clock.now() - since if since is not None else None
-
-    def vital(self) -> Vital | None:
-        """What readiness looks at; None while no flow runs."""
-        flow = self._flow
-        if flow is None:
+        state, holder, now = self._pipeline.state, self._pipeline.holder, self._clock.now()
+        silence = overdue(holder.failing_since, now)
+        reason = reason_of(self._pipeline) if silence else self.reason()  # which tells of the silence too
+        if state is PipelineState.FAILED:
+            return reason or "failed"
+        if silence:
+            told = f": {holder.failure}" if holder.failure else ""
+            return sentences(f"the control table has not answered for {silence:.0f} s{told}", reason)
+        if state is PipelineState.STANDBY:
             return None
-        now = self._clock.now()
-        read_age, read_shard = oldest_read(flow, now)
-        failing, unsaved = flow.requests.failing_since, flow.checkpoints.unsaved_since
-        return Vital(
-            oldest_read_age=read_age,
-            oldest_read_shard=read_shard,
-            unsaved_age=now - unsaved if unsaved is not None else None,
-            refused_age=now - failing if failing is not None else None,
-            unread_age=self._unread_age(flow, now),
-            unread="; ".join(flow.requests.refused_reads.values()),
-            refusal=flow.requests.refusal,
-            failure=flow.requests.failure,
-            trouble=flow.readers.trouble,
-        )
+        if state is PipelineState.STOPPING:
+            return reason or f"{state.value}, and not replicating"
+        if self._flow is None:
+            is_late = self._clock.monotonic() - self._begun_at > PATIENCE_SECONDS
+            return reason or (f"{state.value}, and not replicating" if is_late else "starting")
+        return stalled_reason(self._flow, now)
 
-    @staticmethod
-    def _unread_age(flow: Replicator, now: float) -> float | None:
-        since, oldest = flow.requests.reads_failing_since, flow.oldest_unsettled_at
-        return now - since if since is not None and oldest is not None and oldest <= since else None
+    def checkpoint_age(self) -> float | None:
+        """For how many seconds settled work has been waiting to be saved; None while no flow runs."""
+        if self._flow is None:
+            return None
+        since = self._flow.checkpoints.unsaved_since
+        return self._clock.now() - since if since is not None else 0.0
 
 
 def source_of(settings: Settings, found: TableDescription | None = None) -> SourceStatus:

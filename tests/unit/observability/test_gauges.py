@@ -7,7 +7,6 @@ import pytest
 from service.model import ShardId
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.documents.status import LagStatus, Role, ShardState
-from service.operations.status.readiness import Vital
 from tests.fakes.console import NOW
 from tests.fakes.shown_pipeline import ShownPipeline
 
@@ -68,13 +67,9 @@ def test_the_series_of_a_shard_ends_when_the_shard_is_closed_or_gone(pipeline: S
 
 def test_the_checkpoint_age_is_zero_while_all_is_saved_and_absent_without_a_flow(pipeline: ShownPipeline) -> None:
     assert pipeline.value("dynamirror_checkpoint_age_seconds") is None
-    pipeline.vital = Vital(
-        oldest_read_age=0.1, oldest_read_shard=SHARD, unsaved_age=None, refused_age=None, refusal=None
-    )
+    pipeline.checkpoint_age = 0.0
     assert pipeline.value("dynamirror_checkpoint_age_seconds") == 0
-    pipeline.vital = Vital(
-        oldest_read_age=0.1, oldest_read_shard=SHARD, unsaved_age=42.5, refused_age=None, refusal=None
-    )
+    pipeline.checkpoint_age = 42.5
     assert pipeline.value("dynamirror_checkpoint_age_seconds") == 42.5
 
 

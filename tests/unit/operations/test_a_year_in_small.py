@@ -16,7 +16,6 @@ from service.model import ItemWrite, Put
 from service.operations.documents.jobs import JobState
 from service.operations.documents.status import PipelineState, Role, Status
 from service.operations.pipeline.pause import Pause
-from service.operations.status.readiness import not_ready_reason
 from service.replication.writing.fingerprint import TOPIC
 from tests.fakes.clock import EPOCH, run_virtual
 from tests.fakes.images import key_of
@@ -240,8 +239,7 @@ async def other_filters(year: Year) -> None:
 
 
 def not_ready(service: Service) -> str | None:
-    report, pipeline = service.report, service.pipeline
-    return not_ready_reason(pipeline.state, report.reason(), report.vital(), 60.0, report.control_age())
+    return service.report.not_ready_reason()
 
 
 STEPS = (

@@ -12,7 +12,6 @@ import pytest
 from service.aws.error_codes import Call, fault
 from service.errors import RetryableError
 from service.operations.documents.status import PipelineState
-from service.operations.status.readiness import not_ready_reason
 from tests.fakes.service import Service
 from tests.fakes.world import World
 from tests.support.invariants import check_all, check_equal
@@ -40,8 +39,7 @@ def answer(port: str, name: str) -> tuple[RetryableError, str]:
 
 
 def unready(service: Service) -> str | None:
-    report = service.report
-    return not_ready_reason(service.pipeline.state, report.reason(), report.vital(), 1000, report.control_age())
+    return service.report.not_ready_reason()
 
 
 @pytest.mark.parametrize("name", ANSWERS)
