@@ -60,8 +60,6 @@ class UnderWay(Generic[AJob]):
         self._pace = Pace(clock, run.job.done)
         self.work: asyncio.Task[None] | None = None
         self.is_cancelled = False
-        self.has_left = False
-        """Its kind was told that the run is over."""
         self.over: asyncio.Future[AJob] = asyncio.get_running_loop().create_future()
         """The job as it ended; cancelled when its flow ended before it."""
 

@@ -181,19 +181,21 @@ class JobRunner(ABC, Generic[AJob]):
             under_way.cancel()
             return await under_way.ended()
         if is_failed(self._pipeline):
-            ended = self._log.ended(job, JobState.CANCELLED)
-            await self._end_aside(ended, lease)
-            return ended
+            with answering():
+                return await self._end_aside((job, {}), lease, JobState.CANCELLED)
         job = await self._log.found(job.id)
         if job.state is JobState.RUNNING:
             raise ConflictError("the pipeline is starting or stopping: ask again when it runs")
         return job
 
-    async def _end_aside(self, ended: AJob, lease: Lease) -> None:
-        """One that nobody carries on now, since no flow runs. Raises ConflictError, UnavailableNowError."""
-        with answering():
-            await self._log.end(ended, {}, lease.generation)
+    async def _end_aside(
+        self, unfinished: Unfinished[AJob], lease: Lease, state: JobState, error: str | None = None
+    ) -> AJob:
+        """One that nobody carries on. Raises LeaseLostError, RetryableError."""
+        ended = self._log.ended(unfinished[0], state, error)
+        await self._log.end(ended, unfinished[1], lease.generation)
         self._observe(ended)
+        return ended
 
     def _go_on(self, flow: JobFlow) -> None:
         """A new flow: a job that was under way goes on beside it."""
@@ -204,7 +206,6 @@ class JobRunner(ABC, Generic[AJob]):
         """The flow has ended, and its jobs with it, some perhaps before their first step."""
         self.has_looked.set()
         if self._under_way is not None:
-            self._end_run(flow, self._under_way)
             self._under_way.over.cancel()
             self._under_way = None
 
@@ -219,12 +220,6 @@ class JobRunner(ABC, Generic[AJob]):
                 self._carry_on(flow, lease, *unfinished)
         finally:
             self.has_looked.set()
-
-    async def _end_unfinished(self, unfinished: Unfinished[AJob], lease: Lease, error: str) -> None:
-        """A job that can't be carried on. Raises LeaseLostError, RetryableError."""
-        failed = self._log.ended(unfinished[0], JobState.FAILED, error)
-        await self._log.end(failed, unfinished[1], lease.generation)
-        self._observe(failed)
 
     def _carry_on(self, flow: JobFlow, lease: Lease, job: AJob, place: dict[str, Any]) -> UnderWay[AJob] | None:
         under_way = UnderWay(self._make_run(flow, job, place), self._clock)
@@ -241,7 +236,7 @@ class JobRunner(ABC, Generic[AJob]):
             try:
                 ended = await self._ended(flow, lease, under_way)
             finally:
-                self._end_run(flow, under_way)
+                self._leave(flow)
             _, place = under_way.run.saved()
             await flow.requests.read(lambda: self._log.end(ended, place, lease.generation), "control")
         except BaseException:
@@ -254,11 +249,6 @@ class JobRunner(ABC, Generic[AJob]):
         self._observe(ended)
         if not under_way.over.done():
             under_way.over.set_result(ended)
-
-    def _end_run(self, flow: JobFlow, under_way: UnderWay[AJob]) -> None:
-        if not under_way.has_left:
-            under_way.has_left = True
-            self._leave(flow)
 
     async def _ended(self, flow: JobFlow, lease: Lease, under_way: UnderWay[AJob]) -> AJob:
         """The job as it ends, once nothing of it is under way. Raises what ends the flow."""

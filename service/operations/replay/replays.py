@@ -11,7 +11,7 @@ import orjson
 
 from service.errors import HaltError, PositionError, RetryableError, ShardGoneError
 from service.operations.console import ConflictError, InvalidError
-from service.operations.documents.jobs import Replay
+from service.operations.documents.jobs import JobState, Replay
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.position import ReplayPosition
@@ -136,7 +136,7 @@ class Replays(JobRunner[Replay]):
             if self._place_of_next is not None:
                 return unfinished
             error = RANGE_GONE
-        await self._end_unfinished(unfinished, lease, error)
+        await self._end_aside(unfinished, lease, JobState.FAILED, error)
         return None
 
     def _make_run(self, flow: JobFlow, job: Replay, place: dict[str, Any]) -> ReplayRun:

@@ -80,7 +80,7 @@ class Snapshots(JobRunner[Snapshot]):
             with answering():
                 unfinished = await self._log.adopt(lease.generation)
                 if unfinished is not None:
-                    await self._end_unfinished(unfinished, lease, REPLACED)
+                    await self._end_aside(unfinished, lease, JobState.FAILED, REPLACED)
             job, place = self._new(removes_extra=True, started_by=StartedBy.ADMIN)
             await self._begin(job, place, lease)
             if is_failed(pipeline):
@@ -132,7 +132,7 @@ class Snapshots(JobRunner[Snapshot]):
         """One that scanned before the pipeline's saved start is never taken up for it: it ends as failed."""
         record = flow.checkpoints.record
         if unfinished is not None and record.needs_snapshot and record.snapshot_id not in (None, unfinished[0].id):
-            await self._end_unfinished(unfinished, lease, REPLACED)
+            await self._end_aside(unfinished, lease, JobState.FAILED, REPLACED)
             unfinished = None
         if unfinished is None and record.needs_snapshot:
             return await self._needed(flow, lease, record)
