@@ -23,8 +23,9 @@ async def count_anew(pipeline: Pipeline) -> None:
             )
 
 
-def items_estimated(pipeline: Pipeline) -> int:
-    """Of a verification: both tables are read. A replica that may have more than the source is not read itself."""
+async def items_to_verify(pipeline: Pipeline) -> int:
+    """Both tables are read. A replica that may have more than the source is not read itself."""
+    await count_anew(pipeline)
     outside = pipeline.outside
     extra = 0 if pipeline.settings.skip_ttl_deletes else outside.replica.item_count
     return outside.source.item_count + extra

@@ -7,8 +7,8 @@ refreshed at its key's turn in the lanes, as an operator refreshes one item.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from service.errors import ChangeError, TransientChangeError
 from service.model import Change, Effect, Image, ItemKey
@@ -17,22 +17,6 @@ from service.replication.job_flow import JobFlow
 from service.replication.requests.batches import get_batches
 from service.replication.writing.desired_state import REMOVE
 from service.replication.writing.guard import same_or_none
-
-
-@dataclass(slots=True)
-class Counts:
-    read: int = 0
-    applied: int = 0
-    parked: int = 0
-
-    @property
-    def unchanged(self) -> int:
-        return self.read - self.applied - self.parked
-
-    def add(self, other: Counts) -> None:
-        self.read += other.read
-        self.applied += other.applied
-        self.parked += other.parked
 
 
 class PageReplay:
@@ -45,19 +29,22 @@ class PageReplay:
         self._replica = adapters.replica
         self._dry_run = dry_run
 
-    async def replay(self, changes: Sequence[Change]) -> Counts:
+    async def replay(self, changes: Sequence[Change]) -> Counter[str]:
         """Of each key only the newest change counts: older states are not what the source holds, nor may they show.
 
-        Raises LeaseLostError, HaltError.
+        Returns how many were `read`, and of these `applied` and `parked`: the others needed nothing. Raises
+        LeaseLostError, HaltError.
         """
-        counts = Counts(read=len(changes))
+        counts = Counter(read=len(changes))
         newest = {change.key: change for change in changes}
         for keys in get_batches(list(newest)):
             await self._flow.gate.until_open()
             await self._replay_keys(keys, newest, counts)
         return counts
 
-    async def _replay_keys(self, keys: Sequence[ItemKey], newest: Mapping[ItemKey, Change], counts: Counts) -> None:
+    async def _replay_keys(
+        self, keys: Sequence[ItemKey], newest: Mapping[ItemKey, Change], counts: Counter[str]
+    ) -> None:
         # The replica first: what it shows is no newer than what the source is found to hold.
         held = await self._flow.requests.read(lambda: self._replica.get_many(keys), "replica")
         await self._flow.guard.shape.prepare(newest[key].image for key in keys)
@@ -83,24 +70,24 @@ class PageReplay:
     def _would_refresh(self, change: Change, source: Image | None, seen: Image | None) -> bool:
         return self._flow.guard.would_refresh(source, seen, deletes=_deletes(change))
 
-    async def _refresh(self, change: Change, source: Image | None, seen: Image | None, counts: Counts) -> None:
+    async def _refresh(self, change: Change, source: Image | None, seen: Image | None, counts: Counter[str]) -> None:
         key = change.key
         try:
             if not self._would_refresh(change, source, seen):
                 return
             if self._dry_run:
-                counts.applied += 1
+                counts["applied"] += 1
                 return
             guard = self._flow.guard
             outcome = await self._flow.lanes.run(key, lambda: guard.refresh_beside(key, deletes=_deletes(change)))
         except ChangeError as error:
             await self._park(change, error, counts)
             return
-        counts.applied += outcome.took_effect
+        counts["applied"] += outcome.took_effect
 
-    async def _park(self, change: Change, error: ChangeError, counts: Counts) -> None:
+    async def _park(self, change: Change, error: ChangeError, counts: Counter[str]) -> None:
         """Under the same id as before, if it is a dead letter already."""
-        counts.parked += 1
+        counts["parked"] += 1
         if self._dry_run:
             return
         attempts = self._flow.requests.max_attempts if isinstance(error, TransientChangeError) else 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from service.configuration.settings import Settings
 from service.errors import PositionError, ShardGoneError, TrimmedError
 from service.model import Page, Position, Shard
 from service.operations.replay.position import ReplayPosition, ShardRange
-from service.ports import Clock, Streams
+from service.ports import Adapters
 from service.replication.job_flow import JobFlow
 from service.replication.reading.shard_reader import ShardReader
 
@@ -20,23 +21,14 @@ class StretchReader:
     """Owned by one task. Beside the live reader, so that a shard has two (E11)."""
 
     def __init__(
-        self,
-        stretch: ShardRange,
-        place: ReplayPosition,
-        *,
-        flow: JobFlow,
-        streams: Streams,
-        clock: Clock,
-        poll_seconds: float,
-        limit: int,
+        self, stretch: ShardRange, place: ReplayPosition, flow: JobFlow, adapters: Adapters, settings: Settings
     ) -> None:
         self._stretch = stretch
         self._place = place
         self._flow = flow
-        self._streams = streams
-        self._clock = clock
-        self._poll_seconds = poll_seconds
-        self._limit = limit
+        self._streams = adapters.streams
+        self._clock = adapters.clock
+        self._settings = settings
         self._reader = self._at(Position(after=stretch.after))
         self._empty_pages = 0
         self._is_over = False
@@ -44,7 +36,12 @@ class StretchReader:
     def _at(self, position: Position) -> ShardReader:
         shard = Shard(self._stretch.shard_id, self._stretch.parent_id)
         return ShardReader(
-            shard, position, self._streams, self._clock, poll_seconds=self._poll_seconds, limit=self._limit
+            shard,
+            position,
+            self._streams,
+            self._clock,
+            poll_seconds=self._settings.poll_interval_seconds,
+            limit=self._settings.queue_max_records,
         )
 
     async def next_page(self) -> Page | None:

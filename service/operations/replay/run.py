@@ -8,13 +8,13 @@ costs the pages since then.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from service.configuration.settings import Settings
-from service.errors import first_of
-from service.model import Page, ShardId
+from service.model import ShardId
 from service.operations.documents.jobs import Replay
-from service.operations.replay.page import Counts, PageReplay
+from service.operations.replay.page import PageReplay
 from service.operations.replay.position import ReplayPosition, ShardRange
 from service.operations.replay.reader import StretchReader
 from service.pipeline_state import Checkpoint
@@ -35,30 +35,23 @@ class ReplayRun:
         self.job = job
         self._place = place
         self._flow = flow
-        self._streams = adapters.streams
-        self._clock = adapters.clock
+        self._adapters = adapters
         self._settings = settings
         self._pages = PageReplay(flow, adapters, dry_run=job.dry_run)
         parked = job.records_read - job.records_applied - job.records_unchanged
-        self._counts = Counts(job.records_read, job.records_applied, parked)
+        self._counts = Counter(read=job.records_read, applied=job.records_applied, parked=parked)
         self._permits = asyncio.Semaphore(SHARDS_AT_ONCE)
         self._begun: set[ShardId] = set()
 
     async def run(self) -> None:
         """To its end. Raises PositionError, HaltError, LeaseLostError, or whatever else ends the flow."""
-        try:
-            await self._until_live_has_passed()
-            async with asyncio.TaskGroup() as shards:
-                self._begin_readable(shards)
-        except BaseExceptionGroup as errors:
-            raise first_of(errors) from errors
+        await self._until_live_has_passed()
+        async with asyncio.TaskGroup() as shards:
+            self._begin_readable(shards)
 
     def shown(self) -> Replay:
-        counts = {
-            "records_read": self._counts.read,
-            "records_applied": self._counts.applied,
-            "records_unchanged": self._counts.unchanged,
-        }
+        read, applied, parked = (self._counts[name] for name in ("read", "applied", "parked"))
+        counts = {"records_read": read, "records_applied": applied, "records_unchanged": read - applied - parked}
         return self.job.model_copy(update=counts)
 
     def saved(self) -> tuple[Replay, dict[str, Any]]:
@@ -70,7 +63,7 @@ class ReplayRun:
             saved = self._flow.checkpoints.record.checkpoints
             if all(self._has_passed(stretch, saved) for stretch in self._place.stretches.values()):
                 return
-            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            await self._adapters.clock.sleep(LOOK_EVERY_SECONDS)
 
     def _has_passed(self, stretch: ShardRange, saved: dict[ShardId, Checkpoint]) -> bool:
         checkpoint = saved.get(stretch.shard_id)
@@ -96,25 +89,14 @@ class ReplayRun:
 
     async def _replay_pages(self, stretch: ShardRange) -> None:
         """Through the stretch's end. Raises PositionError when records that were asked for are lost."""
-        reader = StretchReader(
-            stretch,
-            self._place,
-            flow=self._flow,
-            streams=self._streams,
-            clock=self._clock,
-            poll_seconds=self._settings.poll_interval_seconds,
-            limit=self._settings.queue_max_records,
-        )
+        reader = StretchReader(stretch, self._place, self._flow, self._adapters, self._settings)
         while (page := await reader.next_page()) is not None:
             changes, is_over = stretch.chosen(page.changes, self._place.from_time)
             counts = await self._pages.replay(changes)
             # Nobody can read these: they are dead letters since the live reading met them.
-            counts.read += sum(stretch.is_inside(record.sequence) for record in page.unreadable)
-            self._note(counts, stretch, page)
+            counts["read"] += sum(stretch.is_inside(record.sequence) for record in page.unreadable)
+            # All of the page is settled: counts and place move together, so that a restart counts nothing twice.
+            self._counts.update(counts)
+            stretch.move(page.changes)
             if is_over:
                 return
-
-    def _note(self, counts: Counts, stretch: ShardRange, page: Page) -> None:
-        """All of a page is settled: counts and place move together, so that a restart counts nothing twice."""
-        self._counts.add(counts)
-        stretch.move(page.changes)

@@ -13,7 +13,7 @@ from service.errors import HaltError, RetryableError
 from service.events import Warned
 from service.operations.documents.jobs import JobState, StartedBy, Verification
 from service.operations.job_store import JobDocuments
-from service.operations.jobs.estimates import count_anew, items_estimated
+from service.operations.jobs.estimates import items_to_verify
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import SHAPE
 from service.operations.verification.beside_flow import VerificationBesideFlow
@@ -73,8 +73,7 @@ class EndlessVerification:
             await self._clock.sleep(max(0.0, started + PASS_AT_LEAST_SECONDS - self._clock.monotonic()))
 
     async def _new(self) -> tuple[Verification, dict[str, Any]]:
-        await count_anew(self._pipeline)
-        estimated = items_estimated(self._pipeline)
+        estimated = await items_to_verify(self._pipeline)
         place = {"segments": 1, SHAPE: shape_fingerprint(self._pipeline.settings)}
         return self._log.begun(started_by=StartedBy.SCHEDULE, items_estimated=estimated), place
 

@@ -7,7 +7,7 @@ from typing import Any
 from service.errors import HaltError
 from service.operations.console import InvalidError
 from service.operations.documents.jobs import JobState, Verification
-from service.operations.jobs.estimates import count_anew, items_estimated
+from service.operations.jobs.estimates import items_to_verify
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.jobs.scan_position import ScanPosition
 from service.operations.pipeline.pipeline import Pipeline
@@ -46,9 +46,8 @@ class Verifications(JobRunner[Verification]):
             raise InvalidError("`sample` is a fraction of the keys: above 0, at most 1")
 
         async def make() -> Unfinished[Verification]:
-            await count_anew(self._pipeline)
+            estimated = await items_to_verify(self._pipeline)
             shape = shape_fingerprint(self._pipeline.settings) if sample is None else None
-            estimated = items_estimated(self._pipeline)
             job = self._log.begun(repair=repair, sample=sample, items_estimated=estimated)
             return job, ScanPosition({SHAPE: shape}).saved()
 
