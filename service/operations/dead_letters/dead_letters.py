@@ -30,7 +30,11 @@ class Letters:
 
     async def page(self, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """By their ids, oldest first. Raises InvalidError for a cursor that is none, UnavailableNowError."""
-        letters, following = await self._listed(limit, cursor)
+        try:
+            with answering():
+                letters, following = await self._control.list_dead_letters(limit, cursor)
+        except ValueError as error:
+            raise InvalidError(str(error)) from error
         return [_entry(letter) for letter in letters], following
 
     async def found(self, letter_id: str) -> dict[str, Any]:
@@ -59,13 +63,6 @@ class Letters:
         for letter_id in ids or ():
             await self._whole(letter_id)
         return await self.redrives.start(flow, ids)
-
-    async def _listed(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
-        try:
-            with answering():
-                return await self._control.list_dead_letters(limit, cursor)
-        except ValueError as error:
-            raise InvalidError(str(error)) from error
 
     async def _whole(self, letter_id: str) -> DeadLetter:
         with answering():

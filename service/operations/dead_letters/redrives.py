@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from service.errors import ChangeError, HaltError, TransientChangeError
@@ -77,17 +78,13 @@ class RedriveRun:
             yield left[:LETTERS_AT_ONCE]
             self._move(ids=left[LETTERS_AT_ONCE:])
         while True:
-            letters, cursor = await self._next()
+            after = self._place["cursor"]
+            letters, cursor = await self._asked(partial(self._control.list_dead_letters, LETTERS_AT_ONCE, after))
             # What failed since it began is left out: it would not come to an end while the replica refuses everything.
             yield [letter.id for letter in letters if letter.failed_at <= self._place["began_at"]]
             self._move(cursor=cursor)
             if cursor is None:
                 return
-
-    async def _next(self) -> tuple[list[DeadLetter], str | None]:
-        """A page, asked for until it is answered."""
-        cursor = self._place["cursor"]
-        return await self._asked(lambda: self._control.list_dead_letters(LETTERS_AT_ONCE, cursor))
 
     def _move(self, **place: Any) -> None:
         """What is before this place is done."""

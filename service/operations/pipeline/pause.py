@@ -18,8 +18,8 @@ POLL_SECONDS = 0.05
 class Pause:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._adapters = adapters = pipeline.outside.adapters
-        self._clock = adapters.clock
+        self._control = pipeline.outside.adapters.control
+        self._clock = pipeline.outside.adapters.clock
         self._deciding = asyncio.Lock()
 
     async def pause(self, by: str = "") -> None:
@@ -52,27 +52,23 @@ class Pause:
         True if this process is the one that follows it.
         """
         async with self._deciding:
-            since = await self._set(is_paused=is_paused, by=by)
+            try:
+                since = await self._control.set_paused(is_paused, self._clock.now(), by)
+            except RetryableError as error:
+                raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
             is_ours = self._pipeline.holder.lease is not None
             if is_ours:
                 self._pipeline.show_paused(is_paused, since)
             return is_ours
-
-    async def _set(self, *, is_paused: bool, by: str) -> float:
-        try:
-            return await self._adapters.control.set_paused(is_paused, self._adapters.clock.now(), by)
-        except RetryableError as error:
-            raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
 
     async def _until_the_owner_knows(self) -> None:
         """The owner sees the flag with its next renewal: the second one from now has surely seen it.
 
         Its requests under way end within the lease's margin, before the one after that.
         """
-        clock = self._adapters.clock
         first = await self._lease()
-        deadline = clock.monotonic() + 2 * (first.lease_seconds if first else 0.0)
-        while clock.monotonic() < deadline:
+        deadline = self._clock.monotonic() + 2 * (first.lease_seconds if first else 0.0)
+        while self._clock.monotonic() < deadline:
             seen = await self._lease()
             if seen is not None and not seen.is_paused:
                 raise _resumed()
@@ -80,12 +76,12 @@ class Pause:
                 return
             if seen.renewals >= first.renewals + 3:
                 return
-            await clock.sleep(LOOK_EVERY_SECONDS)
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
 
     async def _lease(self) -> LeaseRecord | None:
         """The pause is set by now; only whether it is in force already depends on the answer."""
         try:
-            return await self._adapters.control.read_lease()
+            return await self._control.read_lease()
         except RetryableError as error:
             raise UnavailableNowError(
                 f"the pause is set; whether the active process has stopped already can't be told: {error}; try again"

@@ -9,7 +9,8 @@ a crash here costs the pages since then, which are scanned again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from service.errors import ChangeError
@@ -95,7 +96,7 @@ class SnapshotRun:
                     await self._copy_page(page, page_number)
                 else:
                     kept = await self._remove_extra(page)
-                    self._place.kept += kept
+                    self._place.kept += kept  # other segments have added theirs meanwhile
             finally:
                 brought.close_page(page_number)
             # A page that is scanned again after a stop was not counted, since its place and its count go together.
@@ -139,7 +140,7 @@ class SnapshotRun:
         """
         shape, is_archive, kept = self._flow.guard.shape, self._flow.sink.intents.skips_ttl_deletes, 0
         for keys in get_batches([key for key, _ in page.items]):
-            held = await self._held_by_source(keys)
+            held = await self._flow.requests.read(partial(self._adapters.source.get_many, keys))
             await shape.prepare(held.values())
             lacking = [key for key in keys if key not in held]
             extra = [key for key, image in held.items() if shape.leaves_out(image)]
@@ -150,9 +151,6 @@ class SnapshotRun:
             outcomes = await asyncio.gather(*[self._refresh(key) for key in extra])
             self._written += sum(outcome is not None and outcome.took_effect for outcome in outcomes)
         return kept
-
-    async def _held_by_source(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Image]:
-        return await self._flow.requests.read(lambda: self._adapters.source.get_many(keys))
 
     async def _refresh(self, key: ItemKey) -> Outcome | None:
         try:

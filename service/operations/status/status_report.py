@@ -32,10 +32,10 @@ from service.operations.status.counters import Totals
 from service.operations.status.lag_status import lag_of_flow, lag_without_flow
 from service.operations.status.readiness import PATIENCE_SECONDS, overdue, sentences, stalled_reason
 from service.operations.status.shard_status import shard_views, shards_left, shards_of
-from service.operations.status.warnings import Known, warnings
+from service.operations.status.warnings import warnings
 from service.pipeline_state import Gap
 from service.replication.flow import Flow
-from service.replication.progress.lag import Lag, ShardView, lag_of
+from service.replication.progress.lag import ShardView, lag_of
 from service.replication.replicator import Replicator
 
 
@@ -80,7 +80,7 @@ class Report:
         now = self._clock.now()
         pipeline, flow = self._pipeline, self._flow
         views = shard_views(flow) if flow else {}
-        lag = self._lag(flow, lag_of(views.values(), now) if flow else None, now)
+        lag = self._lag(flow, views, now)
         return Status(
             pipeline=self._settings.pipeline_name,
             state=pipeline.state,
@@ -127,11 +127,11 @@ class Report:
             return None
         return f"the control table has not answered since {utc_text(moment(holder.failing_since))}: {holder.failure}"
 
-    def _lag(self, flow: Replicator | None, lag: Lag | None, now: float) -> LagStatus:
+    def _lag(self, flow: Replicator | None, views: dict[ShardId, ShardView], now: float) -> LagStatus:
         holder = self._pipeline.holder
-        if flow is None or lag is None:
+        if flow is None:
             return lag_without_flow(holder, self._left.behind_since if self._left else 0.0, now)
-        return lag_of_flow(flow, lag, now, is_trusted=holder.is_trusted)
+        return lag_of_flow(flow, lag_of(views.values(), now), now, is_trusted=holder.is_trusted)
 
     def _queue(self, flow: Replicator | None) -> QueueStatus:
         return QueueStatus(
@@ -163,14 +163,16 @@ class Report:
         return record.paused_by or None if record is not None and self._paused_since(flow) is not None else None
 
     def _warnings(self, lag_seconds: float | None, now: float) -> list[str]:
-        known = Known(
+        found = warnings(
+            self._flow,
+            self._settings,
             now=now,
             lag_seconds=lag_seconds,
             is_paused=self._paused_since(self._flow) is not None,
             clock_offset=self._clock.offset(),
             throttles=self._totals.throttles(),
         )
-        return [*self._totals.warnings.values(), *warnings(known, self._flow, self._settings)]
+        return [*self._totals.warnings.values(), *found]
 
     def not_ready_reason(self) -> str | None:
         state, holder, now = self._pipeline.state, self._pipeline.holder, self._clock.now()

@@ -142,7 +142,7 @@ async def test_what_is_asked_last_holds_although_the_first_answer_comes_later():
                 await asyncio.sleep(2 if is_paused else 0)
 
         pausing = pauses_of(service)
-        pausing._adapters = type("Adapters", (), {"control": Slow(), "clock": service.adapters.clock})()
+        pausing._control = Slow()
         first = asyncio.create_task(pausing.pause())
         await asyncio.sleep(0.5)
         await pausing.resume()
