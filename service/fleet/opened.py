@@ -82,7 +82,9 @@ async def opened(
             replays=Replays(pipeline),
             no_replay=NO_REPLAY if around.is_admin_only else None,
         )
-        await stack.enter_async_context(looking(looks))
+        with contextlib.suppress(TimeoutError):  # what is stored is known from the beginning, if that is not slow
+            await asyncio.wait_for(looks.look_once(), FIRST_LOOK_SECONDS)
+        await stack.enter_async_context(running(looks.look_periodically(), "looks at the control table"))
         yield Opened(pipeline, console, report)
 
 
@@ -94,12 +96,3 @@ async def running(work: Coroutine[None, None, None], name: str) -> AsyncIterator
         yield
     finally:
         task.cancel()
-
-
-@asynccontextmanager
-async def looking(looks: ControlLooks) -> AsyncIterator[None]:
-    """Until the block ends; what is stored is known from its beginning, unless the control table is slow."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(looks.look_once(), FIRST_LOOK_SECONDS)
-    async with running(looks.look_periodically(), "looks at the control table"):
-        yield

@@ -95,9 +95,6 @@ class PipelineMapping:
             "aws lambda update-event-source-mapping --uuid ID --no-enabled"
         )
 
-    def _is(self, state: str) -> bool:
-        return self.seen is not None and self.seen.state == state
-
     async def pause(self, by: str = "") -> None:
         """Lambda keeps no note of `by`."""
         await self.switch(is_on=False)
@@ -123,7 +120,7 @@ class PipelineMapping:
             is_asked = is_asked or await self._ask(is_on=is_on)
             if is_asked:
                 await self.look_once()
-                if self._is(wanted):
+                if self.seen is not None and self.seen.state == wanted:
                     return
             await self._clock.sleep(SWITCH_POLL_SECONDS)
         raise UnavailableNowError(f"the mapping is not {wanted} after {SWITCH_SECONDS:.0f} s; look at its state")

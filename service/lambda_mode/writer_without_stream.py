@@ -54,21 +54,21 @@ class SidePipeline(Pipeline):
     """A Pipeline whose flow is a SideFlow."""
 
     async def _begin(self, former: LeaseRecord | None) -> Flow:
-        outside = self.outside
-        replica = await self._retrying(outside.adapters.replica.describe)
-        held = await self._retrying(lambda: outside.adapters.control.read_claim(replica))
+        adapters, source = self.outside.adapters, self.outside.source
+        replica = await self._retrying(adapters.replica.describe)
+        held = await self._retrying(lambda: adapters.control.read_claim(replica))
         is_healing = self.healing.is_wanted
         if held is not None and not is_healing:
             check_replica(held.replica_id, replica)  # no progress is kept here: the claim knows what Lambda wrote to
-        await self._retrying(lambda: claim_replica(outside.adapters, outside.source, replica))
-        claims, table = outside.adapters.control, outside.adapters.replica
-        metadata = metadata_of(self.settings, outside.source, self.observer)
+        await self._retrying(lambda: claim_replica(adapters, source, replica))
+        metadata = metadata_of(self.settings, source, self.observer)
         metadata.note(replica)
-        watch = ReplicaWatch(table, claims, replica.table_id or None, self._clock, metadata.note)
+        known = replica.table_id or None
+        watch = ReplicaWatch(adapters.replica, adapters.control, known, self._clock, metadata.note)
         writing = build_write_path(
             settings=self.settings,
-            adapters=outside.adapters,
-            source=outside.source,
+            adapters=adapters,
+            source=source,
             window=GuardWindow(guards_all=True, is_shared=True),
             settle=lambda changes: None,
             check_trust=self.holder.check_trust,
@@ -77,7 +77,7 @@ class SidePipeline(Pipeline):
             metadata=metadata,
             allowance=self.allowance,
         )
-        record = PipelineRecord(outside.source.stream_arn or "")
+        record = PipelineRecord(source.stream_arn or "")
         if is_healing:
             job_id = self.healing.snapshot_id or new_job_id(self._clock)
             record = replace(record, gaps=self.gaps, needs_snapshot=True, snapshot_id=job_id)

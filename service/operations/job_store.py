@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 from service.operations.console import NotFoundError, answering
 from service.operations.documents.jobs import Job, JobState
 from service.operations.documents.utc_time import moment
-from service.pipeline_state import JobSlot
 from service.ports import Clock, JobStore
 
 AJob = TypeVar("AJob", bound=Job)
@@ -81,9 +80,7 @@ class JobDocuments(Generic[AJob]):
         """
         if await self._store.read_slot(self.kind) is None:
             await self._adopt_older(generation, preferred_id)
-        return await self._unfinished(await self._store.adopt_slot(self.kind, generation), generation)
-
-    async def _unfinished(self, slot: JobSlot, generation: int) -> tuple[AJob, dict[str, Any]] | None:
+        slot = await self._store.adopt_slot(self.kind, generation)
         if slot.job_id is None:
             return None
         job, place = self._understood(slot.document), slot.document["place"]

@@ -27,6 +27,9 @@ from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.verification.verifications import Verifications
 
+CALLS = {"replay": "replay", "snapshot": "snapshot", "verification": "verify", "redrive": "redrive"}
+"""What begins a job of each kind, as the status names it."""
+
 
 class LiveConsole:
     """Implements console.Console for a `Pipeline` in the same event loop."""
@@ -59,13 +62,8 @@ class LiveConsole:
         return self._report.status().model_copy(update={"refused": self._refused()})
 
     def _refused(self) -> dict[str, str]:
-        calls: dict[str, JobRunner[Any]] = {
-            "replay": self._replays,
-            "snapshot": self._snapshots,
-            "verify": self._verifications,
-            "redrive": self._letters.redrives,
-        }
-        found = {name: reason for name, runner in calls.items() if (reason := runner.refusal()) is not None}
+        refusals = {CALLS[kind]: runner.refusal() for kind, runner in self._runners.items()}
+        found = {call: reason for call, reason in refusals.items() if reason is not None}
         return found if self._no_replay is None else found | {"replay": self._no_replay}
 
     def history(self) -> History:

@@ -34,7 +34,7 @@ class Healing:
         """Why a snapshot can't mend what has stopped the pipeline: the replica is another's."""
 
     def ask(self, snapshot_id: str | None) -> None:
-        """A person wants it: what was tried before counts no more."""
+        """A person wants to start anew with a snapshot: what was tried before counts no more."""
         self._tried.clear()
         self.is_wanted, self.snapshot_id = True, snapshot_id
         self._asked.set()

@@ -260,10 +260,6 @@ class Pipeline:
             (self.replicator.give_up if self.successor else self.replicator.drain)()
             self.successor = to
 
-    def mend(self, snapshot_id: str | None = None) -> None:
-        """Start anew with a snapshot, from the state `failed`; `snapshot_id`: the job that was stored for it."""
-        self.healing.ask(snapshot_id)
-
     def _follow_pause(self, record: LeaseRecord | None) -> None:
         """Any process may set the flag in the lease; an answer from before a decision made here decides nothing."""
         is_news = record is not None and self.holder.asked_at >= self._pause_decided_at

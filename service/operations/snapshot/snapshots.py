@@ -84,7 +84,7 @@ class Snapshots(JobRunner[Snapshot]):
             job, place = self._new(removes_extra=True, started_by=StartedBy.ADMIN)
             await self._begin(job, place, lease)
             if is_failed(pipeline):
-                pipeline.mend(job.id)
+                pipeline.healing.ask(job.id)
             else:
                 self._look_again()
             return job

@@ -49,7 +49,7 @@ async def test_a_snapshot_whose_turn_comes_when_the_gap_is_mended_does_not_begin
     async with service.snapshots._turn:  # another call is at it
         asked = asyncio.create_task(console(service).snapshot())
         await asyncio.sleep(0)
-        service.pipeline.mend()
+        service.pipeline.healing.ask(None)
         await service.until_caught_up()
     with pytest.raises(ConflictError, match="mended the pipeline meanwhile"):
         await asked
