@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from service.errors import HaltError
@@ -50,7 +49,7 @@ async def repair_standalone(
 ) -> Verification:
     """The same with a verification that repairs. Another verification that is under way ends before it begins."""
     Snapshots(pipeline)  # a first start may need one before
-    verifications = Verifications(pipeline, Shown())
+    verifications = Verifications(pipeline, None)
     work = Standalone(
         pipeline,
         verifications,
@@ -60,13 +59,6 @@ async def repair_standalone(
         is_asked_for=lambda job: job.repair and job.sample == sample,
     )
     return await work.run(on_progress)
-
-
-@dataclass
-class Shown:
-    """No status is asked for here."""
-
-    last_verification: Verification | None = None
 
 
 class Standalone(Generic[AJob]):

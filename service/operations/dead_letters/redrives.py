@@ -37,7 +37,7 @@ class RedriveRun:
     """`place` holds `ids`, the letters that are left, in order; None: those after `cursor`, failed by `began_at`."""
 
     def __init__(
-        self, job: Redriving, flow: JobFlow, place: dict[str, Any], pipeline: Pipeline, letters: set[str]
+        self, pipeline: Pipeline, flow: JobFlow, job: Redriving, place: dict[str, Any], letters: set[str]
     ) -> None:
         """`letters` holds those that are being redriven."""
         adapters = pipeline.outside.adapters
@@ -174,7 +174,7 @@ class Redrives(JobRunner[Redriving]):
         return ended
 
     def _make_run(self, flow: JobFlow, job: Redriving, place: dict[str, Any]) -> RedriveRun:
-        return RedriveRun(job, flow, place, self._pipeline, self.letters)
+        return RedriveRun(self._pipeline, flow, job, place, self.letters)
 
     def _told(self, job: Redriving) -> str:
         return f"{job.redriven} redriven, {job.superseded} superseded, {job.failed} failed"

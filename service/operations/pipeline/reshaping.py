@@ -7,6 +7,7 @@ Such a job carries the fingerprint of the settings that it began under. It count
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from service.configuration.settings import Settings
@@ -17,7 +18,7 @@ from service.replication.writing.fingerprint import TOPIC, shape_fingerprint
 SHAPE = "shape_fingerprint"
 
 
-def resumed(place: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def resumed(place: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
     """The place of a job that goes on: under other settings than it began, its end says nothing of all items."""
     return place if place.get(SHAPE) == shape_fingerprint(settings) else {**place, SHAPE: None}
 

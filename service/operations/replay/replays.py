@@ -142,13 +142,7 @@ class Replays(JobRunner[Replay]):
     def _make_run(self, flow: JobFlow, job: Replay, place: dict[str, Any]) -> ReplayRun:
         assert self._place_of_next is not None
         assert isinstance(flow, Replicator)  # it reads the stream: beside Lambda, nothing is replayed
-        return ReplayRun(
-            job=job,
-            place=self._place_of_next,
-            flow=flow,
-            adapters=self._pipeline.outside.adapters,
-            settings=self._pipeline.settings,
-        )
+        return ReplayRun(self._pipeline, flow, job, self._place_of_next)
 
     def _told(self, job: Replay) -> str:
         return f"{job.records_read} records read, {job.records_applied} applied, {job.records_unchanged} unchanged"

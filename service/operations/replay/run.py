@@ -11,14 +11,13 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from service.configuration.settings import Settings
 from service.model import ShardId
 from service.operations.documents.jobs import Replay
+from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.page import PageReplay
 from service.operations.replay.position import ReplayPosition, ShardRange
 from service.operations.replay.reader import StretchReader
 from service.pipeline_state import Checkpoint
-from service.ports import Adapters
 from service.replication.replicator import Replicator
 
 SHARDS_AT_ONCE = 4
@@ -29,15 +28,13 @@ LOOK_EVERY_SECONDS = 0.2
 class ReplayRun:
     """One replay's work in one tenure of the lease."""
 
-    def __init__(
-        self, *, job: Replay, place: ReplayPosition, flow: Replicator, adapters: Adapters, settings: Settings
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, flow: Replicator, job: Replay, place: ReplayPosition) -> None:
         self.job = job
         self._place = place
         self._flow = flow
-        self._adapters = adapters
-        self._settings = settings
-        self._pages = PageReplay(flow, adapters, dry_run=job.dry_run)
+        self._adapters = pipeline.outside.adapters
+        self._settings = pipeline.settings
+        self._pages = PageReplay(flow, self._adapters, dry_run=job.dry_run)
         parked = job.records_read - job.records_applied - job.records_unchanged
         self._counts = Counter(read=job.records_read, applied=job.records_applied, parked=parked)
         self._permits = asyncio.Semaphore(SHARDS_AT_ONCE)

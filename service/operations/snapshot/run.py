@@ -14,14 +14,14 @@ from functools import partial
 from typing import Any
 
 from service.errors import ChangeError
-from service.events import Observer, Warned
+from service.events import Warned
 from service.model import Image, ItemKey, ScanPage
 from service.operations.documents.jobs import Snapshot
 from service.operations.jobs.scan_position import ScanPosition
 from service.operations.jobs.scan_throttle import ScanThrottle
 from service.operations.jobs.scan_turns import ScanTurns
-from service.operations.pipeline.reshaping import note_reshaped
-from service.ports import Adapters
+from service.operations.pipeline.pipeline import Pipeline
+from service.operations.pipeline.reshaping import note_reshaped, resumed
 from service.replication.job_flow import JobFlow
 from service.replication.requests.batches import get_batches
 from service.replication.writing.guard import Outcome
@@ -30,22 +30,13 @@ from service.replication.writing.guard import Outcome
 class SnapshotRun:
     """One snapshot's work in one tenure of the lease."""
 
-    def __init__(
-        self,
-        *,
-        job: Snapshot,
-        place: Mapping[str, Any],
-        flow: JobFlow,
-        adapters: Adapters,
-        observer: Observer,
-        turns: ScanTurns,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, flow: JobFlow, job: Snapshot, place: Mapping[str, Any]) -> None:
         self.job = job
-        self._place = ScanPosition(place)
+        self._place = ScanPosition(resumed(place, pipeline.settings))
         self._flow = flow
-        self._adapters = adapters
-        self._observer = observer
-        self._turns = turns
+        self._adapters = pipeline.outside.adapters
+        self._observer = pipeline.observer
+        self._turns = ScanTurns(pipeline.allowance.scans, self._adapters.clock)
         self._pressure = ScanThrottle(flow.gate.until_open)
         self._scanned = job.items_scanned
         self._written = job.items_written

@@ -9,10 +9,8 @@ from service.operations.documents.jobs import JobState, Snapshot, StartedBy
 from service.operations.jobs.estimates import count_anew
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.jobs.scan_position import ScanPosition
-from service.operations.jobs.scan_turns import ScanTurns
 from service.operations.pipeline.ownership import flow_of, is_failed, lease_of
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.pipeline.reshaping import resumed
 from service.operations.snapshot.run import SnapshotRun
 from service.pipeline_state import Lease, PipelineRecord
 from service.replication.job_flow import JobFlow
@@ -160,14 +158,7 @@ class Snapshots(JobRunner[Snapshot]):
         return job, place
 
     def _make_run(self, flow: JobFlow, job: Snapshot, place: dict[str, Any]) -> SnapshotRun:
-        return SnapshotRun(
-            job=job,
-            place=resumed(place, self._pipeline.settings),
-            flow=flow,
-            adapters=self._pipeline.outside.adapters,
-            observer=self._pipeline.observer,
-            turns=ScanTurns(self._pipeline.allowance.scans, self._clock),
-        )
+        return SnapshotRun(self._pipeline, flow, job, place)
 
     def _enter(self, flow: JobFlow) -> None:
         flow.window.hold()

@@ -7,7 +7,7 @@ the last one found, are kept in the control table: a restart goes on with the pa
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Protocol
+from typing import Any
 
 from service.errors import HaltError, RetryableError
 from service.events import Warned
@@ -16,6 +16,7 @@ from service.operations.job_store import JobDocuments
 from service.operations.jobs.estimates import items_to_verify
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import SHAPE
+from service.operations.status.status_report import Report
 from service.operations.verification.beside_flow import VerificationBesideFlow
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
@@ -27,15 +28,9 @@ PASS_AT_LEAST_SECONDS = 10.0
 SAVE_EVERY_SECONDS = 10.0
 
 
-class Showing(Protocol):
-    """The status report, as verifications see it."""
-
-    last_verification: Verification | None
-
-
-def show_last(report: Showing, job: Verification) -> None:
-    """A verification of all keys is the status's last one, unless it has a later one already."""
-    if job.state is not JobState.DONE or job.sample is not None or job.finished_at is None:
+def show_last(report: Report | None, job: Verification) -> None:
+    """A verification of all keys is the status's last one, unless it has a later one already, or there is no status."""
+    if report is None or job.state is not JobState.DONE or job.sample is not None or job.finished_at is None:
         return
     shown = report.last_verification
     if shown is None or shown.finished_at is None or shown.finished_at < job.finished_at:
@@ -45,7 +40,7 @@ def show_last(report: Showing, job: Verification) -> None:
 class EndlessVerification:
     """Runs with each flow, for as long as the flow does."""
 
-    def __init__(self, pipeline: Pipeline, report: Showing) -> None:
+    def __init__(self, pipeline: Pipeline, report: Report | None) -> None:
         adapters = pipeline.outside.adapters
         self._pipeline = pipeline
         self._control = adapters.control

@@ -12,8 +12,9 @@ from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.jobs.scan_position import ScanPosition
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.pipeline.reshaping import SHAPE
+from service.operations.status.status_report import Report
 from service.operations.verification.beside_flow import VerificationBesideFlow
-from service.operations.verification.continuous import EndlessVerification, Showing, show_last
+from service.operations.verification.continuous import EndlessVerification, show_last
 from service.pipeline_state import Lease
 from service.replication.job_flow import JobFlow
 from service.replication.writing.fingerprint import shape_fingerprint
@@ -34,7 +35,7 @@ class Verifications(JobRunner[Verification]):
     model = Verification
     failures = (HaltError,)
 
-    def __init__(self, pipeline: Pipeline, report: Showing) -> None:
+    def __init__(self, pipeline: Pipeline, report: Report | None) -> None:
         super().__init__(pipeline)
         self._report = report
         if pipeline.settings.verify_items_per_second:
