@@ -51,14 +51,10 @@ async def take_look(
     """Raises ConfigurationError, HaltError."""
     async with open_world(settings) as world:
         outside = await at_start(world.clock, world.look)
+        observer = LogObserver(pipeline=settings.pipeline_name)
+        adapters, source = outside.adapters, outside.source
         return await look(
-            outside.adapters,
-            settings,
-            outside.source,
-            sample=sample,
-            settle_seconds=settle_seconds,
-            observer=LogObserver(pipeline=settings.pipeline_name),
-            on_progress=on_progress,
+            adapters, settings, source, observer, on_progress, sample=sample, settle_seconds=settle_seconds
         )
 
 

@@ -38,14 +38,13 @@ async def discover(tables: TableList, wanted: Discover, clock: Clock) -> list[Di
     """All that match, with a stream or without. Raises HaltError: it is refused, or answers stay lost."""
     looking = _Looking(tables, clock)
     found = []
-    async for name in looking.names():
-        if not wanted.matches(name):
-            continue
-        table = await looking.ask(partial(tables.describe, name))
-        if table is None or table.status == "DELETING":
-            continue
-        if not wanted.source_tags or wanted.source_tags.items() <= (await looking.tags(table)).items():
-            found.append(DiscoveredTable(name, has_stream=table.stream_arn is not None))
+    async for names in looking.pages(tables.names):
+        for name in filter(wanted.matches, names):
+            table = await looking.ask(partial(tables.describe, name))
+            if table is None or table.status == "DELETING":
+                continue
+            if not wanted.source_tags or wanted.source_tags.items() <= (await looking.tags(table)).items():
+                found.append(DiscoveredTable(name, has_stream=table.stream_arn is not None))
     return found
 
 
@@ -61,20 +60,16 @@ class _Looking:
         self._next_at = self._clock.monotonic() + SECONDS_A_REQUEST
         return await at_start(self._clock, request)
 
-    async def names(self) -> AsyncIterator[str]:
+    async def pages(self, page: Callable[[str | None], Awaitable[tuple[Answer, str | None]]]) -> AsyncIterator[Answer]:
         after: str | None = None
         while True:
-            names, after = await self.ask(partial(self._tables.names, after))
-            for name in names:
-                yield name
+            found, after = await self.ask(partial(page, after))
+            yield found
             if after is None:
                 return
 
     async def tags(self, table: TableDescription) -> dict[str, str]:
         found: dict[str, str] = {}
-        after: str | None = None
-        while True:
-            tags, after = await self.ask(partial(self._tables.tags, table, after))
+        async for tags in self.pages(partial(self._tables.tags, table)):
             found |= tags
-            if after is None:
-                return found
+        return found

@@ -34,7 +34,6 @@ class PipelineRunner:
     def __init__(
         self, name: str, settings: Settings, around: Surroundings, allowance: Allowance, metrics: Metrics
     ) -> None:
-        self.name = name
         self.settings = settings
         self._around = around
         self._allowance = allowance

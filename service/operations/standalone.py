@@ -28,9 +28,7 @@ MENDING_LOOKS = 10
 """A pipeline that may mend leaves the state `failed` within so many looks, if it can."""
 
 
-async def snapshot_standalone(
-    pipeline: Pipeline, on_progress: Callable[[Snapshot], None] = lambda job: None
-) -> Snapshot:
+async def snapshot_standalone(pipeline: Pipeline, on_progress: Callable[[Snapshot], None]) -> Snapshot:
     """Run the pipeline until one snapshot is done, and stop it in order; returns the finished job.
 
     Goes on with one that is under way. Mends a gap, as POST /snapshot does. Raises ConflictError when another process
@@ -42,10 +40,7 @@ async def snapshot_standalone(
 
 
 async def repair_standalone(
-    pipeline: Pipeline,
-    on_progress: Callable[[Verification], None] = lambda job: None,
-    *,
-    sample: float | None = None,
+    pipeline: Pipeline, on_progress: Callable[[Verification], None], *, sample: float | None
 ) -> Verification:
     """The same with a verification that repairs. Another verification that is under way ends before it begins."""
     Snapshots(pipeline)  # a first start may need one before

@@ -31,7 +31,7 @@ class Command:
 
     async def look(self) -> Verification:
         source = await self._world.source.describe()
-        return await look(self.process.adapters, self._settings, source, on_progress=self.shown.append)
+        return await look(self.process.adapters, self._settings, source, Observers(), self.shown.append)
 
     async def _pipeline(self) -> Pipeline:
         async def look_again() -> Outside:

@@ -89,15 +89,15 @@ class JobRunner(ABC, Generic[AJob]):
         return None if self._pipeline.replicator is not None else not_here(self._pipeline)
 
     async def newest(self) -> list[AJob]:
-        return [self._current(job) for job in await self._log.newest()]
+        return [await self._current(job) for job in await self._log.newest()]
 
     async def found(self, job_id: str) -> AJob:
         under_way = self._under_way
         if under_way is not None and under_way.run.job.id == job_id:
-            return under_way.shown()  # known here, also while the control table is silent
-        return self._current(await self._log.found(job_id))
+            return await self._current(under_way.run.job)  # known here, also while the control table is silent
+        return await self._current(await self._log.found(job_id))
 
-    def _current(self, job: AJob) -> AJob:
+    async def _current(self, job: AJob) -> AJob:
         """The running job as it is now, rather than as it was last saved, or why it does not go on."""
         under_way = self._under_way
         if under_way is not None and under_way.run.job.id == job.id:

@@ -8,7 +8,6 @@ nothing: the next scan begins with everything again.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -49,7 +48,7 @@ class ScanThrottle:
         self._patience = 1
         """Doubles with each step down, so that a table that is slow by nature is seldom asked for too much."""
         self._scans = 0
-        self._waiting: deque[asyncio.Event] = deque()
+        self._has_room = asyncio.Event()
 
     @property
     def step(self) -> Step:
@@ -74,19 +73,13 @@ class ScanThrottle:
             return page
         finally:
             self._scans -= 1
-            self._wake()
+            self._has_room.set()  # whoever waits looks again: a few segments at the most
 
     async def _enter(self) -> None:
         while self._scans >= self.step.scans:
-            turn = asyncio.Event()
-            self._waiting.append(turn)
-            await turn.wait()
+            self._has_room.clear()
+            await self._has_room.wait()
         self._scans += 1
-
-    def _wake(self) -> None:
-        """Whoever waits looks again: a few segments at the most."""
-        while self._waiting:
-            self._waiting.popleft().set()
 
     def _lost(self, asked_at: int) -> None:
         """Several segments that lose their answers at once count as one."""

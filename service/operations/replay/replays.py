@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Unpack
 
 import orjson
 
 from service.errors import HaltError, PositionError, RetryableError, ShardGoneError
 from service.operations.console import ConflictError, InvalidError
-from service.operations.documents.jobs import JobState, Replay
+from service.operations.documents.jobs import JobState, Replay, ReplayStart
 from service.operations.jobs.runner import JobRunner, Unfinished
 from service.operations.pipeline.pipeline import Pipeline
 from service.operations.replay.position import ReplayPosition
@@ -74,30 +73,19 @@ class Replays(JobRunner[Replay]):
         self._place_of_next: ReplayPosition | None = None
         """Of the job whose run is made next."""
 
-    async def start(
-        self,
-        flow: Flow,
-        *,
-        sequence_number: str | None = None,
-        shard_id: str | None = None,
-        from_time: datetime | None = None,
-        from_: Literal["trim_horizon"] | None = None,
-        dry_run: bool = False,
-    ) -> Replay:
+    async def start(self, flow: Flow, **start: Unpack[ReplayStart]) -> Replay:
         """From exactly one of a sequence number, a time and the trim horizon.
 
         Raises ConflictError while one runs, InvalidError, TrimmedAlreadyError, UnavailableNowError.
         """
-        if sum(start is not None for start in (sequence_number, from_time, from_)) != 1:
+        if sum(start.get(name) is not None for name in ("sequence_number", "from_time", "from_")) != 1:
             raise InvalidError("a replay begins at exactly one of `sequence_number`, `from_time` and `from`")
 
         assert isinstance(flow, Replicator)  # beside Lambda, nothing is replayed
 
         async def make() -> Unfinished[Replay]:
-            place, owner = await self._range(flow, sequence_number, shard_id, from_time)
-            job = self._log.begun(
-                sequence_number=sequence_number, shard_id=owner, from_time=from_time, from_=from_, dry_run=dry_run
-            )
+            place, owner = await self._range(flow, start)
+            job = self._log.begun(**start | {"shard_id": owner})
             await self._memory.keep(job.id, place)
             self._place_of_next = place
             return job, place.saved()
@@ -106,18 +94,16 @@ class Replays(JobRunner[Replay]):
         await self._memory.forget_before(job.id)
         return job
 
-    async def _range(
-        self, flow: Replicator, sequence_number: str | None, shard_id: str | None, from_time: datetime | None
-    ) -> tuple[ReplayPosition, str | None]:
+    async def _range(self, flow: Replicator, start: ReplayStart) -> tuple[ReplayPosition, str | None]:
         adapters = self._pipeline.outside.adapters
         try:
             stream = await adapters.streams.describe()
         except ShardGoneError as error:
             raise ConflictError(f"the stream is gone: {error}") from error
         found = ReplayRange(flow, adapters.streams, adapters.clock, stream)
-        if sequence_number is not None:
-            return await found.from_sequence(sequence_number, shard_id)
-        if from_time is not None:
+        if (number := start.get("sequence_number")) is not None:
+            return await found.from_sequence(number, start.get("shard_id"))
+        if (from_time := start.get("from_time")) is not None:
             return await found.from_time(from_time.timestamp()), None
         return found.from_horizon(), None
 

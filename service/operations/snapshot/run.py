@@ -84,7 +84,8 @@ class SnapshotRun:
             try:
                 page = await self._page(table, segment)
                 if table == "source":
-                    await self._copy_page(page, page_number)
+                    parts = self._flow.lanes.together(page.items)
+                    await asyncio.gather(*[self._copy_part(part, page_number) for part in parts])
                 else:
                     kept = await self._remove_extra(page)
                     self._place.kept += kept  # other segments have added theirs meanwhile
@@ -98,10 +99,6 @@ class SnapshotRun:
         scanned = self._adapters.source if table == "source" else self._adapters.replica
         start, segments = self._place.start_of(table, segment), self._place.segments
         return await self._flow.requests.read(lambda: self._pressure.scan(scanned, segment, segments, start), table)
-
-    async def _copy_page(self, page: ScanPage, page_number: int) -> None:
-        parts = self._flow.lanes.together(page.items)
-        await asyncio.gather(*[self._copy_part(part, page_number) for part in parts])
 
     async def _copy_part(self, part: list[tuple[ItemKey, Image]], page_number: int) -> None:
         """Items that share a lane: what needs no more than a batch is written in one, the others one by one."""

@@ -54,14 +54,10 @@ class Snapshots(JobRunner[Snapshot]):
             return self._pipeline.healing.refusal
         return super().refusal()
 
-    async def newest(self) -> list[Snapshot]:
-        return [await self._with_need(job) for job in await super().newest()]
-
-    async def found(self, job_id: str) -> Snapshot:
-        return await self._with_need(await super().found(job_id))
-
-    async def _with_need(self, job: Snapshot) -> Snapshot:
-        """A process that does not own the pipeline can cancel nothing, and does not ask."""
+    async def _current(self, job: Snapshot) -> Snapshot:
+        """With its need; a process that does not own the pipeline can cancel nothing, and does not ask."""
+        if job.id != self._wanted_to_mend():
+            job = await super()._current(job)
         if job.state is not JobState.RUNNING or self._pipeline.holder.lease is None:
             return job
         return job.model_copy(update={"needed": await self._is_needed(job)})
@@ -86,9 +82,6 @@ class Snapshots(JobRunner[Snapshot]):
             else:
                 self._look_again()
             return job
-
-    def _current(self, job: Snapshot) -> Snapshot:
-        return job if job.id == self._wanted_to_mend() else super()._current(job)
 
     def _wanted_to_mend(self) -> str | None:
         """The snapshot that is begun as the way out of the state `failed`, until its start is saved."""
@@ -147,7 +140,8 @@ class Snapshots(JobRunner[Snapshot]):
             if filed is not None and filed.state is JobState.DONE:
                 flow.checkpoints.snapshot_done()
                 await flow.checkpoints.save_once()
-                self._show_over(flow)
+                self._pipeline.gaps = flow.checkpoints.record.gaps
+                self._pipeline.show_snapshotting(False)
                 return None
         started_by = StartedBy.GAP if self._pipeline.gaps else StartedBy.SCHEDULE
         await count_anew(self._pipeline)
@@ -174,10 +168,6 @@ class Snapshots(JobRunner[Snapshot]):
 
     def _let_go(self, flow: JobFlow) -> None:
         super()._let_go(flow)
-        self._pipeline.show_snapshotting(False)
-
-    def _show_over(self, flow: JobFlow) -> None:
-        self._pipeline.gaps = flow.checkpoints.record.gaps
         self._pipeline.show_snapshotting(False)
 
     async def _refuse_cancel(self, job: Snapshot) -> None:

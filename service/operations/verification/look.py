@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from service.configuration.settings import Settings
-from service.events import Observer, Observers
+from service.events import Observer
 from service.model import ItemKey, TableDescription
 from service.operations.documents.jobs import JobState, Verification
 from service.operations.documents.utc_time import moment
@@ -34,17 +34,17 @@ async def look(
     adapters: Adapters,
     settings: Settings,
     source: TableDescription,
+    observer: Observer,
+    on_progress: Callable[[Verification], None],
     *,
     sample: float | None = None,
     settle_seconds: float = SETTLE_SECONDS,
-    observer: Observer | None = None,
-    on_progress: Callable[[Verification], None] = lambda job: None,
 ) -> Verification:
     """Compare both tables, to the end; returns the finished job, which is stored nowhere.
 
     `on_progress` is called about once a second. Raises HaltError. Retries transient errors indefinitely.
     """
-    clock, observer = adapters.clock, observer or Observers()
+    clock = adapters.clock
     keeps_extra = settings.skip_ttl_deletes
     job = Verification(
         id=new_job_id(clock),

@@ -72,12 +72,7 @@ class Verifications(JobRunner[Verification]):
     def _told(self, job: Verification) -> str:
         if job.state is JobState.RUNNING and not job.items_compared:
             return "with repair" if job.repair else "look only"
-        return told(job)
-
-
-def told(job: Verification) -> str:
-    """What a verification found, for a person."""
-    return (
-        f"{job.items_compared} items compared: {job.missing} missing, {job.extra} extra, {job.different} different, "
-        f"{job.repaired} repaired"
-    )
+        return (
+            f"{job.items_compared} items compared: {job.missing} missing, {job.extra} extra, "
+            f"{job.different} different, {job.repaired} repaired"
+        )
