@@ -22,7 +22,7 @@ from service.operations.documents.status import History, Status
 from service.operations.jobs.runner import JobRunner
 from service.operations.pipeline.ownership import flow_of, not_here
 from service.operations.pipeline.pipeline import Pipeline
-from service.operations.refresh_item import beside, key_from, replicate_item
+from service.operations.refresh_item import key_from, replicate_item
 from service.operations.replay.replays import Replays
 from service.operations.snapshot.snapshots import Snapshots
 from service.operations.verification.verifications import Verifications
@@ -115,7 +115,7 @@ class LiveConsole:
         key = key_from(keys, self._pipeline.outside.source)
         if self._pipeline.is_paused:
             raise ConflictError("the pipeline is paused, and writes nothing: resume it, then copy the item")
-        return await beside(flow, lambda: replicate_item(flow, key), "replicate")
+        return await replicate_item(flow, key)
 
     async def snapshot(self) -> Snapshot:
         await self._refuse_elsewhere(self._snapshots)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from service.dynamodb_json.keys import KeyReader
-from service.errors import ChangeError, DynamirrorError, HaltError, LeaseLostError, first_of
+from service.errors import ChangeError, DynamirrorError, HaltError, LeaseLostError
 from service.model import ItemKey, TableDescription
 from service.operations.console import ConflictError, InvalidError
 from service.replication.job_flow import JobFlow
 from service.replication.writing.guard import Outcome
 
-Answer = TypeVar("Answer")
 # Developer Guide, "Constraints in Amazon DynamoDB": a partition key has at most 2048 bytes, a sort key 1024; a Number
 # has up to 38 digits, and a magnitude from 1E-130 to 9.99E+125.
 MOST_BYTES = (2048, 1024)
@@ -55,7 +53,8 @@ def _complaint(kind: str, value: str, most_bytes: int) -> str | None:
 
 
 async def replicate_item(flow: JobFlow, key: ItemKey) -> Literal["written", "deleted", "unchanged"]:
-    """Raises ConflictError when the item can't be written."""
+    """Raises ConflictError when the item can't be written, or the flow ends before it is."""
+    done: asyncio.Future[Outcome | HaltError] = asyncio.get_running_loop().create_future()
 
     async def refresh() -> Outcome | HaltError:
         """What nobody foresaw of an operator's key is no reason to stop the flow, as it would be in a lane."""
@@ -64,8 +63,21 @@ async def replicate_item(flow: JobFlow, key: ItemKey) -> Literal["written", "del
         except HaltError as error:
             return error
 
+    async def carry() -> None:
+        try:
+            done.set_result(await flow.lanes.run(key, refresh))
+        except DynamirrorError as error:
+            done.set_exception(error)
+        finally:
+            done.cancel()  # nothing, unless the flow ended first
+
+    if not flow.start_job(carry(), "replicate", is_awaited=True):
+        raise ConflictError("the pipeline is stopping: ask again when it runs")
+    await asyncio.wait([done])
+    if done.cancelled():
+        raise ConflictError("the pipeline stopped meanwhile: ask again when it runs")
     try:
-        outcome = await flow.lanes.run(key, refresh)
+        outcome = done.result()
     except ChangeError as error:
         raise ConflictError(f"the replica does not take the item: {error}") from error
     except (LeaseLostError, HaltError) as error:
@@ -75,31 +87,3 @@ async def replicate_item(flow: JobFlow, key: ItemKey) -> Literal["written", "del
     if outcome is Outcome.WRITTEN:
         return "written"
     return "deleted" if outcome is Outcome.DELETED else "unchanged"
-
-
-async def beside(flow: JobFlow, work: Callable[[], Awaitable[Answer]], name: str) -> Answer:
-    """What the work returns or raises. Raises ConflictError when the flow ends before the work is done."""
-    done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-    async def carry() -> None:
-        try:
-            done.set_result(await work())
-        except BaseExceptionGroup as errors:
-            error = first_of(errors)
-            if not isinstance(error, DynamirrorError):
-                raise
-            done.set_exception(error)
-        except DynamirrorError as error:
-            done.set_exception(error)
-        finally:
-            done.cancel()  # nothing, unless the flow ended first
-
-    if not flow.start_job(carry(), name, is_awaited=True):
-        raise ConflictError("the pipeline is stopping: ask again when it runs")
-    await asyncio.wait([done])
-    if done.cancelled():
-        raise ConflictError("the pipeline stopped meanwhile: ask again when it runs")
-    try:
-        return done.result()
-    except (LeaseLostError, HaltError) as error:
-        raise ConflictError(f"the pipeline stopped meanwhile: {error}") from error

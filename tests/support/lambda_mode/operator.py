@@ -10,7 +10,7 @@ from service.lambda_mode.writer_without_stream import SidePipeline
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
 from service.operations.pipeline.outside import Outside
-from service.operations.refresh_item import beside, key_from, replicate_item
+from service.operations.refresh_item import key_from, replicate_item
 from service.operations.snapshot.snapshots import Snapshots
 from tests.fakes.service import answered, until
 
@@ -47,7 +47,7 @@ class Admin:
 
     async def copy(self, number):
         key = key_from({"key": {"S": f"k{number}"}}, self.source)
-        await self._persistently(lambda flow: beside(flow, lambda: replicate_item(flow, key), "one item"))
+        await self._persistently(lambda flow: replicate_item(flow, key))
 
     async def _persistently(self, ask):
         """Asked again when the lease was lost meanwhile, or another snapshot runs."""
