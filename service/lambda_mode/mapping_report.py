@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from service.lambda_mode.event_source_mapping import PipelineMapping
 from service.operations.documents.status import History, PipelineState, Role, Status
 from service.operations.documents.utc_time import moment_or_none
@@ -17,22 +19,22 @@ _OURS = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.SNAPSHOTTI
 """States of this process in which the mapping's state is the pipeline's."""
 
 
+@dataclass(frozen=True)
 class MappingReport:
     """Implements console.Reporting. `report` is of a pipeline without a flow: what Lambda has read is not known.
 
     That one takes no lease: who is active tells `pipeline`, which writes beside the mapping.
     """
 
-    def __init__(self, *, pipeline: Pipeline, report: Report, mapping: PipelineMapping) -> None:
-        self._pipeline = pipeline
-        self._report = report
-        self._mapping = mapping
+    pipeline: Pipeline
+    report: Report
+    mapping: PipelineMapping
 
     def status(self) -> Status:
         """The lag and the shards are unknown: Lambda's metric IteratorAge tells the lag."""
-        pipeline, mapping = self._pipeline, self._mapping
+        pipeline, mapping = self.pipeline, self.mapping
         is_active = pipeline.holder.lease is not None
-        known = self._report.status()
+        known = self.report.status()
         return known.model_copy(
             update={
                 "state": self._state(),
@@ -47,17 +49,17 @@ class MappingReport:
         )
 
     def history(self) -> History:
-        return self._report.history()
+        return self.report.history()
 
     def _state(self) -> PipelineState:
-        state = self._pipeline.state
+        state = self.pipeline.state
         if state not in _OURS:
             return state
-        if self._pipeline.is_snapshotting and self._mapping.state is PipelineState.RUNNING:
+        if self.pipeline.is_snapshotting and self.mapping.state is PipelineState.RUNNING:
             return PipelineState.SNAPSHOTTING
-        return self._mapping.state
+        return self.mapping.state
 
     def not_ready_reason(self) -> str | None:
-        if self._pipeline.state is PipelineState.FAILED:
-            return self._pipeline.reason or "failed"
-        return self._mapping.problem
+        if self.pipeline.state is PipelineState.FAILED:
+            return self.pipeline.reason or "failed"
+        return self.mapping.problem

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from service.errors import HaltError
@@ -56,85 +57,76 @@ async def repair_standalone(
     return await work.run(on_progress)
 
 
+@dataclass(frozen=True)
 class Standalone(Generic[AJob]):
-    """Of one job. `command` is what a person types for it, `start` begins it."""
+    """Of one job."""
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        jobs: JobRunner[AJob],
-        name: str,
-        command: str,
-        start: Callable[[], Awaitable[AJob]],
-        *,
-        is_asked_for: Callable[[AJob], bool] = lambda job: True,
-        mends_gaps: bool = False,
-    ) -> None:
-        self._pipeline = pipeline
-        self._jobs = jobs
-        self._name = name
-        self._command = command
-        self._start = start
-        self._is_asked_for = is_asked_for
-        self._mends_gaps = mends_gaps
+    pipeline: Pipeline
+    jobs: JobRunner[AJob]
+    name: str
+    command: str
+    """What a person types for it."""
+    start: Callable[[], Awaitable[AJob]]
+    is_asked_for: Callable[[AJob], bool] = lambda job: True
+    mends_gaps: bool = False
 
     async def run(self, on_progress: Callable[[AJob], None]) -> AJob:
-        pipeline = self._pipeline
+        pipeline = self.pipeline
         running = asyncio.create_task(pipeline.run(), name="pipeline")
-        working = asyncio.create_task(self._work(on_progress), name=self._name)
+        working = asyncio.create_task(self._work(on_progress), name=self.name)
         try:
             await asyncio.wait((running, working), return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return await working
             await running
-            raise HaltError(f"the pipeline stopped before the {self._name} was done")
+            raise HaltError(f"the pipeline stopped before the {self.name} was done")
         finally:
             working.cancel()
             pipeline.stop()
             await asyncio.gather(running, working, return_exceptions=True)
 
     async def _work(self, on_progress: Callable[[AJob], None]) -> AJob:
-        before = {job.id for job in await _answered(self._jobs.newest) if job.state is not JobState.RUNNING}
+        before = {job.id for job in await _answered(self.jobs.newest) if job.state is not JobState.RUNNING}
         await self._until_it_leads()
         job = await self._under_way(before)
-        if job is not None and not self._is_asked_for(job):
+        if job is not None and not self.is_asked_for(job):
             await self._ended(job, lambda job: None)
             job = None
         job = await self._ended(job or await self._begun(), on_progress)
         if job.state is not JobState.DONE:
-            raise HaltError(job.error or f"the {self._name} {job.id} ended as {job.state}")
+            raise HaltError(job.error or f"the {self.name} {job.id} ended as {job.state}")
         return job
 
     async def _until_it_leads(self) -> None:
         """A lease that a dead process left behind runs out meanwhile; one that is renewed is a living one's."""
-        holder, first = self._pipeline.holder, None
-        while self._pipeline.state in (PipelineState.STARTING, PipelineState.STANDBY):
+        holder, first = self.pipeline.holder, None
+        while self.pipeline.state in (PipelineState.STARTING, PipelineState.STANDBY):
             seen = holder.record
             if holder.lease is None and seen is not None and not seen.is_released:
                 first = first or seen
                 if (seen.generation, seen.renewals) != (first.generation, first.renewals):
                     raise ConflictError(
                         f"another process replicates this pipeline, and only that one may write: let it do the "
-                        f"{self._name} (dynamirror {self._command} --url URL), or stop it first"
+                        f"{self.name} (dynamirror {self.command} --url URL), or stop it first"
                     )
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _under_way(self, before: set[str]) -> AJob | None:
         """The job that the pipeline does of itself, since it needs one or goes on with one."""
-        pipeline = self._pipeline
-        if pipeline.state is PipelineState.FAILED and not (self._mends_gaps and pipeline.gaps):
+        pipeline = self.pipeline
+        if pipeline.state is PipelineState.FAILED and not (self.mends_gaps and pipeline.gaps):
             raise HaltError(pipeline.reason or "the pipeline has failed")
         if pipeline.is_paused:
             raise ConflictError("the pipeline is paused, so that nothing may write: resume it first")
         if pipeline.replicator is None:
             return None
-        await self._jobs.has_looked.wait()
-        return next((job for job in await _answered(self._jobs.newest) if job.id not in before), None)
+        await self.jobs.has_looked.wait()
+        return next((job for job in await _answered(self.jobs.newest) if job.id not in before), None)
 
     async def _begun(self) -> AJob:
-        job = await _answered(self._start)
+        job = await _answered(self.start)
         for _ in range(MENDING_LOOKS):
-            if self._pipeline.state is not PipelineState.FAILED:
+            if self.pipeline.state is not PipelineState.FAILED:
                 break
             await asyncio.sleep(LOOK_EVERY_SECONDS)
         return job
@@ -145,18 +137,18 @@ class Standalone(Generic[AJob]):
             await asyncio.sleep(LOOK_EVERY_SECONDS)
             self._check()
             with contextlib.suppress(UnavailableNowError):  # the next look sees it
-                job = await self._jobs.found(job.id)
+                job = await self.jobs.found(job.id)
         on_progress(job)
         return job
 
     def _check(self) -> None:
         """Raises HaltError, ConflictError when the job can't go on in this process."""
-        if self._pipeline.state is PipelineState.FAILED:
-            raise HaltError(self._pipeline.reason or "the pipeline has failed")
-        if self._pipeline.state is PipelineState.STANDBY:
-            raise ConflictError(f"another process has taken the pipeline over, and goes on with the {self._name}")
-        if self._pipeline.is_paused:
-            raise ConflictError(f"the pipeline was paused; the {self._name} goes on when it is resumed")
+        if self.pipeline.state is PipelineState.FAILED:
+            raise HaltError(self.pipeline.reason or "the pipeline has failed")
+        if self.pipeline.state is PipelineState.STANDBY:
+            raise ConflictError(f"another process has taken the pipeline over, and goes on with the {self.name}")
+        if self.pipeline.is_paused:
+            raise ConflictError(f"the pipeline was paused; the {self.name} goes on when it is resumed")
 
 
 async def _answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
