@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
+from msgspec.structs import asdict
 from structlog.typing import FilteringBoundLogger
 
 from service.events import (
@@ -27,9 +28,7 @@ from service.events import (
     Retried,
     ShardEnded,
     ShardStarted,
-    StampKept,
     Warned,
-    WarningEnded,
     key_digest,
 )
 from service.observability.log_setup import logger, unfiltered_logger
@@ -62,10 +61,10 @@ class LogObserver:
     def observe(self, event: Event) -> None:
         if isinstance(event, Retried):
             self._retried(event)
-        elif isinstance(event, PageRead | ChangesSettled | CheckpointSaved):
+        elif isinstance(event, PageRead | ChangesSettled):
             if self._shows_counts:  # asked for once: these come all the time
                 _log_counts(self._log, event)
-        elif not isinstance(event, StampKept | WarningEnded):  # a warning was the news, or a job's end is
+        else:
             _log_news(self._log, event)
         if self._streaks and self._monotonic() >= self._look_at:
             self._sum_up()
@@ -92,8 +91,7 @@ class LogObserver:
         now = self._monotonic()
         self._streaks[event.target, event.cause] = _Streak(now)
         self._look_at = min(self._look_at, now + SUMMARY_SECONDS)
-        told = {"target": event.target, "cause": event.cause, "is_throttle": event.is_throttle, "error": event.error}
-        self._log.warning("retrying", **told)
+        self._log.warning("retrying", **asdict(event))
 
     def _sum_up(self) -> None:
         """One line for each cause that went on; one that did not is forgotten, and news again when it returns."""
@@ -105,24 +103,16 @@ class LogObserver:
                 del self._streaks[target, cause]
                 continue
             seconds = round(now - streak.reported_at, 1)
-            told = {
-                "target": target,
-                "cause": cause,
-                "retries": streak.count,
-                "seconds": seconds,
-                "error": streak.error,
-            }
-            self._log.warning("still retrying", **told)
+            self._log.warning(
+                "still retrying", target=target, cause=cause, retries=streak.count, seconds=seconds, error=streak.error
+            )
             streak.reported_at, streak.count = now, 0
         ends = [streak.reported_at + SUMMARY_SECONDS for streak in self._streaks.values()]
         self._look_at = min(ends, default=float("inf"))
 
 
-def _log_counts(log: FilteringBoundLogger, event: PageRead | ChangesSettled | CheckpointSaved) -> None:
-    if isinstance(event, PageRead):
-        if event.records:
-            log.debug("page read", shard_id=event.shard_id, records=event.records, bytes=event.size)
-    elif isinstance(event, ChangesSettled):
+def _log_counts(log: FilteringBoundLogger, event: PageRead | ChangesSettled) -> None:
+    if isinstance(event, ChangesSettled):
         log.debug(
             "changes settled",
             records=event.records,
@@ -133,11 +123,12 @@ def _log_counts(log: FilteringBoundLogger, event: PageRead | ChangesSettled | Ch
             stale=event.stale,
             dead_lettered=event.dead_lettered,
         )
-    else:
-        log.debug("checkpoint saved", shards=event.shards)
+    elif event.records:
+        log.debug("page read", shard_id=event.shard_id, records=event.records, bytes=event.size)
 
 
 _NEWS: dict[type[Event], tuple[int, str]] = {
+    CheckpointSaved: (logging.DEBUG, "checkpoint saved"),
     ShardStarted: (logging.INFO, "shard started"),
     ShardEnded: (logging.INFO, "shard read to its end"),
     GapFound: (logging.ERROR, "gap"),
@@ -146,7 +137,7 @@ _NEWS: dict[type[Event], tuple[int, str]] = {
     LeaseLost: (logging.WARNING, "lease lost"),
     LeaseReleased: (logging.INFO, "lease released"),
 }
-"""What is told as it is, field by field."""
+"""What is told as it is, field by field. Of what is in no list here, a warning was the news, or a job's end is."""
 
 
 def _log_news(log: FilteringBoundLogger, event: Event) -> None:
@@ -162,13 +153,12 @@ def _log_news(log: FilteringBoundLogger, event: Event) -> None:
             log.log(level, f"{event.kind} {event.state}", job_id=event.job_id, text=event.text)
         case Warned():
             log.warning(event.text, topic=event.topic)
-        case ShardStarted() | ShardEnded() | GapFound() | Halted() | LeaseAcquired() | LeaseLost() | LeaseReleased():
-            level, line = _NEWS[type(event)]
-            log.log(level, line, **asdict(event))
+        case _ if news := _NEWS.get(type(event)):
+            log.log(*news, **asdict(event))
 
 
 def _log_dead_letter(log: FilteringBoundLogger, event: DeadLettered) -> None:
-    shows_key = log.is_enabled_for(logging.DEBUG) and event.key is not None
+    key = event.key if log.is_enabled_for(logging.DEBUG) else None
     log.warning(
         "dead letter",
         id=event.letter_id,
@@ -177,5 +167,5 @@ def _log_dead_letter(log: FilteringBoundLogger, event: DeadLettered) -> None:
         key_digest=key_digest(event.key),
         error=event.error,
         attempts=event.attempts,
-        **({"key": event.key.decode(errors="backslashreplace")} if shows_key and event.key is not None else {}),
+        **({} if key is None else {"key": key.decode(errors="backslashreplace")}),
     )
