@@ -21,7 +21,7 @@ import typer
 from rich.console import RenderableType
 
 from service.cli.admin_client import AdminClient, AdminError, Document
-from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
+from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, show
 from service.cli.listing import Sentence
 from service.cli.moment import moment
 from service.cli.status_tables import overview_tables
@@ -34,13 +34,8 @@ class Horizon(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command(epilog=TOKEN_TEXT)(status)
-    app.command(epilog=TOKEN_TEXT)(pause)
-    app.command(epilog=TOKEN_TEXT)(resume)
-    app.command(epilog=TOKEN_TEXT)(replay)
-    app.command(epilog=TOKEN_TEXT)(replicate)
-    app.command("jobs", epilog=TOKEN_TEXT)(list_jobs)
-    app.command(epilog=TOKEN_TEXT)(cancel)
+    for command in (status, pause, resume, replay, replicate, jobs, cancel):
+        app.command(epilog=TOKEN_TEXT)(command)
 
 
 def status(
@@ -108,13 +103,13 @@ def replay(
     Newer items of the replica stay as they are.
     """
     if sum(given is not None for given in (sequence_number, from_time, from_)) != 1:
-        refuse("give exactly one of --sequence-number, --from-time and --from")
+        raise typer.BadParameter("give exactly one of --sequence-number, --from-time and --from")
     if shard_id is not None and sequence_number is None:
-        refuse("--shard-id goes with --sequence-number only")
+        raise typer.BadParameter("--shard-id goes with --sequence-number only")
     try:
         begin = None if from_time is None else moment(from_time, datetime.now(UTC))
     except ValueError as error:
-        refuse(f"--from-time {error}")
+        raise typer.BadParameter(f"--from-time {error}") from None
     asked = {
         "sequence_number": sequence_number,
         "shard_id": shard_id,
@@ -147,12 +142,14 @@ def replicate(
     except (ValueError, RecursionError):
         keys = None
     if not isinstance(keys, dict):
-        refuse(f"""{key!r} is not a key; expected DynamoDB JSON such as '{{"pk": {{"S": "key1"}}}}'""")
+        raise typer.BadParameter(
+            f"""{key!r} is not a key; expected DynamoDB JSON such as '{{"pk": {{"S": "key1"}}}}'"""
+        )
     with asking(url, pipeline) as client:
         show(client.ask("POST", "/replicate", "outcome", json={"keys": keys}), as_json, pairs)
 
 
-def list_jobs(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
+def jobs(url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """List snapshots, replays, verifications and redrives.
 
     Those that run come first, then the newest.

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import RenderableType
@@ -88,8 +88,3 @@ def followed(
             resume = client.advised.command("resume")
             print(f"the pipeline is paused, and the {kind} waits: {resume} lets it go on", file=sys.stderr)
     return job
-
-
-def refuse(message: str) -> NoReturn:
-    """A wrong usage: one sentence, and exit code 2."""
-    raise typer.BadParameter(message)

@@ -37,7 +37,7 @@ def check(
     """
     asked = pipelines(config, pipeline)
     seconds = max((settings.shutdown_timeout_seconds for settings in asked.values()), default=0.0)
-    found = run_until_signal(_all_checked(asked.values()), "nothing was changed", Signals(seconds))
+    found = run_until_signal(_checked(asked.values()), "nothing was changed", Signals(seconds))
     if as_json:
         documents = [findings.document() for findings in found]
         shown = documents[0] if config is None else {"items": documents}
@@ -48,18 +48,17 @@ def check(
         raise typer.Exit(PROBLEMS_FOUND)
 
 
-async def _all_checked(asked: Iterable[Settings]) -> list[Findings]:
-    return [await _checked(settings) for settings in asked]
-
-
-async def _checked(settings: Settings) -> Findings:
+async def _checked(asked: Iterable[Settings]) -> list[Findings]:
     # Here, since it brings the AWS SDK with it, which takes half a second to load.
     with loading():
         from service.adapters import open_inspection
         from service.check.check import check as look
 
-    async with open_inspection(settings) as (inspection, clock):
-        return await look(settings, inspection, clock)
+    found = []
+    for settings in asked:
+        async with open_inspection(settings) as (inspection, clock):
+            found.append(await look(settings, inspection, clock))
+    return found
 
 
 def _show(found: list[Findings], *, has_names: bool) -> None:

@@ -74,7 +74,7 @@ app.command()(run_command.run)
 app.command()(job_commands.snapshot)
 app.command()(job_commands.verify)
 admin_commands.register(app)
-letter_commands.register(app)
+app.add_typer(letter_commands.letters, name="dead-letters")
 
 
 def main(arguments: list[str] | None = None) -> None:

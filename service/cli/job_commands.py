@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from service.cli.admin_client import Document
 from service.cli.asking import asking, followed
@@ -156,15 +154,14 @@ def _followed(
 
 
 def _print(job: Verification) -> None:
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     for differing in job.differing_keys:
-        console.print(f"{differing['kind']}: {json.dumps(differing['key'], ensure_ascii=False)}")
+        print(f"{differing['kind']}: {json.dumps(differing['key'], ensure_ascii=False)}")
     found = job.missing + job.extra + job.different
     if not found:
-        console.print(f"{job.items_compared} items compared: equal")
+        print(f"{job.items_compared} items compared: equal")
         return
     mended = f", {job.repaired} mended" if job.repair else ""
-    console.print(
+    print(
         f"{job.items_compared} items compared: {found} differ ({job.missing} missing, {job.extra} extra, "
         f"{job.different} different){mended}"
     )

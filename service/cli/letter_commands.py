@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from service.cli.admin_client import segment
-from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, refuse, show
+from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, show
 from service.cli.tables import dead_letter_table, pairs, printable, redrive_tables
 
 # Hidden from the help's list of arguments, which tells their Python types: they are in the usage, and in the text.
@@ -18,15 +17,10 @@ LetterIds = Annotated[list[str] | None, typer.Argument(metavar="ID", hidden=True
 LetterId = Annotated[str, typer.Argument(metavar="ID", hidden=True)]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    letters = typer.Typer(invoke_without_command=True, epilog=TOKEN_TEXT)
-    letters.callback()(list_letters)
-    for name, command in SUBCOMMANDS.items():
-        letters.command(name)(command)
-    app.add_typer(letters, name="dead-letters")
+letters = typer.Typer(invoke_without_command=True, epilog=TOKEN_TEXT)
 
 
+@letters.callback()
 def list_letters(
     context: typer.Context,
     limit: Annotated[int, typer.Option(metavar="NUMBER", help="At most this many.", min=1, max=1000)] = 100,
@@ -41,7 +35,7 @@ def list_letters(
     """
     if context.invoked_subcommand is not None:
         given = {"url": url, "pipeline": pipeline, "as_json": as_json}  # before the subcommand's name, and count for it
-        context.default_map = dict.fromkeys(SUBCOMMANDS, given)
+        context.default_map = {context.invoked_subcommand: given}
         return
     asked = {"limit": limit} | ({"cursor": cursor} if cursor else {})
     with asking(url, pipeline) as client:
@@ -51,6 +45,7 @@ def list_letters(
             print(printable(f"There are more: --cursor {page['cursor']}"), file=sys.stderr)  # unbroken, to be copied
 
 
+@letters.command("show")
 def show_letter(letter_id: LetterId, url: Url = None, pipeline: PipelineName = None, as_json: Json = False) -> None:
     """Show one with its whole record, item values included.
 
@@ -60,6 +55,7 @@ def show_letter(letter_id: LetterId, url: Url = None, pipeline: PipelineName = N
         show(client.ask("GET", f"/dead-letters/{segment(letter_id)}", "id"), as_json, pairs)
 
 
+@letters.command()
 def redrive(
     ids: LetterIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
@@ -73,7 +69,7 @@ def redrive(
     fail.
     """
     if bool(ids) == everything:
-        refuse("give the ids of dead letters, or --all")
+        raise typer.BadParameter("give the ids of dead letters, or --all")
     with asking(url, pipeline) as client:
         outcome = followed(client, "redrive", client.redrive(None if everything else ids))
         show(outcome, as_json, redrive_tables)
@@ -81,6 +77,7 @@ def redrive(
             raise typer.Exit(FAILED)
 
 
+@letters.command()
 def discard(
     ids: LetterIds = None,
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -93,7 +90,7 @@ def discard(
     ID is as `dynamirror dead-letters` lists it.
     """
     if not ids:
-        refuse("give the ids of dead letters")
+        raise typer.BadParameter("give the ids of dead letters")
     if not is_sure:
         _ask(len(ids))
     with asking(url, pipeline) as client:
@@ -108,11 +105,8 @@ def discard(
 def _ask(count: int) -> None:
     """Returns if a person is sure; there is no way back."""
     if not sys.stdin.isatty():
-        refuse("a discard can't be undone, and nobody can be asked here: say --yes")
+        raise typer.BadParameter("a discard can't be undone, and nobody can be asked here: say --yes")
     letters = "1 dead letter" if count == 1 else f"{count} dead letters"
     if not typer.confirm(f"Discard {letters} for good?", err=True):
         print("nothing was discarded", file=sys.stderr)
         raise typer.Exit(FAILED)
-
-
-SUBCOMMANDS: dict[str, Callable[..., None]] = {"show": show_letter, "redrive": redrive, "discard": discard}
