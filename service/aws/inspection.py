@@ -16,7 +16,7 @@ from aiobotocore.config import AioConfig
 from service.aws.answers import check_members
 from service.aws.calls import ask, ask_sdk
 from service.aws.clients import Connections, ServiceConnection
-from service.aws.control.attributes import binary
+from service.aws.control.attributes import stored
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.error_codes import Call, ConditionFailedError
@@ -28,7 +28,7 @@ from service.model import KeyAttribute, Position, ShardId, StartAt, StreamDescri
 from service.ports import Clock
 
 _NO_ITEM = "dynamirror-check"
-_VALUES: Mapping[str, Mapping[str, object]] = {"S": {"S": _NO_ITEM}, "N": {"N": "-1"}, "B": binary(_NO_ITEM.encode())}
+_VALUES: Mapping[str, Mapping[str, object]] = {"S": {"S": _NO_ITEM}, "N": {"N": "-1"}, "B": stored(_NO_ITEM.encode())}
 _IMPOSSIBLE = "attribute_exists(#key) AND attribute_not_exists(#key)"
 
 _ONCE = AioConfig(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})

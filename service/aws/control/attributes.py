@@ -27,50 +27,41 @@ PART_BYTES = 300_000
 Value = Mapping[str, Any]
 Attributes = Mapping[str, Value]
 """An item as the service takes and gives it: `{"owner": {"S": "me"}, "generation": {"N": "7"}}`."""
-
-
-def text(value: str) -> dict[str, Any]:
-    return {"S": value}
-
-
-def number(value: float) -> dict[str, Any]:
-    """Exact: `repr` gives at most 17 digits, a Number holds 38. Raises ValueError for what is not finite."""
-    if not math.isfinite(value):
-        raise ValueError(f"DynamoDB has no number {value}")
-    return {"N": repr(value)}
-
-
-def flag(value: bool) -> dict[str, Any]:
-    return {"BOOL": value}
-
-
-def binary(value: bytes) -> dict[str, Any]:
-    return {"B": base64.b64encode(value).decode()}
-
-
-def document(attributes: Attributes) -> dict[str, Any]:
-    return {"M": attributes}
+Plain = Mapping[str, Any]
+"""What `stored` takes, by its name: `{"owner": "me", "generation": 7}`."""
 
 
 def stored(value: Any) -> Value:
-    """As DynamoDB has it: a sequence number as text, since a Number has too few digits for it."""
+    """As DynamoDB has it: a sequence number as text, since a Number has too few digits for it.
+
+    What is as DynamoDB has it stays so. A number is exact: `repr` gives at most 17 digits, a Number holds 38. Raises
+    ValueError for one that is not finite.
+    """
+    if isinstance(value, Mapping):
+        return value
     if isinstance(value, bool):
-        return flag(value)
+        return {"BOOL": value}
     if isinstance(value, str | SequenceNumber):
-        return text(str(value))
+        return {"S": str(value)}
     if isinstance(value, int | float):
-        return number(value)
+        if not math.isfinite(value):
+            raise ValueError(f"DynamoDB has no number {value}")
+        return {"N": repr(value)}
     if isinstance(value, bytes):
-        return binary(value)
+        return {"B": base64.b64encode(value).decode()}
     if isinstance(value, tuple):
         return {"L": [stored(each) for each in value]}
-    return document(attributes_of(value))
+    return {"M": attributes_of(value)}
+
+
+def all_stored(given: Plain) -> dict[str, Value]:
+    return {name: stored(value) for name, value in given.items()}
 
 
 def attributes_of(value: Any, *but: str) -> dict[str, Value]:
     """A dataclass field by field, under their names; what is None is left out."""
-    known = ((field.name, getattr(value, field.name)) for field in fields(value) if field.name not in but)
-    return {name: stored(each) for name, each in known if each is not None}
+    known = {field.name: getattr(value, field.name) for field in fields(value) if field.name not in but}
+    return all_stored({name: each for name, each in known.items() if each is not None})
 
 
 def value_of(kind: type[Kind], attributes: Attributes, **known: Any) -> Kind:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.aws.control.attributes import Attributes, Value, attributes_of, document, value_of
+from service.aws.control.attributes import Attributes, Value, attributes_of, value_of
 from service.model import Position, SequenceNumber, ShardId, StartAt
 from service.pipeline_state import Checkpoint
 
@@ -31,7 +31,7 @@ _DEFAULTS = attributes_of(_Stored())
 def checkpoint_attributes(checkpoint: Checkpoint) -> Value:
     position, times = checkpoint.position, (checkpoint.read_up_to, checkpoint.listed_at)
     stored = _Stored(position.start, position.since, checkpoint.is_closed, *times, position.after, checkpoint.parent_id)
-    return document({name: value for name, value in attributes_of(stored).items() if value != _DEFAULTS.get(name)})
+    return {"M": {name: value for name, value in attributes_of(stored).items() if value != _DEFAULTS.get(name)}}
 
 
 def checkpoint_of(shard_id: ShardId, shard: Attributes) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.aws.control.attributes import Attributes, Value, attributes_of, text, understood, value_of
+from service.aws.control.attributes import Attributes, attributes_of, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.model import TableDescription
 from service.pipeline_state import CLAIM, ReplicaClaim, claim_partition
@@ -17,11 +17,11 @@ class ClaimItems:
         self, replica: TableDescription, source: TableDescription, now: float
     ) -> ReplicaClaim | None:
         claims = self._table.of(claim_partition(replica))
-        values: dict[str, Value] = {":mine": text(self._table.pipeline)}
+        values = {":mine": self._table.pipeline}
         only_if = "attribute_not_exists(#claimed_by) OR #claimed_by = :mine"
         if replica.table_id:
             only_if += " OR (#replica_id <> :present AND #replica_id <> :unknown)"
-            values |= {":present": text(replica.table_id), ":unknown": text("")}
+            values |= {":present": replica.table_id, ":unknown": ""}
         claim = ReplicaClaim(self._table.pipeline, source.arn, replica.table_id, now)
         try:
             await claims.put(CLAIM, attributes_of(claim), only_if=only_if, values=values)

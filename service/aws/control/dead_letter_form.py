@@ -12,14 +12,11 @@ import zlib
 
 from service.aws.control.attributes import (
     Attributes,
-    Value,
+    Plain,
     attributes_of,
-    binary,
     integer_of,
-    number,
     optional_text_of,
     split,
-    text,
     text_of,
     value_of,
 )
@@ -37,14 +34,14 @@ LISTED = (
 )  # fmt: skip
 
 
-def record_of(letter: DeadLetter) -> tuple[dict[str, Value], dict[str, bytes]]:
+def record_of(letter: DeadLetter) -> tuple[Plain, dict[str, bytes]]:
     """The attributes that hold the record, and the parts' names with what they hold."""
     compressed = zlib.compress(letter.record)
     if len(compressed) <= INLINE_BYTES:
-        return {"record": binary(compressed)}, {}
+        return {"record": compressed}, {}
     # A name of its own for each writing: removing an older record of this letter never touches these parts.
     parts = {_part(letter.id, letter.version, count): content for count, content in enumerate(split(compressed), 1)}
-    return {"parts": number(len(parts)), "writing": text(letter.version)}, parts
+    return {"parts": len(parts), "writing": letter.version}, parts
 
 
 def parts_of(letter_id: str, head: Attributes) -> list[str]:
@@ -58,11 +55,14 @@ def _part(letter_id: str, writing: str, count: int) -> str:
     return f"{PART}{letter_id}#{writing}#{count}"
 
 
-def head_of(letter: DeadLetter) -> dict[str, Value]:
+def head_of(letter: DeadLetter) -> Plain:
     """All but the record."""
-    attributes = attributes_of(letter, "id", "record", "key")
-    attributes["error"] = text(letter.error[:MAX_ERROR_CHARACTERS])
-    return attributes if letter.key is None else attributes | {"key": text(letter.key.decode())}
+    key = {} if letter.key is None else {"key": letter.key.decode()}
+    return {**attributes_of(letter, "id", "record", "key"), "error": error_of(letter), **key}
+
+
+def error_of(letter: DeadLetter) -> str:
+    return letter.error[:MAX_ERROR_CHARACTERS]
 
 
 def letter_of(item: str, head: Attributes, record: bytes) -> DeadLetter:

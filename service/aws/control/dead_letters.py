@@ -16,15 +16,13 @@ from dataclasses import replace
 
 from service.aws.control.attributes import (
     Attributes,
-    binary,
+    Plain,
     binary_of,
     decompressed,
-    flag,
     flag_of,
     float_of,
     integer_of,
-    number,
-    text,
+    stored,
     text_of,
     understood,
 )
@@ -32,6 +30,7 @@ from service.aws.control.dead_letter_form import (
     LETTER,
     LISTED,
     cursor_after,
+    error_of,
     head_of,
     id_behind,
     letter_of,
@@ -102,32 +101,32 @@ class DeadLetterItems:
         for letter in letters:
             attributes = await self._head(letter)
             writes.append(self._table.put_of(LETTER + letter.id, attributes, _ABSENT))
-            writes.append(self._table.put_of(PLACE + letter.identity, {"letter": text(letter.id)}, _ABSENT))
+            writes.append(self._table.put_of(PLACE + letter.identity, {"letter": letter.id}, _ABSENT))
         is_done = await self._transact([*writes, self._counted(len(letters))])
         return {letter.identity: letter.id for letter in letters} if is_done else {}
 
-    async def _head(self, letter: DeadLetter) -> Attributes:
+    async def _head(self, letter: DeadLetter) -> Plain:
         """What the letter's item holds; the parts that it names are stored."""
         record, parts = record_of(letter)
         for name, content in parts.items():
-            await self._table.put(name, {"record_part": binary(content)})
-        return {**head_of(letter), **record, "last_try": text(letter.version)}
+            await self._table.put(name, {"record_part": content})
+        return {**head_of(letter), **record, "last_try": letter.version}
 
     async def _try_again(self, letter: DeadLetter, head: Attributes) -> tuple[str, str] | None:
         """Add a try to a letter that is kept; None if somebody else has changed it meanwhile."""
         with understood(self._table.pipeline, head["item"]["S"]):
             kept = letter_of(head["item"]["S"], head, b"")
-        if head.get("last_try") == text(letter.version):
+        if head.get("last_try") == stored(letter.version):
             return letter.identity, kept.id  # the answer to it was lost
         newer = replace(letter, id=kept.id, attempts=kept.attempts + letter.attempts)
-        seen = {":seen_version": text(kept.version), ":seen_attempts": number(kept.attempts)}
+        seen = {":seen_version": kept.version, ":seen_attempts": kept.attempts}
         try:
             if letter.replaces(kept):
                 attributes = await self._head(newer)
                 await self._table.put(LETTER + kept.id, attributes, only_if=_UNCHANGED, values=seen)
                 await self._delete_parts(kept.id, head)
             else:
-                tried = {":last_try": text(letter.version), **_told(newer), **seen}
+                tried = {":last_try": letter.version, **_told(newer), **seen}
                 change = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at, #last_try = :last_try"
                 await self._table.update(LETTER + kept.id, change, tried, only_if=_UNCHANGED)
         except ItemDiffersError:
@@ -138,7 +137,7 @@ class DeadLetterItems:
         condition = (
             "#version = :version" if letter.version else "attribute_exists(#item) AND attribute_not_exists(#version)"
         )
-        values = {**_told(letter), **({":version": text(letter.version)} if letter.version else {})}
+        values = {**_told(letter), **({":version": letter.version} if letter.version else {})}
         change = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at"
         try:
             await self._table.update(LETTER + letter.id, change, values, only_if=condition)
@@ -196,9 +195,9 @@ class DeadLetterItems:
             self._counted(-1),
         ]
         if not flag_of(head, "is_spare"):
-            writes.append(table.delete_of(PLACE + identity, "#letter = :letter", {":letter": text(letter_id)}))
+            writes.append(table.delete_of(PLACE + identity, "#letter = :letter", {":letter": letter_id}))
         if letter.comes_again:
-            writes.append(table.put_of(SETTLED + identity, {"settled_at": number(now)}))
+            writes.append(table.put_of(SETTLED + identity, {"settled_at": now}))
         return writes
 
     async def _forget_settled(self, now: float) -> None:
@@ -230,21 +229,19 @@ class DeadLetterItems:
         for letter_id, identity in identities.items():
             is_spare = identity in placed or await table.get(PLACE + identity) is not None
             placed.add(identity)
-            values = {":identity": text(identity), ":version": text(letter_id), ":spare": flag(is_spare)}
+            values = {":identity": identity, ":version": letter_id, ":spare": is_spare}
             change = "SET #identity = :identity, #version = :version, #is_spare = :spare"
             condition = "attribute_exists(#item) AND attribute_not_exists(#identity)"
             writes.append(table.update_of(LETTER + letter_id, change, values, condition))
             if not is_spare:
-                writes.append(table.put_of(PLACE + identity, {"letter": text(letter_id)}, _ABSENT))
+                writes.append(table.put_of(PLACE + identity, {"letter": letter_id}, _ABSENT))
         return await self._transact([*writes, self._counted(len(identities))])
 
     async def finish_adopting(self) -> None:
-        await self._table.update(
-            COUNT, "SET #is_complete = :true ADD #count :none", {":true": flag(True), ":none": number(0)}
-        )
+        await self._table.update(COUNT, "SET #is_complete = :true ADD #count :none", {":true": True, ":none": 0})
 
     def _counted(self, change: int) -> Write:
-        return self._table.update_of(COUNT, "ADD #count :change", {":change": number(change)})
+        return self._table.update_of(COUNT, "ADD #count :change", {":change": change})
 
     async def _transact(self, writes: Sequence[Write]) -> bool:
         """False, and nothing is done, where somebody else has changed one of the items meanwhile."""
@@ -283,9 +280,5 @@ class DeadLetterItems:
             return letter_of(item, head, record)
 
 
-def _told(letter: DeadLetter) -> dict[str, Attributes]:
-    return {
-        ":attempts": number(letter.attempts),
-        ":error": head_of(letter)["error"],
-        ":failed_at": number(letter.failed_at),
-    }
+def _told(letter: DeadLetter) -> Plain:
+    return {":attempts": letter.attempts, ":error": error_of(letter), ":failed_at": letter.failed_at}

@@ -14,14 +14,11 @@ import orjson
 
 from service.aws.control.attributes import (
     Attributes,
-    binary,
     binary_of,
     decompressed,
     integer_of,
-    number,
     optional_text_of,
     split,
-    text,
     text_of,
     understood,
 )
@@ -60,7 +57,7 @@ class JobItems:
         return None if found is None else self._job_slot(kind, found)
 
     async def adopt_slot(self, kind: str, generation: int) -> JobSlot:
-        values = {":mine": number(generation)}
+        values = {":mine": generation}
         try:
             found = await self._table.update(
                 _slot(kind), "SET #generation = :mine", values, only_if=_NOT_A_FORMER_OWNER
@@ -70,10 +67,10 @@ class JobItems:
         return self._job_slot(kind, found)
 
     async def begin_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> str | None:
-        item = {"job_id": text(job_id), "generation": number(generation), "document": _text_of(document)}
+        item = {"job_id": job_id, "generation": generation, "document": _text_of(document)}
         only_if = f"attribute_not_exists(#job_id) AND {_NOT_A_FORMER_OWNER}"
         try:
-            await self._table.put(_slot(kind), item, only_if=only_if, values={":mine": number(generation)})
+            await self._table.put(_slot(kind), item, only_if=only_if, values={":mine": generation})
         except ItemDiffersError as differs:
             running = optional_text_of(differs.found, "job_id")
             if running is None:
@@ -82,7 +79,7 @@ class JobItems:
         return None
 
     async def save_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
-        values = {":job_id": text(job_id), ":mine": number(generation), ":document": _text_of(document)}
+        values = {":job_id": job_id, ":mine": generation, ":document": _text_of(document)}
         try:
             await self._table.update(_slot(kind), "SET #document = :document", values, only_if=_MINE)
         except ItemDiffersError as differs:
@@ -90,7 +87,7 @@ class JobItems:
 
     async def file_job(self, kind: str, job_id: str, generation: int, document: Mapping[str, Any]) -> None:
         await self.put_job(kind, job_id, document)
-        values = {":job_id": text(job_id), ":mine": number(generation)}
+        values = {":job_id": job_id, ":mine": generation}
         try:
             await self._table.update(_slot(kind), "REMOVE #job_id, #document", values, only_if=_MINE)
         except ItemDiffersError as differs:
@@ -116,8 +113,8 @@ def _slot(kind: str) -> str:
     return f"job#{kind}"
 
 
-def _text_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    return text(orjson.dumps(document).decode())
+def _text_of(document: Mapping[str, Any]) -> str:
+    return orjson.dumps(document).decode()
 
 
 class FixedItems:
@@ -131,7 +128,7 @@ class FixedItems:
     async def put_fixed(self, kind: str, job_id: str, content: bytes) -> None:
         parts = split(zlib.compress(content))
         for index, part in enumerate(parts):
-            attributes = {"fixed_part": binary(part), "parts": number(len(parts))}
+            attributes = {"fixed_part": part, "parts": len(parts)}
             await self._table.put(f"{_prefix(kind, job_id)}{index:04d}", attributes)
 
     async def get_fixed(self, kind: str, job_id: str) -> bytes | None:

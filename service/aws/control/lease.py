@@ -6,12 +6,9 @@ from dataclasses import replace
 
 from service.aws.control.attributes import (
     Attributes,
-    flag,
     float_of,
     integer_of,
-    number,
     optional_text_of,
-    text,
     understood,
     value_of,
 )
@@ -38,18 +35,18 @@ class LeaseItems:
         self, owner: str, seen: LeaseRecord | None, lease_seconds: float, now: float
     ) -> LeaseRecord:
         values = {
-            ":mine": text(owner),
-            ":now": number(now),
-            ":lease_seconds": number(lease_seconds),
-            ":one": number(1),
-            ":no": flag(False),
-            ":next": number(1 if seen is None else seen.generation + 1),
+            ":mine": owner,
+            ":now": now,
+            ":lease_seconds": lease_seconds,
+            ":one": 1,
+            ":no": False,
+            ":next": 1 if seen is None else seen.generation + 1,
         }
         only_if = "attribute_not_exists(#owner)"
         if seen is not None:
             only_if = "#generation = :seen_generation AND #renewals = :seen_renewals"
-            values[":seen_generation"] = number(seen.generation)
-            values[":seen_renewals"] = number(seen.renewals)
+            values[":seen_generation"] = seen.generation
+            values[":seen_renewals"] = seen.renewals
         change = (
             "SET #owner = :mine, #generation = :next, #renewed_at = :now, #lease_seconds = :lease_seconds, "
             "#is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no), "
@@ -64,7 +61,7 @@ class LeaseItems:
 
     async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:
         known, knowledge = _known(behind_since)
-        values = {":now": number(now), ":one": number(1), ":no": flag(False), **_mine(lease), **knowledge}
+        values = {":now": now, ":one": 1, ":no": False, **_mine(lease), **knowledge}
         change = f"SET #renewed_at = :now{known} ADD #renewals :one"
         try:
             return self._lease_record(
@@ -77,11 +74,11 @@ class LeaseItems:
         self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None, reserved_for: str = ""
     ) -> None:
         known, knowledge = _known(behind_since)
-        values = {":now": number(now), ":yes": flag(True), ":is_clean": flag(is_clean), **_mine(lease), **knowledge}
+        values = {":now": now, ":yes": True, ":is_clean": is_clean, **_mine(lease), **knowledge}
         change = f"SET #is_released = :yes, #is_clean = :is_clean, #renewed_at = :now{known}"
         if reserved_for:
             change += ", #reserved_for = :reserved_for"
-            values[":reserved_for"] = text(reserved_for)
+            values[":reserved_for"] = reserved_for
         try:
             await self._table.update(LEASE, change, values, only_if=_MINE)
         except ItemDiffersError as failed:
@@ -89,7 +86,7 @@ class LeaseItems:
 
     async def ask_for_lease(self, asker: str, seen: LeaseRecord) -> None:
         mine = _mine(Lease(seen.owner, seen.generation))
-        values = {":asker": text(asker), ":no": flag(False), ":one": number(1), **mine}
+        values = {":asker": asker, ":no": False, ":one": 1, **mine}
         change = "SET #wanted_by = :asker ADD #asks :one"
         try:
             await self._table.update(LEASE, change, values, only_if=f"{_MINE} AND #is_released = :no")
@@ -99,14 +96,14 @@ class LeaseItems:
     async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
         if not is_paused:
             change = "SET #is_paused = :no REMOVE #paused_since, #paused_by"
-            await self._table.update(LEASE, change, {":no": flag(False)})
+            await self._table.update(LEASE, change, {":no": False})
             return 0.0
-        told = {"paused_since": number(now) if now is not None else None, "paused_by": text(by) if by else None}
+        told = {"paused_since": now, "paused_by": by or None}
         known = {name: value for name, value in told.items() if value is not None}
         change = ", ".join(["SET #is_paused = :yes", *(f"#{name} = :{name}" for name in known)])
         if unknown := ", ".join(f"#{name}" for name in told if name not in known):
             change += f" REMOVE {unknown}"
-        values = {":yes": flag(True), **{f":{name}": value for name, value in known.items()}}
+        values = {":yes": True, **{f":{name}": value for name, value in known.items()}}
         try:
             await self._table.update(LEASE, change, values, only_if=_NOT_PAUSED_YET)
         except ItemDiffersError as paused:
@@ -129,12 +126,12 @@ class LeaseItems:
         )
 
 
-def _known(behind_since: float | None) -> tuple[str, dict[str, dict[str, object]]]:
+def _known(behind_since: float | None) -> tuple[str, dict[str, object]]:
     """What an owner adds to its lease; one that does not know it leaves what a former one knew."""
     if behind_since is None:
         return "", {}
-    return ", #behind_since = :behind_since", {":behind_since": number(behind_since)}
+    return ", #behind_since = :behind_since", {":behind_since": behind_since}
 
 
-def _mine(lease: Lease) -> dict[str, dict[str, object]]:
-    return {":mine": text(lease.owner), ":generation": number(lease.generation)}
+def _mine(lease: Lease) -> dict[str, object]:
+    return {":mine": lease.owner, ":generation": lease.generation}

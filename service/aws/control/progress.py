@@ -15,13 +15,11 @@ from typing import Any
 
 from service.aws.control.attributes import (
     Attributes,
-    Value,
+    all_stored,
     attributes_of,
-    document,
     integer_of,
     item_size,
-    number,
-    text,
+    stored,
     understood,
     value_of,
 )
@@ -86,17 +84,15 @@ class ProgressItem:
                     f"{lease.generation} of its lease"
                 )
             tenure.saves += 1
-            head: dict[str, Value] = attributes_of(record, "checkpoints") | {
-                "generation": number(lease.generation),
-                "owner": text(lease.owner),
-                "saves": number(tenure.saves),
-            }
+            head = attributes_of(record, "checkpoints") | all_stored(
+                {"generation": lease.generation, "owner": lease.owner, "saves": tenure.saves}
+            )
             size = item_size(head)
             if size + NAMES_BYTES > MAX_BYTES:
                 raise self._too_large(size)
             tenure.log.note(record.checkpoints, tenure.saves)
             await self._fold(tenure, MAX_BYTES - NAMES_BYTES - size)
-            head["parts"] = {"L": [text(name) for name in tenure.log.parts]}
+            head["parts"] = stored(tuple(tenure.log.parts))
             head["shards"] = _document(tenure.log.recent)
             await self._put(tenure, lease, head)
             await self._delete_garbage(tenure)
@@ -125,10 +121,7 @@ class ProgressItem:
             seen = await self._table.get(PROGRESS) or {}
             if integer_of(seen, "generation", 0) > lease.generation:
                 raise self._fenced_off(lease, seen)
-            values: dict[str, Value] = {
-                ":mine": number(lease.generation),
-                ":next": number(integer_of(seen, "saves", 0) + 1),
-            }
+            values: dict[str, Any] = {":mine": lease.generation, ":next": integer_of(seen, "saves", 0) + 1}
             only_if = "attribute_not_exists(#saves)"
             if "saves" in seen:
                 values[":seen"], only_if = seen["saves"], "#saves = :seen"
@@ -152,14 +145,10 @@ class ProgressItem:
         tenure.garbage = [name for name in (*tenure.garbage, *fold.given_up) if name not in fold.parts]
 
     async def _put(self, tenure: _Tenure, lease: Lease, attributes: Attributes) -> None:
-        values = {":mine": number(lease.generation), ":saves": number(tenure.saves)}
+        values = {":mine": lease.generation, ":saves": tenure.saves}
         try:
-            await self._table.put(
-                PROGRESS,
-                attributes,
-                only_if="#generation = :mine AND #saves < :saves",
-                values=values,
-            )
+            only_if = "#generation = :mine AND #saves < :saves"
+            await self._table.put(PROGRESS, attributes, only_if=only_if, values=values)
         except ItemDiffersError as failed:
             self._tenure = None
             raise self._fenced_off(lease, failed.found) from failed
@@ -214,7 +203,7 @@ def _gaps(found: Attributes) -> tuple[Gap, ...]:
 
 
 def _document(entries: Entries) -> dict[str, Any]:
-    return document({shard_id: entry.value for shard_id, entry in entries.items()})
+    return {"M": {shard_id: entry.value for shard_id, entry in entries.items()}}
 
 
 def _part_names(found: Attributes) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from service.aws.calls import ask
-from service.aws.control.attributes import Attributes, attributes_of, number, text, understood, value_of
+from service.aws.control.attributes import Attributes, attributes_of, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.aws.error_codes import Call
 from service.aws.http.wire import Wire
@@ -75,9 +75,9 @@ class DynamoSchemaStore:
         try:
             await self._items.put(
                 LOCK,
-                {"owner": text(owner), "expires_at": number(now + seconds)},
+                {"owner": owner, "expires_at": now + seconds},
                 only_if="attribute_not_exists(#owner) OR #owner = :mine OR #expires_at < :now",
-                values={":mine": text(owner), ":now": number(now)},
+                values={":mine": owner, ":now": now},
             )
         except ItemDiffersError:
             return False
@@ -85,7 +85,7 @@ class DynamoSchemaStore:
 
     async def unlock(self, owner: str) -> None:
         try:
-            await self._items.delete(LOCK, only_if="#owner = :mine", values={":mine": text(owner)})
+            await self._items.delete(LOCK, only_if="#owner = :mine", values={":mine": owner})
         except ItemDiffersError:
             return
 

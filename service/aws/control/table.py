@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from service.aws.control.attributes import Attributes, Value, text
+from service.aws.control.attributes import Attributes, Plain, Value, all_stored
 from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.http.wire import Wire
 
@@ -54,7 +54,10 @@ _ITEM = msgspec.json.Decoder(_Item)
 
 
 class ControlTable:
-    """Expressions are written with the attributes' own names (`#owner = :mine`): `#owner` always means `owner`."""
+    """Expressions are written with the attributes' own names (`#owner = :mine`): `#owner` always means `owner`.
+
+    What is written is given as Python has it, or as it was read.
+    """
 
     def __init__(self, wire: Wire, name: str, pipeline: str) -> None:
         self._wire = wire
@@ -76,10 +79,10 @@ class ControlTable:
     async def put(
         self,
         item: str,
-        attributes: Attributes,
+        attributes: Plain,
         *,
         only_if: str | None = None,
-        values: Mapping[str, Value] | None = None,
+        values: Plain | None = None,
     ) -> None:
         """Replace the item. Raises ItemDiffersError."""
         await self._write("PutItem", _nothing, self.put_of(item, attributes, only_if, values))
@@ -88,7 +91,7 @@ class ControlTable:
         self,
         item: str,
         change: str,
-        values: Mapping[str, Value],
+        values: Plain,
         *,
         only_if: str | None = None,
     ) -> Attributes:
@@ -96,32 +99,30 @@ class ControlTable:
         write = self.update_of(item, change, values, only_if)
         return await self._write("UpdateItem", _changed, write, ReturnValues="ALL_NEW")
 
-    async def delete(self, item: str, *, only_if: str | None = None, values: Mapping[str, Value] | None = None) -> None:
+    async def delete(self, item: str, *, only_if: str | None = None, values: Plain | None = None) -> None:
         """Delete the item, if it is there. Raises ItemDiffersError."""
         await self._write("DeleteItem", _nothing, self.delete_of(item, only_if, values))
 
-    def put_of(
-        self, item: str, attributes: Attributes, only_if: str | None = None, values: Mapping[str, Value] | None = None
-    ) -> Write:
+    def put_of(self, item: str, attributes: Plain, only_if: str | None = None, values: Plain | None = None) -> Write:
         """A part of `transact`."""
-        return self._part("Put", {"Item": {**self._key(item), **attributes}}, only_if, values)
+        return self._part("Put", {"Item": self._key(item) | all_stored(attributes)}, only_if, values)
 
-    def update_of(self, item: str, change: str, values: Mapping[str, Value], only_if: str | None = None) -> Write:
+    def update_of(self, item: str, change: str, values: Plain, only_if: str | None = None) -> Write:
         """A part of `transact`."""
         return self._part("Update", {"Key": self._key(item), "UpdateExpression": change}, only_if, values)
 
-    def delete_of(self, item: str, only_if: str | None = None, values: Mapping[str, Value] | None = None) -> Write:
+    def delete_of(self, item: str, only_if: str | None = None, values: Plain | None = None) -> Write:
         """A part of `transact`."""
         return self._part("Delete", {"Key": self._key(item)}, only_if, values)
 
-    def _part(self, kind: str, what: dict[str, Any], only_if: str | None, values: Mapping[str, Value] | None) -> Write:
+    def _part(self, kind: str, what: dict[str, Any], only_if: str | None, values: Plain | None) -> Write:
         request = {"TableName": self.name, **what}
         if only_if is not None:
             request["ConditionExpression"] = only_if
         if names := _names_in(f"{what.get('UpdateExpression', '')} {only_if or ''}"):
             request["ExpressionAttributeNames"] = names
         if values:
-            request["ExpressionAttributeValues"] = dict(values)
+            request["ExpressionAttributeValues"] = all_stored(values)
         return {kind: request}
 
     async def _write(self, operation: str, read: Callable[[_Answer], Answer], write: Write, **more: str) -> Answer:
@@ -155,7 +156,7 @@ class ControlTable:
             "ScanIndexForward": not is_newest_first,
             "KeyConditionExpression": condition,
             "ExpressionAttributeNames": _names_in(condition + projection),
-            "ExpressionAttributeValues": {":pipeline": text(self.pipeline), ":prefix": text(prefix)},
+            "ExpressionAttributeValues": all_stored({":pipeline": self.pipeline, ":prefix": prefix}),
         }
         if projection:
             request["ProjectionExpression"] = projection
@@ -172,7 +173,7 @@ class ControlTable:
             request["ExclusiveStartKey"] = start
 
     def _key(self, item: str) -> dict[str, Value]:
-        return {"pipeline": text(self.pipeline), "item": text(item)}
+        return all_stored({"pipeline": self.pipeline, "item": item})
 
     async def _call(self, operation: str, read: Callable[[_Answer], Answer], request: dict[str, Any]) -> Answer:
         return await self._ask(operation, read, {"TableName": self.name, **request})
