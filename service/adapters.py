@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -16,9 +16,9 @@ from service.aws.clients import Connections
 from service.aws.connection_pool import ConnectionPool, open_connections, open_pool
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
-from service.aws.http.server_time import ServerTime, ServerTimes
+from service.aws.http.server_time import ServerTimes
 from service.aws.inspection import DynamoInspection
-from service.aws.lambda_mappings import LambdaMappings, open_lambda_mappings
+from service.aws.lambda_mappings import open_lambda_mappings
 from service.aws.streams import DynamoStreams
 from service.aws.table_creation import found_or_created
 from service.aws.table_list import DynamoTableList
@@ -53,10 +53,8 @@ class SystemClock:
     """Implements ports.Clock: its time is AWS's, as far as an answer has told it."""
 
     def __init__(self, times: ServerTimes | None = None) -> None:
-        self._times = times or ServerTimes(ServerTime())
-        self.now = self._times.now
-        self.offset = self._times.offset
-        self.forget = self._times.forget
+        times = times or ServerTimes()
+        self.now, self.offset, self.forget = times.now, times.offset, times.forget
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -78,12 +76,8 @@ class World:
     ) -> None:
         self._settings = settings
         self._connections = connections
-        self._clock = clock
+        self.clock = clock
         self._record_log = record_log
-
-    @property
-    def clock(self) -> SystemClock:
-        return self._clock
 
     async def look(self) -> Outside:
         """Describe and check both tables, and make the adapters. Raises ConfigurationError, HaltError, RetryableError.
@@ -94,27 +88,18 @@ class World:
         source = await describe_table(connections.source.control, settings.source_table, "source")
         check_stream(source)
         check_sequence_attribute(source, settings.sequence_attribute)
-        replica = await self._replica_like(source)
+        replica = await found_or_created(
+            connections.replica.control, settings.replica_table, source, self.clock, creates=settings.create_replica
+        )
         is_one_endpoint = connections.source.url == connections.replica.url
         check_tables(source, replica, is_one_endpoint=is_one_endpoint)
         return Outside(self._adapters(source), source, replica)
 
-    async def _replica_like(self, source: TableDescription) -> TableDescription:
-        wire, settings = self._connections.replica.control, self._settings
-        return await found_or_created(
-            wire, settings.replica_table, source, self._clock, creates=settings.create_replica
-        )
-
     def _adapters(self, source: TableDescription) -> Adapters:
         settings, connections = self._settings, self._connections
         assert source.stream_arn is not None
-        sequence = settings.sequence_attribute
         streams: Streams = DynamoStreams(
-            connections.streams.wire,
-            source.stream_arn,
-            source.keys,
-            source.view_type,
-            connections.describing,
+            connections.streams.wire, source.stream_arn, source.keys, source.view_type, connections.describing
         )
         if self._record_log is not None:
             streams = LoggedStreams(streams, self._record_log)
@@ -122,27 +107,23 @@ class World:
             streams=streams,
             source=DynamoTable(connections.source.wire, settings.source_table, source.keys, "", "source"),
             replica=DynamoTable(
-                connections.replica.wire,
-                settings.replica_table,
-                source.keys,
-                sequence,
-                "replica",
+                connections.replica.wire, settings.replica_table, source.keys, settings.sequence_attribute, "replica"
             ),
             control=DynamoControlStore(connections.replica.control, settings.control_table, settings.pipeline_name),
             schema=self.schema_store(),
-            clock=self._clock,
+            clock=self.clock,
             aside=SideThread(),
         )
 
     def schema_store(self) -> DynamoSchemaStore:
         replica = self._connections.replica
-        return DynamoSchemaStore(replica.control, self._settings.control_table, self._clock)
+        return DynamoSchemaStore(replica.control, self._settings.control_table, self.clock)
 
     async def prepare(self, owner: str) -> None:
-        await prepare(self.schema_store(), clock=self._clock, owner=owner)
+        await prepare(self.schema_store(), clock=self.clock, owner=owner)
 
     async def migrate(self, owner: str) -> list[Migration]:
-        return await migrate(self.schema_store(), clock=self._clock, owner=owner)
+        return await migrate(self.schema_store(), clock=self.clock, owner=owner)
 
 
 class Worlds:
@@ -195,9 +176,8 @@ async def open_table_list(settings: Settings) -> AsyncIterator[DynamoTableList]:
         yield tables
 
 
-def open_mappings(settings: Settings) -> AbstractAsyncContextManager[LambdaMappings]:
-    """Lambda's event source mappings where the source is, for a pipeline that Lambda replicates."""
-    return open_lambda_mappings(settings)
+open_mappings = open_lambda_mappings
+"""Lambda's event source mappings where the source is, for a pipeline that Lambda replicates."""
 
 
 async def at_start(clock: Clock, step: Callable[[], Awaitable[Answer]]) -> Answer:

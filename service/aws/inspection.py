@@ -40,8 +40,10 @@ class DynamoInspection:
     def __init__(self, settings: Settings, connections: Connections, clock: Clock) -> None:
         self._settings = settings
         self._connections = connections
-        self._clock = clock
         self.clock_offset = clock.offset
+        wire, table = connections.replica.control, settings.control_table
+        self.control = DynamoControlStore(wire, table, settings.pipeline_name)
+        self.schema = DynamoSchemaStore(wire, table, clock)
 
     def _place(self, side: str) -> tuple[ServiceConnection, str]:
         """The connection of `source`, `replica` or `control`, and the table's name there."""
@@ -85,30 +87,13 @@ class DynamoInspection:
     async def ask(self, side: str, operation: str, keys: tuple[KeyAttribute, ...]) -> None:
         connection, table = self._place(side)
         key = {each.name: _VALUES[each.type] for each in keys}
-        request = {**_request(operation, key, keys), "TableName": table}
-        if operation == "BatchGetItem":
-            request = {"RequestItems": {table: {"Keys": [key]}}}
-        call = Call(operation, f"the {side} table {table}")
+        call, request = Call(operation, f"the {side} table {table}"), _request(operation, table, key, keys[0].name)
         try:
-            await ask(connection.control, call, _checked, **request)
+            await ask(connection.control, call, lambda answer: check_members(answer, _MEMBERS), **request)
         except ConditionFailedError:
             return
         if operation in _WRITES:
             raise HaltError(f"{operation} on {call.resource} took effect on a condition that nothing fulfils")
-
-    @property
-    def control(self) -> DynamoControlStore:
-        settings = self._settings
-        return DynamoControlStore(self._connections.replica.control, settings.control_table, settings.pipeline_name)
-
-    @property
-    def schema(self) -> DynamoSchemaStore:
-        replica = self._connections.replica
-        return DynamoSchemaStore(replica.control, self._settings.control_table, self._clock)
-
-
-def _checked(answer: dict[str, Any]) -> None:
-    check_members(answer, _MEMBERS)
 
 
 def _is_aws(url: str) -> bool:
@@ -121,25 +106,17 @@ _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 _MEMBERS = frozenset({"Item", "Attributes", "Items", "Responses"})
 
 
-def _request(operation: str, key: Mapping[str, object], keys: tuple[KeyAttribute, ...]) -> dict[str, Any]:
-    """Without the table's name."""
-    names = {"#key": keys[0].name}
-    match operation:
-        case "Scan":
-            return {"Limit": 1}
-        case "Query":
-            values = {":key": key[keys[0].name]}
-            return {
-                "Limit": 1,
-                "KeyConditionExpression": "#key = :key",
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": values,
-            }
-        case "GetItem" | "BatchGetItem":
-            return {"Key": key}
-        case "PutItem":
-            return {"Item": key, "ConditionExpression": _IMPOSSIBLE, "ExpressionAttributeNames": names}
-        case "UpdateItem" | "DeleteItem":
-            return {"Key": key, "ConditionExpression": _IMPOSSIBLE, "ExpressionAttributeNames": names}
-        case _:
-            raise ValueError(operation)
+def _request(operation: str, table: str, key: Mapping[str, object], hash_name: str) -> dict[str, Any]:
+    named, names = {"TableName": table}, {"ExpressionAttributeNames": {"#key": hash_name}}
+    never = {"ConditionExpression": _IMPOSSIBLE, **names}
+    values = {"ExpressionAttributeValues": {":key": key[hash_name]}}
+    requests: dict[str, dict[str, Any]] = {
+        "Scan": {**named, "Limit": 1},
+        "Query": {**named, "Limit": 1, "KeyConditionExpression": "#key = :key", **names, **values},
+        "GetItem": {**named, "Key": key},
+        "BatchGetItem": {"RequestItems": {table: {"Keys": [key]}}},
+        "PutItem": {**named, "Item": key, **never},
+        "UpdateItem": {**named, "Key": key, **never},
+        "DeleteItem": {**named, "Key": key, **never},
+    }
+    return requests[operation]

@@ -6,6 +6,8 @@ whoever meets it on its way waits until it is there.
 
 from __future__ import annotations
 
+from typing import Any
+
 from service.aws.calls import ask
 from service.aws.error_codes import Call
 from service.aws.http.wire import Wire
@@ -51,20 +53,25 @@ async def found_or_created(
 
 async def create_table_like(wire: Wire, table: str, source: TableDescription) -> None:
     """Billed per request, since nobody has said what capacity it needs. Nothing where somebody else was quicker."""
+    await create_table(
+        wire,
+        f"the replica table {table}",
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in source.keys],
+        KeySchema=[
+            {"AttributeName": key.name, "KeyType": "RANGE" if position else "HASH"}
+            for position, key in enumerate(source.keys)
+        ],
+    )
+
+
+async def create_table(wire: Wire, resource: str, **request: Any) -> bool:
+    """False: somebody else creates it, or DescribeTable, which is eventually consistent, does not know it yet."""
     try:
-        await ask(
-            wire,
-            Call("CreateTable", f"the replica table {table}"),
-            lambda answer: answer["TableDescription"],
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type} for key in source.keys],
-            KeySchema=[
-                {"AttributeName": key.name, "KeyType": "RANGE" if position else "HASH"}
-                for position, key in enumerate(source.keys)
-            ],
-        )
+        await ask(wire, Call("CreateTable", resource), lambda answer: answer["TableDescription"], **request)
     except RefusedError as error:
-        # Created meanwhile, or DescribeTable, which is eventually consistent, does not know it yet.
         if error.cause != "ResourceInUseException":
             raise
+        return False
+    return True

@@ -42,6 +42,7 @@ class _Check:
         self._inspection = inspection
         self._clock = clock
         self._findings = Findings(settings.pipeline_name)
+        self._add = self._findings.add
         self._tables: dict[Side, TableDescription] = {}
 
     async def run(self) -> Findings:
@@ -61,9 +62,6 @@ class _Check:
         if self._findings.is_right:
             await _through(self._first_start())
         return self._findings
-
-    def _add(self, topic: str, name: str, outcome: Outcome, text: str) -> None:
-        self._findings.add(topic, name, outcome, text)
 
     async def _asked(
         self, topic: str, name: str, step: Callable[[], Awaitable[Answer]], if_refused: Outcome = Outcome.PROBLEM

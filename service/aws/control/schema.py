@@ -13,9 +13,9 @@ from service.aws.control.attributes import Attributes, attributes_of, understood
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.aws.error_codes import Call
 from service.aws.http.wire import Wire
-from service.aws.table_creation import CREATION_SECONDS, PASSING, POLL_SECONDS
+from service.aws.table_creation import CREATION_SECONDS, PASSING, POLL_SECONDS, create_table
 from service.aws.tables import found_table
-from service.errors import HaltError, RefusedError, UnavailableError
+from service.errors import HaltError, UnavailableError
 from service.model import KeyAttribute
 from service.pipeline_state import AppliedMigration
 from service.ports import Clock
@@ -35,6 +35,7 @@ class DynamoSchemaStore:
         self._wire = wire
         self._clock = clock
         self._items = ControlTable(wire, table, SCHEMA)
+        self._resource = f"the control table {table}"
 
     @property
     def table(self) -> str:
@@ -92,12 +93,7 @@ class DynamoSchemaStore:
     async def _create_table(self, arguments: Mapping[str, Any]) -> None:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
         while await self.keys() is None:
-            try:
-                await self._call("CreateTable", lambda answer: answer["TableDescription"], **arguments)
-            except RefusedError as error:
-                if error.cause != "ResourceInUseException":
-                    raise
-                # Somebody else creates it, or DescribeTable, which is eventually consistent, does not know it yet.
+            if not await create_table(self._wire, self._resource, TableName=self.table, **arguments):
                 await self._wait(give_up_at, "exists and does not exist")
 
     async def _update_time_to_live(self, wanted: Mapping[str, Any]) -> None:
@@ -109,12 +105,11 @@ class DynamoSchemaStore:
         await self._call("UpdateTimeToLive", lambda answer: answer[name], **{name: dict(wanted)})
 
     async def _call(self, operation: str, read: Callable[[dict[str, Any]], Answer], **request: Any) -> Answer:
-        about = Call(operation, f"the control table {self.table}")
-        return await ask(self._wire, about, read, TableName=self.table, **request)
+        return await ask(self._wire, Call(operation, self._resource), read, TableName=self.table, **request)
 
     async def _wait(self, give_up_at: float, what: str) -> None:
         if self._clock.monotonic() >= give_up_at:
-            raise UnavailableError(f"the control table {self.table} {what} for {CREATION_SECONDS:.0f} s", "Creating")
+            raise UnavailableError(f"{self._resource} {what} for {CREATION_SECONDS:.0f} s", "Creating")
         await self._clock.sleep(POLL_SECONDS)
 
 
