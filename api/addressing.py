@@ -6,6 +6,7 @@ Every call of a pipeline is there twice, as `/status` and as `/pipelines/{name}/
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -27,15 +28,17 @@ async def no_parameters(parameters: Annotated[NoParameters, Query()]) -> None:
     """A dependency of every call that has no query parameters: unknown ones are refused, like unknown fields."""
 
 
-async def named(
-    name: Annotated[str, Path(description="The pipeline's name.", examples=["master-table--replica-table"])],
-) -> None:
-    """A dependency that puts the name into the OpenAPI document."""
-
-
 def consoles_of(request: Request) -> Consoles:
     found: Consoles = request.app.state.consoles
     return found
+
+
+async def named(
+    name: Annotated[str, Path(description="The pipeline's name.", examples=["master-table--replica-table"])],
+    request: Request,
+) -> None:
+    """A dependency that puts the name into the OpenAPI document. Raises NotFoundError for one that is none."""
+    consoles_of(request).of(name)
 
 
 async def asked(request: Request) -> Console:
@@ -72,11 +75,7 @@ def addressed(text: str, name: str, consoles: Consoles) -> str:
 
 def status_addressed(status: Status, request: Request) -> Status:
     """With every sentence addressed. For a call that is about one pipeline, after `asked`."""
-    consoles, name = consoles_of(request), request.state.pipeline
-
-    def each(text: str) -> str:
-        return addressed(text, name, consoles)
-
+    each = partial(addressed, name=request.state.pipeline, consoles=consoles_of(request))
     changed: dict[str, object] = {
         "reason": each(status.reason) if status.reason else status.reason,
         "warnings": [each(text) for text in status.warnings],

@@ -45,7 +45,7 @@ def _sequence_number(text: str) -> str:
     return text
 
 
-def time_text(value: object) -> object:
+def _time_text(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(_TIME[1:-1], value):
         raise ValueError("expected a time with its offset from UTC, such as '2026-11-23T10:15:00Z'")
     return value
@@ -68,6 +68,9 @@ class Nothing(Request):
     """This call takes no fields: leave the body out, or send `{}`."""
 
 
+AskedTime = Annotated[Instant, BeforeValidator(_time_text)]
+
+
 class ReplayFromSequenceNumber(Request):
     """Replay from one record on."""
 
@@ -81,10 +84,7 @@ class ReplayFromSequenceNumber(Request):
 class ReplayFromTime(Request):
     """Replay every record that the source made at this time or later."""
 
-    from_time: Annotated[Instant, BeforeValidator(time_text)] = Field(
-        description="With its offset from UTC.",
-        examples=["2026-11-23T10:15:00Z"],
-    )
+    from_time: AskedTime = Field(description="With its offset from UTC.", examples=["2026-11-23T10:15:00Z"])
     dry_run: StrictBool = Field(default=False, description="Only tell what would change.")
 
 

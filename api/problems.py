@@ -23,7 +23,6 @@ from starlette.routing import compile_path
 from api.addressing import addressed, consoles_of
 from api.payloads import VARIANT
 from service.operations.console import (
-    ConflictError,
     InvalidError,
     NotFoundError,
     OperationError,
@@ -37,7 +36,6 @@ STATUSES: tuple[tuple[type[OperationError], int], ...] = (
     (TrimmedAlreadyError, 410),
     (InvalidError, 422),
     (UnavailableNowError, 503),
-    (ConflictError, 409),
     (OperationError, 409),
 )
 RETRY_AFTER = {"retry-after": "1"}
@@ -115,7 +113,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _operation_refused(request: Request, error: Exception) -> Response:
-    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
     headers = RETRY_AFTER if status == 503 else {}
     name = request.path_params.get("name")
     told = str(error) if name is None else addressed(str(error), name, consoles_of(request))

@@ -15,11 +15,6 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
     }
 }
 """For a route that begins a job."""
-CANCELLED: dict[int | str, dict[str, Any]] = {
-    404: {"description": "No such job."},
-    409: {"description": "It had ended, or the pipeline can't do without it, or another process has the pipeline."},
-}
-"""For a route that cancels a job."""
 
 
 def rendered(document: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

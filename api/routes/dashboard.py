@@ -7,10 +7,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, Response
 
-from api.addressing import consoles_of, no_parameters
+from api.addressing import no_parameters
 from api.problems import problem
 
 PAGE = Path(__file__).parent.parent / "dashboard" / "index.html"
@@ -25,10 +25,8 @@ def build(page: Path = PAGE) -> APIRouter:
     policy = content_security_policy(html or "")
 
     @router.get("/", response_class=HTMLResponse, responses={404: {"description": "This package has no dashboard."}})
-    async def get_dashboard(request: Request) -> Response:
+    async def get_dashboard() -> Response:
         """The dashboard: all pipelines, or the one that the path names."""
-        if (name := request.path_params.get("name")) is not None:
-            consoles_of(request).of(name)
         if html is None:
             return problem(404, "This package was built without the dashboard; /docs lists the API's calls.")
         return HTMLResponse(html, headers={"content-security-policy": policy})

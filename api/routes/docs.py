@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator
 from importlib import resources
+from pathlib import Path
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
@@ -17,28 +18,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from api.problems import problem
 from api.routes.dashboard import PAGE, assembled, content_security_policy
 
-TROUBLESHOOTING = PAGE.with_name("troubleshooting.html")
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>dynamirror: admin API</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
-<body>
-<div id="calls"></div>
-<noscript>This page needs JavaScript; <a href="/openapi.json">/openapi.json</a> has the same for programs.</noscript>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#calls", deepLinking: true, filter: true, tryItOutEnabled: true, validatorUrl: null,
-});
-</script>
-</body>
-</html>
-"""
-_POLICY = content_security_policy(_PAGE, own="'self'")
+DOCS, TROUBLESHOOTING = PAGE.with_name("docs.html"), PAGE.with_name("troubleshooting.html")
 
 _TYPES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 _CHUNK_BYTES = 64 * 1024
@@ -48,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/docs")
 async def show_docs() -> Response:
-    return HTMLResponse(_PAGE, headers={"content-security-policy": _POLICY})
+    return _shown(DOCS, files_from="'self'")
 
 
 @router.get("/docs/{file}")
@@ -76,11 +56,15 @@ async def show_troubleshooting() -> Response:
     """What docs/troubleshooting.md says; the dashboard's advice leads to its sections."""
     if not TROUBLESHOOTING.is_file():
         return problem(404, "This package was built without the page; docs/troubleshooting.md has the same.")
-    html, policy = _troubleshooting()
+    return _shown(TROUBLESHOOTING)
+
+
+def _shown(page: Path, files_from: str = "") -> Response:
+    html, policy = _assembled(page, files_from)
     return HTMLResponse(html, headers={"content-security-policy": policy})
 
 
 @functools.cache
-def _troubleshooting() -> tuple[str, str]:
-    html = assembled(TROUBLESHOOTING)
-    return html, content_security_policy(html)
+def _assembled(page: Path, files_from: str) -> tuple[str, str]:
+    html = assembled(page)
+    return html, content_security_policy(html, files_from)

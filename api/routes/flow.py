@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
-from api.addressing import Asked, consoles_of, no_parameters, status_addressed
+from api.addressing import Asked, no_parameters, status_addressed
 from api.audit import asker, digest, note
 from api.payloads import Nothing, Outcome, ReplicateRequest
 from api.rendering import rendered
@@ -41,9 +41,7 @@ async def get_settings(console: Asked) -> Response:
 @router.get("/metrics", response_class=MetricsResponse)
 async def get_metrics(request: Request) -> Response:
     """The metrics, as Prometheus text; without a name those of all pipelines and of the process."""
-    if (name := request.path_params.get("name")) is not None:
-        consoles_of(request).of(name)
-    pieces = _with_turns(request.app.state.metrics(name))
+    pieces = _with_turns(request.app.state.metrics(request.path_params.get("name")))
     return StreamingResponse(pieces, headers={"content-type": _METRICS_TYPE})
 
 

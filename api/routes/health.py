@@ -14,10 +14,8 @@ router = APIRouter(tags=["health"], dependencies=[Depends(no_parameters)])
 
 
 @router.get("/healthz", response_model=Health)
-async def get_health(request: Request) -> Response:
+async def get_health() -> Response:
     """Answers while the process is alive."""
-    if (name := request.path_params.get("name")) is not None:
-        consoles_of(request).of(name)
     return rendered(Health())
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from api.addressing import Asked, NoParameters
-from api.payloads import time_text
+from api.payloads import AskedTime
 from api.rendering import rendered
 from service.operations.documents.status import History
-from service.operations.documents.utc_time import Instant
 
 router = APIRouter(tags=["flow"])
 
 
 class HistoryAsked(NoParameters):
-    since: Annotated[Instant, BeforeValidator(time_text)] | None = Field(
+    since: AskedTime | None = Field(
         default=None, description="Only the steps that began after this time, such as the last one's `at`."
     )
 

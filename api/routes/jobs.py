@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.addressing import Asked, no_parameters, place
 from api.audit import note
 from api.payloads import MAX_ID, Nothing, ReplayRequest, VerifyRequest
-from api.rendering import ACCEPTED, CANCELLED, accepted, rendered
+from api.rendering import ACCEPTED, accepted, rendered
 from service.operations.documents.jobs import JobKind, Redriving, Replay, Snapshot, Verification
 
 _EXAMPLES: dict[str, Any] = {
@@ -27,6 +27,9 @@ _REPLAY: dict[int | str, dict[str, Any]] = {
 }
 _SNAPSHOT: dict[int | str, dict[str, Any]] = {**ACCEPTED, 409: {"description": "Another snapshot is running."}}
 _VERIFY: dict[int | str, dict[str, Any]] = {**ACCEPTED, 409: {"description": "Another verification is running."}}
+_NOT_CANCELLED = {
+    409: {"description": "It had ended, or the pipeline can't do without it, or another process has the pipeline."}
+}
 JobId = Annotated[str, Path(alias="id", max_length=MAX_ID)]
 
 router = APIRouter(dependencies=[Depends(no_parameters)])
@@ -88,7 +91,7 @@ def _add_calls(one: JobKind, job: type[BaseModel], kept: str = "") -> None:
     text = f"One {one}: its progress while it runs, then its result."
     add("GET", f"/{many}/{{id}}", show, job, f"get_{one}", text, responses=none)
     text = f"Cancel a {one}. Answers once nothing of it is under way; it is never taken up again. {kept}"
-    add("DELETE", f"/{many}/{{id}}", cancel, job, f"cancel_{one}", text, responses={**CANCELLED, **none})
+    add("DELETE", f"/{many}/{{id}}", cancel, job, f"cancel_{one}", text, responses=none | _NOT_CANCELLED)
 
 
 _add_calls("replay", Replay)
