@@ -116,7 +116,7 @@ class GapError(HaltError):
 
 def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error that counts when several tasks fell together: a lost lease before all others."""
-    leaves = list(_leaves(errors))
+    leaves = leaves_of(errors)
     for kind in (LeaseLostError, HaltError):
         for leaf in leaves:
             if isinstance(leaf, kind):
@@ -124,7 +124,8 @@ def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return leaves[0]
 
 
-def _leaves(error: BaseException) -> list[BaseException]:
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """The errors of a group, and of groups within it; an error by itself is the only one."""
     if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+        return [leaf for inner in error.exceptions for leaf in leaves_of(inner)]
     return [error]

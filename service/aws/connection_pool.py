@@ -120,13 +120,7 @@ class ConnectionPool:
             stack.callback(times.remove)
             place = (source.access, streams_url)
             describing = self._describing.setdefault(place, CallRate(DESCRIBE_STREAM_PER_SECOND))
-            yield Connections(
-                source=table,
-                streams=streams,
-                replica=copy,
-                times=times,
-                describing=describing,
-            )
+            yield Connections(source=table, streams=streams, replica=copy, times=times, describing=describing)
 
     @asynccontextmanager
     async def source(

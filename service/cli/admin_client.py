@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args
 from urllib.parse import quote
 
 import httpx
@@ -13,6 +13,7 @@ from service.cli.advised import Advised
 from service.configuration.hosts import address, is_loopback, reached
 from service.configuration.values import sendable
 from service.errors import ConfigurationError, DynamirrorError
+from service.operations.documents.jobs import JobKind
 
 Document = dict[str, Any]
 
@@ -25,12 +26,7 @@ _MAX_PORT = 65535
 _SHOWN = 200
 """Characters of what a foreign server says."""
 _OTHER_PLACE = "name the service's own address with --url"
-JOB_LISTS = {
-    "replay": "/replays",
-    "snapshot": "/snapshots",
-    "verification": "/verifications",
-    "redrive": "/redrives",
-}
+JOB_LISTS = {kind: f"/{kind}s" for kind in get_args(JobKind)}
 
 
 class AdminError(DynamirrorError):

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from service.cli import admin_commands, check_command, job_commands, letter_commands, migrate_command, run_command
 from service.defects import told
-from service.errors import ConfigurationError, DynamirrorError
+from service.errors import ConfigurationError, DynamirrorError, leaves_of
 from service.loading import loading
 
 FAILED = 1
@@ -91,7 +91,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def tell(error: BaseException) -> int:
     """Say on standard error what went wrong, and return the exit code."""
-    cause = _cause(error)
+    causes = leaves_of(error)  # of tasks that fell together
+    cause = next((each for each in causes if isinstance(each, DynamirrorError)), causes[0])
     if isinstance(cause, DynamirrorError):
         lines = str(cause).splitlines() or [type(cause).__name__]
     elif isinstance(cause, OSError) and cause.errno in _FULL:
@@ -101,11 +102,3 @@ def tell(error: BaseException) -> int:
     for line in lines:
         print(f"dynamirror: {line}", file=sys.stderr)
     return CONFIGURATION if isinstance(cause, ConfigurationError) else FAILED
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The one error that counts among those of tasks that fell together: ours before a foreign one."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    causes = [_cause(inner) for inner in error.exceptions]
-    return next((cause for cause in causes if isinstance(cause, DynamirrorError)), causes[0])

@@ -31,16 +31,13 @@ def _table(value: str) -> str:
     return value
 
 
-def _url(value: str | None) -> str | None:
-    if value is not None and not re.match(r"https?://[^/\s]+", value):
-        raise ValueError("expected a URL such as http://localhost:8000")
-    return value
+def _like(pattern: str, expected: str) -> AfterValidator:
+    def check(value: str | None) -> str | None:
+        if value is not None and not re.match(pattern, value):
+            raise ValueError(f"expected {expected}")
+        return value
 
-
-def _role(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"arn:[a-z-]+:iam::\d{12}:role/.+", value):
-        raise ValueError("expected a role's ARN such as arn:aws:iam::123456789012:role/reader")
-    return value
+    return AfterValidator(check)
 
 
 def sendable(token: str) -> str:
@@ -67,8 +64,11 @@ def lower(value: object) -> object:
 
 TableName = Annotated[str, AfterValidator(_table)]
 OptionalText = Annotated[str | None, BeforeValidator(blank_is_none)]
-Url = Annotated[str | None, BeforeValidator(blank_is_none), AfterValidator(_url)]
-RoleArn = Annotated[str | None, BeforeValidator(blank_is_none), AfterValidator(_role)]
+Url = Annotated[OptionalText, _like(r"https?://[^/\s]+", "a URL such as http://localhost:8000")]
+RoleArn = Annotated[
+    OptionalText,
+    _like(r"arn:[a-z-]+:iam::\d{12}:role/.+\Z", "a role's ARN such as arn:aws:iam::123456789012:role/reader"),
+]
 Secret = Annotated[SecretStr | None, BeforeValidator(_token), BeforeValidator(blank_is_none)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 # botocore, dynamodb 2012-08-10: shape AttributeName (at most 65,535 characters); empty turns the attribute off.

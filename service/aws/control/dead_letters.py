@@ -114,8 +114,7 @@ class DeadLetterItems:
 
     async def _try_again(self, letter: DeadLetter, head: Attributes) -> tuple[str, str] | None:
         """Add a try to a letter that is kept; None if somebody else has changed it meanwhile."""
-        with understood(self._table.pipeline, head["item"]["S"]):
-            kept = letter_of(head["item"]["S"], head, b"")
+        kept = self._letter(head["item"]["S"], head, b"")
         if head.get("last_try") == stored(letter.version):
             return letter.identity, kept.id  # the answer to it was lost
         newer = replace(letter, id=kept.id, attempts=kept.attempts + letter.attempts)
@@ -188,8 +187,7 @@ class DeadLetterItems:
         table, identity = self._table, text_of(head, "identity", "")
         if not identity:  # of a former version, and not counted yet
             return [table.delete_of(LETTER + letter_id, "attribute_exists(#item) AND attribute_not_exists(#identity)")]
-        with understood(table.pipeline, LETTER + letter_id):
-            letter = letter_of(LETTER + letter_id, head, b"")
+        letter = self._letter(LETTER + letter_id, head, b"")
         writes = [
             table.delete_of(LETTER + letter_id, "#version = :version", {":version": head["version"]}),
             self._counted(-1),

@@ -34,19 +34,12 @@ class LeaseItems:
     async def acquire_lease(
         self, owner: str, seen: LeaseRecord | None, lease_seconds: float, now: float
     ) -> LeaseRecord:
-        values = {
-            ":mine": owner,
-            ":now": now,
-            ":lease_seconds": lease_seconds,
-            ":one": 1,
-            ":no": False,
-            ":next": 1 if seen is None else seen.generation + 1,
-        }
+        values = {":mine": owner, ":now": now, ":lease_seconds": lease_seconds, ":one": 1, ":no": False, ":next": 1}
         only_if = "attribute_not_exists(#owner)"
         if seen is not None:
             only_if = "#generation = :seen_generation AND #renewals = :seen_renewals"
-            values[":seen_generation"] = seen.generation
-            values[":seen_renewals"] = seen.renewals
+            values |= {":seen_generation": seen.generation, ":seen_renewals": seen.renewals}
+            values[":next"] = seen.generation + 1
         change = (
             "SET #owner = :mine, #generation = :next, #renewed_at = :now, #lease_seconds = :lease_seconds, "
             "#is_released = :no, #is_clean = :no, #is_paused = if_not_exists(#is_paused, :no), "
