@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -45,36 +45,30 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"
 Observe = Callable[[RequestSeen], None]
 
 
+@dataclass(eq=False)
 class RequestMiddleware:
     """ASGI middleware; one for the whole API."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        consoles: Consoles,
-        tokens: Tokens,
-        limits: Limits,
-        write_audit: audit.Audit,
-        observe: Observe,
-    ) -> None:
-        self._app = app
-        self._consoles = consoles
-        self._tokens = tokens
-        self._limits = limits
-        self._write_audit = write_audit
-        self._observe = observe
-        self._probes_pace = Pace(limits)
+    app: ASGIApp
+    consoles: Consoles
+    tokens: Tokens
+    limits: Limits
+    write_audit: audit.Audit
+    observe: Observe
+
+    def __post_init__(self) -> None:
+        self._probes_pace = Pace(self.limits)
         # Large, and open to strangers.
-        self._files_pace = Pace(replace(limits, requests_per_second=limits.requests_per_second / _COST_OF_A_FILE))
-        self._paces = {caller: Pace(limits) for caller in Caller}
+        rate = self.limits.requests_per_second / _COST_OF_A_FILE
+        self._files_pace = Pace(replace(self.limits, requests_per_second=rate))
+        self._paces = {caller: Pace(self.limits) for caller in Caller}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        caller = self._tokens.caller(scope)
+        caller = self.tokens.caller(scope)
         answer = SecuredSend(send, SECURITY_HEADERS | access_header(caller))
         # The server leaves out the body of an answer to HEAD.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else dict(scope)
@@ -98,13 +92,13 @@ class RequestMiddleware:
         body = b""
         if refusal is None:
             try:
-                body = await read_body(scope, receive, self._limits)
+                body = await read_body(scope, receive, self.limits)
             except HTTPException as error:
                 refusal = problem(error.status_code, error.detail, CLOSE)
         if refusal is None:
             await self._work(scope, body, receive, answer)
         else:
-            await discard_body(scope, receive, self._limits)
+            await discard_body(scope, receive, self.limits)
             await refusal(scope, receive, answer)
 
     def _pace_of(self, path: str, caller: Caller) -> Pace:
@@ -113,28 +107,28 @@ class RequestMiddleware:
         return self._probes_pace if path.endswith(_PROBES) else self._paces[caller]
 
     def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
-        objection = browsers_objection(scope) if self._tokens.is_open else None
+        objection = browsers_objection(scope) if self.tokens.is_open else None
         if objection is not None:
             return problem(403, objection, CLOSE)
-        return refusal_of(caller, scope, self._consoles.names())
+        return refusal_of(caller, scope, self.consoles.names())
 
     async def _work(self, scope: Scope, body: bytes, receive: Receive, answer: SecuredSend) -> None:
         try:
-            async with asyncio.timeout(self._limits.request_seconds) as bound:
-                await self._app(scope, replayed(body, receive), answer)
+            async with asyncio.timeout(self.limits.request_seconds) as bound:
+                await self.app(scope, replayed(body, receive), answer)
         except TimeoutError:
             if not bound.expired():
                 raise
             if not answer.status:
-                text = f"Not done within {self._limits.request_seconds:g} seconds; ask again, it may be repeated."
+                text = f"Not done within {self.limits.request_seconds:g} seconds; ask again, it may be repeated."
                 await problem(503, text, RETRY_AFTER)(scope, receive, answer)
 
     def _remember(self, scope: Scope, method: str, caller: Caller, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         label = method if method in _METHODS else "OTHER"
-        self._observe(RequestSeen(label, route, status, seconds, scope["state"].get("pipeline", "")))
+        self.observe(RequestSeen(label, route, status, seconds, scope["state"].get("pipeline", "")))
         if changes_something(scope) and caller is not Caller.STRANGER:
-            self._write_audit(audit.event_of(scope, caller.value, status))
+            self.write_audit(audit.event_of(scope, caller.value, status))
 
 
 def _log_crash(scope: Scope, error: Exception) -> None:

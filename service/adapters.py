@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -68,23 +69,21 @@ def request_timeout(settings: Settings) -> float:
     return min(MAX_REQUEST_SECONDS, settings.lease_seconds * MARGIN * 0.8)
 
 
+@dataclass(frozen=True, slots=True)
 class World:
     """Both tables, the stream and the control table, as the settings name them."""
 
-    def __init__(
-        self, settings: Settings, connections: Connections, clock: SystemClock, record_log: RecordLog | None
-    ) -> None:
-        self._settings = settings
-        self._connections = connections
-        self.clock = clock
-        self._record_log = record_log
+    settings: Settings
+    connections: Connections
+    clock: SystemClock
+    record_log: RecordLog | None
 
     async def look(self) -> Outside:
         """Describe and check both tables, and make the adapters. Raises ConfigurationError, HaltError, RetryableError.
 
         Creates the replica where that is wanted and it is missing.
         """
-        settings, connections = self._settings, self._connections
+        settings, connections = self.settings, self.connections
         source = await describe_table(connections.source.control, settings.source_table, "source")
         check_stream(source)
         check_sequence_attribute(source, settings.sequence_attribute)
@@ -96,13 +95,13 @@ class World:
         return Outside(self._adapters(source), source, replica)
 
     def _adapters(self, source: TableDescription) -> Adapters:
-        settings, connections = self._settings, self._connections
+        settings, connections = self.settings, self.connections
         assert source.stream_arn is not None
         streams: Streams = DynamoStreams(
             connections.streams.wire, source.stream_arn, source.keys, source.view_type, connections.describing
         )
-        if self._record_log is not None:
-            streams = LoggedStreams(streams, self._record_log)
+        if self.record_log is not None:
+            streams = LoggedStreams(streams, self.record_log)
         return Adapters(
             streams=streams,
             source=DynamoTable(connections.source.wire, settings.source_table, source.keys, "", "source"),
@@ -116,8 +115,8 @@ class World:
         )
 
     def schema_store(self) -> DynamoSchemaStore:
-        replica = self._connections.replica
-        return DynamoSchemaStore(replica.control, self._settings.control_table, self.clock)
+        replica = self.connections.replica
+        return DynamoSchemaStore(replica.control, self.settings.control_table, self.clock)
 
     async def prepare(self, owner: str) -> None:
         await prepare(self.schema_store(), clock=self.clock, owner=owner)
@@ -126,24 +125,24 @@ class World:
         return await migrate(self.schema_store(), clock=self.clock, owner=owner)
 
 
+@dataclass(frozen=True, slots=True)
 class Worlds:
     """Opens the worlds of pipelines that share their connections."""
 
-    def __init__(self, pool: ConnectionPool, *, names_records: bool) -> None:
-        self._pool = pool
-        self._names_records = names_records
+    pool: ConnectionPool
+    names_records: bool
 
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[World]:
         """The connections that the settings name, until the block ends."""
-        async with self._pool.connections(settings, request_timeout(settings)) as connections:
-            log = record_log(settings, pipeline=settings.pipeline_name if self._names_records else None)
+        async with self.pool.connections(settings, request_timeout(settings)) as connections:
+            log = record_log(settings, pipeline=settings.pipeline_name if self.names_records else None)
             yield World(settings, connections, SystemClock(connections.times), log)
 
     @asynccontextmanager
     async def tables(self, settings: Settings) -> AsyncIterator[DynamoTableList]:
         """The tables where the source is, until the block ends. Raises ConfigurationError."""
-        async with self._pool.source(settings, request_timeout(settings)) as connection:
+        async with self.pool.source(settings, request_timeout(settings)) as connection:
             yield DynamoTableList(connection.control)
 
 
@@ -151,7 +150,7 @@ class Worlds:
 async def open_worlds(*, names_records: bool = False) -> AsyncIterator[Worlds]:
     """Until the block ends. `names_records`: records in the log are told with their pipeline."""
     async with open_pool() as pool:
-        yield Worlds(pool, names_records=names_records)
+        yield Worlds(pool, names_records)
 
 
 @asynccontextmanager

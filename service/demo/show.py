@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich.console import Console
 
@@ -66,44 +67,35 @@ async def show(console: Console, seconds: float | None = None) -> None:
             await _Show(console, notes, tables, writer, settings, ending).run(seconds)
 
 
+@dataclass(frozen=True)
 class _Show:
     """The service, the writer and the display, side by side."""
 
-    def __init__(
-        self,
-        console: Console,
-        notes: list[str],
-        tables: Tables,
-        writer: Writer,
-        settings: Settings,
-        ending: asyncio.Event,
-    ) -> None:
-        self._console = console
-        self._notes = notes
-        self._tables = tables
-        self._writer = writer
-        self._changes = Changes()
-        self._settings = settings
-        self._ending = ending
-        self._announced: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+    console: Console
+    notes: list[str]
+    tables: Tables
+    writer: Writer
+    settings: Settings
+    ending: asyncio.Event
+    changes: Changes = field(default_factory=Changes)
 
     async def run(self, seconds: float | None) -> None:
         """Returns when the service has stopped in order. Raises what the service raises, in a group."""
+        announced: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(
-                serve(EnvironmentPlan(self._settings), announce=self._announced.set_result), name="service"
-            )
-            running = await self._announced
-            emulator_url = str(self._settings.source_endpoint_url)
-            with Screen(self._console, self._notes, running.url, emulator_url) as screen:
+            service = serve(EnvironmentPlan(self.settings), announce=announced.set_result)
+            tasks.create_task(service, name="service")
+            running = await announced
+            emulator_url = str(self.settings.source_endpoint_url)
+            with Screen(self.console, self.notes, running.url, emulator_url) as screen:
                 await self._act(running, screen, seconds)
             running.stop()
 
     async def _act(self, running: Running, screen: Screen, seconds: float | None) -> None:
-        writing = asyncio.create_task(self._writer.write(), name="writer")
+        writing = asyncio.create_task(self.writer.write(), name="writer")
         try:
             async with asyncio.timeout(seconds):
-                while not self._ending.is_set() and not writing.done():
+                while not self.ending.is_set() and not writing.done():
                     screen.show(await self._look(running))
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
         except TimeoutError:
@@ -125,7 +117,7 @@ class _Show:
             await asyncio.sleep(LOOK_EVERY_SECONDS / 5)
 
     async def _look(self, running: Running) -> Scene:
-        return await look(self._tables, self._changes, running.console.status, self._settings.metadata_attributes)
+        return await look(self.tables, self.changes, running.console.status, self.settings.metadata_attributes)
 
 
 def _free_port(wanted: int) -> int:
