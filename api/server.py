@@ -37,13 +37,7 @@ class AdminServer:
     """Serves an ASGI app on one address. `listen`, then `serve` in a task, then `stop`; once."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        host: str,
-        port: int,
-        limits: Limits | None = None,
-        shutdown_timeout_seconds: float = 5,
+        self, app: ASGIApp, *, host: str, port: int, limits: Limits | None = None, shutdown_timeout_seconds: float = 5
     ) -> None:
         """`port` 0 takes any free one. `shutdown_timeout_seconds`: what requests under way get to finish in."""
         self._host = bare(host)

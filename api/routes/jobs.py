@@ -96,9 +96,7 @@ def _add_calls(one: JobKind, job: type[BaseModel], kept: str = "") -> None:
 
 _add_calls("replay", Replay)
 _add_calls(
-    "snapshot",
-    Snapshot,
-    "One that the pipeline needs, since the replica is not whole without it, can't be cancelled.",
+    "snapshot", Snapshot, "One that the pipeline needs, since the replica is not whole without it, can't be cancelled."
 )
 _add_calls("verification", Verification)
 _add_calls("redrive", Redriving, "The letters that are left are kept.")

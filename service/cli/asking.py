@@ -26,9 +26,7 @@ Url = Annotated[
 PipelineName = Annotated[
     str | None,
     typer.Option(
-        "--pipeline",
-        metavar="NAME",
-        help="Which of its pipelines. [default: DYNAMIRROR_PIPELINE, or the only one]",
+        "--pipeline", metavar="NAME", help="Which of its pipelines. [default: DYNAMIRROR_PIPELINE, or the only one]"
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]

@@ -16,17 +16,7 @@ import msgspec
 
 from service.dynamodb_json.keys import KeyReader
 from service.dynamodb_json.record_text import TTL_PRINCIPAL
-from service.model import (
-    Change,
-    Effect,
-    Image,
-    KeyAttribute,
-    Page,
-    SequenceNumber,
-    ShardId,
-    Unreadable,
-    ViewType,
-)
+from service.model import Change, Effect, Image, KeyAttribute, Page, SequenceNumber, ShardId, Unreadable, ViewType
 
 # Field names and event names: botocore, dynamodbstreams 2012-08-10, shapes Record, StreamRecord, OperationType.
 _IS_REMOVAL = {"INSERT": False, "MODIFY": False, "REMOVE": True}

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.aws.control.attributes import (
-    Attributes,
-    float_of,
-    integer_of,
-    optional_text_of,
-    understood,
-    value_of,
-)
+from service.aws.control.attributes import Attributes, float_of, integer_of, optional_text_of, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
 from service.pipeline_state import Lease, LeaseRecord

@@ -77,24 +77,12 @@ class ControlTable:
         return await self._call("GetItem", lambda answer: answer.Item, request)
 
     async def put(
-        self,
-        item: str,
-        attributes: Plain,
-        *,
-        only_if: str | None = None,
-        values: Plain | None = None,
+        self, item: str, attributes: Plain, *, only_if: str | None = None, values: Plain | None = None
     ) -> None:
         """Replace the item. Raises ItemDiffersError."""
         await self._write("PutItem", _nothing, self.put_of(item, attributes, only_if, values))
 
-    async def update(
-        self,
-        item: str,
-        change: str,
-        values: Plain,
-        *,
-        only_if: str | None = None,
-    ) -> Attributes:
+    async def update(self, item: str, change: str, values: Plain, *, only_if: str | None = None) -> Attributes:
         """Change some attributes and return the whole item as it is then. Raises ItemDiffersError."""
         write = self.update_of(item, change, values, only_if)
         return await self._write("UpdateItem", _changed, write, ReturnValues="ALL_NEW")
