@@ -8,13 +8,13 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from service.aws.clients import Connections
-from service.aws.connection_pool import ConnectionPool, open_connections, open_pool
+from service.aws.connection_pool import ConnectionPool, open_connections
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
 from service.aws.http.server_time import ServerTimes
@@ -129,8 +129,9 @@ class World:
 class Worlds:
     """Opens the worlds of pipelines that share their connections."""
 
-    pool: ConnectionPool
-    names_records: bool
+    names_records: bool = False
+    """Records in the log are told with their pipeline."""
+    pool: ConnectionPool = field(default_factory=ConnectionPool)
 
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[World]:
@@ -146,18 +147,9 @@ class Worlds:
             yield DynamoTableList(connection.control)
 
 
-@asynccontextmanager
-async def open_worlds(*, names_records: bool = False) -> AsyncIterator[Worlds]:
-    """Until the block ends. `names_records`: records in the log are told with their pipeline."""
-    async with open_pool() as pool:
-        yield Worlds(pool, names_records)
-
-
-@asynccontextmanager
-async def open_world(settings: Settings) -> AsyncIterator[World]:
+def open_world(settings: Settings) -> AbstractAsyncContextManager[World]:
     """One pipeline's alone."""
-    async with open_worlds() as worlds, worlds.open(settings) as world:
-        yield world
+    return Worlds().open(settings)
 
 
 @asynccontextmanager
@@ -168,11 +160,9 @@ async def open_inspection(settings: Settings) -> AsyncIterator[tuple[DynamoInspe
         yield DynamoInspection(settings, connections, clock), clock
 
 
-@asynccontextmanager
-async def open_table_list(settings: Settings) -> AsyncIterator[DynamoTableList]:
+def open_table_list(settings: Settings) -> AbstractAsyncContextManager[DynamoTableList]:
     """As `Worlds.tables`, over a connection of their own."""
-    async with open_worlds() as worlds, worlds.tables(settings) as tables:
-        yield tables
+    return Worlds().tables(settings)
 
 
 open_mappings = open_lambda_mappings

@@ -13,7 +13,7 @@ from importlib.metadata import version as installed_version
 
 from api.app import create_app
 from api.server import AdminServer
-from service.adapters import SystemClock, new_owner, open_mappings, open_worlds
+from service.adapters import SystemClock, Worlds, new_owner, open_mappings
 from service.fleet.fleet import Fleet
 from service.fleet.plans import Plans
 from service.fleet.surroundings import Surroundings
@@ -56,7 +56,8 @@ async def serve(
     """
     plan = await plans.first()
     process = plan.process
-    async with open_worlds(names_records=not plans.is_alone) as worlds, AsyncExitStack() as stack:
+    worlds = Worlds(names_records=not plans.is_alone)
+    async with AsyncExitStack() as stack:
         plans.look_through(worlds.tables)
         around = Surroundings(
             open_world=worlds.open,

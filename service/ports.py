@@ -37,7 +37,7 @@ from service.pipeline_state import (
     PipelineRecord,
     ReplicaClaim,
 )
-from service.side_thread import Aside
+from service.side_thread import SideThread
 
 
 class Clock(Protocol):
@@ -296,5 +296,5 @@ class Adapters:
     control: ControlStore
     schema: SchemaStore
     clock: Clock
-    aside: Aside | None = None
+    aside: SideThread | None = None
     """None: a user's code runs in the event loop."""

@@ -11,21 +11,14 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
 IDLE_SECONDS = 5.0
 
 
-class Aside(Protocol):
-    """A place beside the event loop."""
-
-    async def run(self, call: Callable[[], Answer]) -> Answer:
-        """Its result; one call at a time."""
-
-
 class SideThread:
-    """Implements Aside. `run` is called from event loops only."""
+    """`run` is called from event loops only."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = queue.SimpleQueue()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import aioboto3
-import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
@@ -74,7 +73,7 @@ class Endpoint:
 
 @asynccontextmanager
 async def open_connection(
-    session: AioSession, endpoint: Endpoint, http: aiohttp.ClientSession, times: ServerTimes, turns: ReadingTurns
+    session: AioSession, endpoint: Endpoint, times: ServerTimes, turns: ReadingTurns
 ) -> AsyncIterator[ServiceConnection]:
     """Until the block ends. `times` tells the time to sign at while this endpoint has not answered yet.
 
@@ -101,11 +100,11 @@ async def open_connection(
         tls = None if endpoint.is_plain else tls_context(session.get_config_variable("ca_bundle"))
         if tls is None or proxy_of(url) is None:
             transport = direct = DirectEndpoint(url, tls, seconds)
-            control = apart = DirectEndpoint(url, tls, seconds, _MAX_CONTROL_CONNECTIONS)
-            stack.push_async_callback(direct.close)
-            stack.push_async_callback(apart.close)
+            control = DirectEndpoint(url, tls, seconds, _MAX_CONTROL_CONNECTIONS)
         else:
-            transport = control = AiohttpEndpoint(http, url, tls, seconds)
+            transport = control = AiohttpEndpoint(url, tls, seconds)
+        stack.push_async_callback(transport.close)
+        stack.push_async_callback(control.close)
         credentials = await session.get_credentials()
         assert credentials is not None  # open_session found some
         signer = Signer(url, region)

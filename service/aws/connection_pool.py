@@ -12,14 +12,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-import aiohttp
 from aiobotocore.session import AioSession
 
 from service.aws.call_rate import DESCRIBE_STREAM_PER_SECOND, CallRate
 from service.aws.clients import Connections, Endpoint, ServiceConnection, open_connection, sdk_config
 from service.aws.http.reading_turns import ReadingTurns
 from service.aws.http.server_time import ServerTimes
-from service.aws.http.transport import http_session
 from service.aws.sessions import open_session
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings
@@ -82,10 +80,9 @@ class _Identity:
 
 
 class ConnectionPool:
-    """Made by `open_pool`."""
+    """Nothing is connected before somebody asks for it."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
-        self._http = http
+    def __init__(self) -> None:
         self.turns = ReadingTurns()
         """Of all connections: they share the event loop."""
         self._times = ServerTimes()
@@ -146,7 +143,7 @@ class ConnectionPool:
         identity, endpoint = key
         async with (
             self._sessions.use(identity) as session,
-            open_connection(session, endpoint, self._http, self._times, self.turns) as connection,
+            open_connection(session, endpoint, self._times, self.turns) as connection,
         ):
             yield connection
 
@@ -155,15 +152,8 @@ def _identity(settings: Settings, side: SideName, request_timeout_seconds: float
     return _Identity(settings.side(side).access, request_timeout_seconds, f"{PREFIX}{side.upper()}")
 
 
-@asynccontextmanager
-async def open_pool() -> AsyncIterator[ConnectionPool]:
-    """Until the block ends; nothing is connected before somebody asks for it."""
-    async with http_session() as http:
-        yield ConnectionPool(http)
-
-
-@asynccontextmanager
-async def open_connections(settings: Settings, request_timeout_seconds: float = 2.0) -> AsyncIterator[Connections]:
+def open_connections(
+    settings: Settings, request_timeout_seconds: float = 2.0
+) -> AbstractAsyncContextManager[Connections]:
     """A pool for one pipeline."""
-    async with open_pool() as pool, pool.connections(settings, request_timeout_seconds) as connections:
-        yield connections
+    return ConnectionPool().connections(settings, request_timeout_seconds)

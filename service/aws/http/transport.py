@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from functools import cache
 from typing import Protocol
 
@@ -50,23 +49,30 @@ class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Http(Protocol):
-    """One endpoint."""
+    """One endpoint. Closed by its maker."""
 
     async def post(self, body: bytes, headers: Mapping[str, str], *, is_write: bool) -> HttpAnswer:
         """One request. Raises NotSentError or AnswerLostError."""
 
+    async def close(self) -> None: ...
+
 
 class AiohttpEndpoint:
-    """One endpoint, through a session that several endpoints share.
+    """One endpoint through the environment's proxy; how many connections there are is bounded by who calls, not here.
 
     A write is over within `request_timeout_seconds`, come what may (a lease's margin stands on that); a read fails
     when nothing arrives for that long.
     """
 
-    def __init__(
-        self, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext, request_timeout_seconds: float
-    ) -> None:
-        self._session = session
+    def __init__(self, url: str, tls: ssl.SSLContext, request_timeout_seconds: float) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            # x-amz-crc32 is of the body as it was sent, so it must not be compressed for us
+            headers={"Accept-Encoding": "identity", "User-Agent": "dynamirror"},
+            skip_auto_headers=("Accept",),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
         self._url = URL(url, encoded=True)
         self._tls = tls
         self._proxy = proxy_of(url)
@@ -104,20 +110,8 @@ class AiohttpEndpoint:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AnswerLostError(_told(error)) from error
 
-
-@asynccontextmanager
-async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The process's one session; how many connections there are is bounded by who calls, not here."""
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        # x-amz-crc32 is of the body as it was sent, so it must not be compressed for us
-        headers={"Accept-Encoding": "identity", "User-Agent": "dynamirror"},
-        skip_auto_headers=("Accept",),
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-    ) as session:
-        yield session
+    async def close(self) -> None:
+        await self._session.close()
 
 
 def proxy_of(url: str) -> str | None:

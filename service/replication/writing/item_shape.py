@@ -20,7 +20,7 @@ from service.model import Image, SequenceNumber
 from service.ports import Clock
 from service.replication.writing.metadata import Metadata
 from service.replication.writing.transforming import Transforming
-from service.side_thread import Aside
+from service.side_thread import SideThread
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
 """Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""
@@ -49,7 +49,7 @@ class Shape:
         include: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
         transform: Transform | None = None,
-        aside: Aside | None = None,
+        aside: SideThread | None = None,
     ) -> None:
         """`aside` is where the transform runs ahead of its use (`prepare`); without it, it runs on the spot."""
         self._key_names = key_names

@@ -20,7 +20,7 @@ from service.dynamodb_json import items
 from service.errors import ChangeError
 from service.events import Observer, Warned
 from service.model import Image
-from service.side_thread import Aside
+from service.side_thread import SideThread
 
 AT_ONCE = 25
 """Images in one hop to the thread: as many as a batch of writes has."""
@@ -38,7 +38,7 @@ class Transforming:
     """Owned by one Shape."""
 
     def __init__(
-        self, transform: Transform, *, key_names: tuple[str, ...], observer: Observer, aside: Aside | None
+        self, transform: Transform, *, key_names: tuple[str, ...], observer: Observer, aside: SideThread | None
     ) -> None:
         """Without `aside`, everything is made on the spot."""
         self._transform = transform

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.aws.connection_pool import open_connections, open_pool
+from service.aws.connection_pool import ConnectionPool, open_connections
 from service.aws.table_creation import create_table_like
 from service.aws.tables import DynamoTable, describe_table
 from service.configuration.settings import load_settings
@@ -253,7 +253,8 @@ async def test_a_key_without_its_secret_is_a_configuration_error(monkeypatch):
 
 async def test_pipelines_share_a_connection_only_where_region_role_and_endpoint_are_the_same(moto, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
-    async with open_pool() as pool, pool.connections(settings(**REGIONS)) as one:
+    pool = ConnectionPool()
+    async with pool.connections(settings(**REGIONS)) as one:
         async with (
             pool.connections(settings(**REGIONS)) as same,
             pool.connections(settings(**REGIONS | {"replica_region": "us-west-2"})) as near,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters import SystemClock, open_table_list, open_worlds
+from service.adapters import SystemClock, Worlds, open_table_list
 from service.app import serve
 from service.configuration.fleet_file import load_fleet
 from service.fleet.file_plans import FilePlans
@@ -42,13 +42,12 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_tables_are_listed_over_the_connection_that_a_pipeline_reads_its_source_with(path: Path) -> None:
-    file = load_fleet(path)
+    file, worlds = load_fleet(path), Worlds()
     async with (
-        open_worlds() as worlds,
         worlds.open(file.pipelines["orders"]) as world,
         worlds.tables(file.any_discovered) as tables,
     ):
-        assert tables._wire is world._connections.source.control
+        assert tables._wire is world.connections.source.control
 
 
 async def test_a_process_gives_its_connections_to_whoever_looks_for_tables(path: Path) -> None:

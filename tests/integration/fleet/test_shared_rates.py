@@ -10,7 +10,7 @@ import pytest
 
 from service.adapters import SystemClock, World
 from service.aws.call_rate import CallRate
-from service.aws.connection_pool import open_pool
+from service.aws.connection_pool import ConnectionPool
 from service.configuration.settings import Settings, load_settings
 from tests.servers import REGION, Server, create_streamed_table, environment, sdk_client
 
@@ -36,7 +36,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_pipelines_of_one_account_and_region_share_the_rate_and_others_do_not(moto: Server) -> None:
-    async with open_pool() as pool, AsyncExitStack() as stack:
+    pool = ConnectionPool()
+    async with AsyncExitStack() as stack:
         one, other, far = [
             (await stack.enter_async_context(pool.connections(settings))).describing
             for settings in (
@@ -56,7 +57,7 @@ async def test_a_pipelines_stream_is_described_at_the_shared_rate(
     async with sdk_client(moto.endpoint_url) as client:
         await create_streamed_table(client, source)
     settings = settings_of(moto, source)
-    async with open_pool() as pool, pool.connections(settings) as connections:
+    async with ConnectionPool().connections(settings) as connections:
         clock = SystemClock(connections.times)
         outside = await World(settings, replace(connections, describing=rate), clock, None).look()
         before = rate.calls

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from service.aws.http.client import DirectEndpoint
-from service.aws.http.transport import AiohttpEndpoint, AnswerLostError, NotSentError, http_session, tls_context
+from service.aws.http.transport import AiohttpEndpoint, AnswerLostError, NotSentError, tls_context
 from tests.support.patience import PATIENCE_SECONDS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Amz-Crc32: 7\r\n\r\n{}"
@@ -46,21 +46,14 @@ async def server():
     listening.close()
 
 
-@pytest.fixture
-async def session():
-    async with http_session() as opened:
-        yield opened
-
-
 @pytest.fixture(params=["direct", "aiohttp"])
-async def endpoint_on(request, session):
+async def endpoint_on(request):
     """Makes endpoints of either kind, which promise the same."""
     opened = []
 
     def make(url, request_timeout_seconds=PATIENCE_SECONDS):
-        if request.param == "aiohttp":
-            return AiohttpEndpoint(session, url, tls_context(None), request_timeout_seconds)
-        opened.append(DirectEndpoint(url, tls_context(None), request_timeout_seconds))
+        kind = AiohttpEndpoint if request.param == "aiohttp" else DirectEndpoint
+        opened.append(kind(url, tls_context(None), request_timeout_seconds))
         return opened[-1]
 
     yield make

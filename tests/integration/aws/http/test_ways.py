@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from service.aws.connection_pool import open_pool
+from service.aws.connection_pool import ConnectionPool
 from service.aws.control.store import DynamoControlStore
 from service.aws.http.reading_turns import LONG_BYTES, ReadingTurns
 from service.aws.streams import DynamoStreams
@@ -34,8 +34,9 @@ async def asked_by_every_connection(url: str, turns: ReadingTurns | None = None)
     sides = {f"DYNAMIRROR_{side}_REGION": REGION for side in ("SOURCE", "REPLICA")}
     urls = {f"DYNAMIRROR_{side}_ENDPOINT_URL": url for side in ("SOURCE", "REPLICA")}
     tables = {"DYNAMIRROR_SOURCE_TABLE": "orders", "DYNAMIRROR_REPLICA_TABLE": "copies"}
-    async with open_pool() as pool, AsyncExitStack() as stack:
-        pool.turns = turns or pool.turns
+    pool = ConnectionPool()
+    pool.turns = turns or pool.turns
+    async with AsyncExitStack() as stack:
         found = await stack.enter_async_context(
             pool.connections(load_settings(tables | sides | urls), PATIENCE_SECONDS)
         )
