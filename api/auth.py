@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import hmac
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 from starlette.types import Scope
@@ -61,15 +61,12 @@ def is_open(path: str, pipelines: Collection[str]) -> bool:
 class Tokens:
     """The configured tokens. Their values are in no log and in no text of an error."""
 
-    admin: bytes | None
-    read: bytes | None
+    admin: bytes | None = field(repr=False)
+    read: bytes | None = field(repr=False)
 
     @classmethod
     def of(cls, admin: str | None, read: str | None) -> Tokens:
         return cls(admin.encode() if admin else None, read.encode() if read else None)
-
-    def __repr__(self) -> str:
-        return "Tokens(…)"
 
     @property
     def is_open(self) -> bool:

@@ -85,11 +85,7 @@ class RequestMiddleware:
             self._remember(inner, scope["method"], caller, answer.status, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: SecuredSend, caller: Caller) -> None:
-        if not await self._pace_of(scope["path"], caller).admit():
-            refusal: Response | None = problem(503, "Too many requests at once; try again later.", RETRY_AFTER)
-        else:
-            refusal = self._refusal(scope, caller)
-        body = b""
+        refusal, body = await self._refusal(scope, caller), b""
         if refusal is None:
             try:
                 body = await read_body(scope, receive, self.limits)
@@ -106,7 +102,9 @@ class RequestMiddleware:
             return self._files_pace
         return self._probes_pace if path.endswith(_PROBES) else self._paces[caller]
 
-    def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
+    async def _refusal(self, scope: Scope, caller: Caller) -> Response | None:
+        if not await self._pace_of(scope["path"], caller).admit():
+            return problem(503, "Too many requests at once; try again later.", RETRY_AFTER)
         objection = browsers_objection(scope) if self.tokens.is_open else None
         if objection is not None:
             return problem(403, objection, CLOSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -46,19 +47,16 @@ _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"
 def document(app: FastAPI, needs_token: bool) -> Callable[[], dict[str, Any]]:
     """A function that makes the document once, for the app's `openapi`. It asks for a token only where one is set."""
 
+    @functools.cache
     def make() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _completed(
-                get_openapi(
-                    title=app.title,
-                    version=app.version,
-                    summary="The admin API of dynamirror.",
-                    description=_DESCRIPTION,
-                    routes=app.routes,
-                ),
-                needs_token,
-            )
-        return app.openapi_schema
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary="The admin API of dynamirror.",
+            description=_DESCRIPTION,
+            routes=app.routes,
+        )
+        return _completed(found, needs_token)
 
     return make
 

@@ -72,9 +72,7 @@ class _WriteRequest(msgspec.Struct):
 
 
 class _BatchWriteAnswer(msgspec.Struct):
-    UnprocessedItems: dict[
-        str, list[_WriteRequest]
-    ]  # the API reference, BatchWriteItem: an empty map if there are none
+    UnprocessedItems: dict[str, list[_WriteRequest]]  # the API reference, BatchWriteItem: empty if there are none
 
 
 _ITEM_ANSWER = msgspec.json.Decoder(_ItemAnswer)

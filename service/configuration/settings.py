@@ -186,10 +186,8 @@ class Settings(ProcessSettings):
         found = []
         if self.stamp_attribute and self.stamp_attribute == self.sequence_attribute:
             found.append(Problem("sequence_attribute", f"must not be the same as {PREFIX}STAMP_ATTRIBUTE"))
-        if self.include_attributes and self.exclude_attributes:
-            both = sorted(set(self.include_attributes) & set(self.exclude_attributes))
-            if both:
-                found.append(Problem("exclude_attributes", f"also included: {', '.join(both)}"))
+        if both := sorted(set(self.include_attributes) & set(self.exclude_attributes)):
+            found.append(Problem("exclude_attributes", f"also included: {', '.join(both)}"))
         return found
 
     @property
