@@ -10,10 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError
 
 from service.aws.call_rate import CallRate
 from service.aws.http.client import DirectEndpoint
@@ -22,7 +20,7 @@ from service.aws.http.server_time import ServerTime, ServerTimes
 from service.aws.http.signing import Signer
 from service.aws.http.transport import CONNECT_SECONDS, AiohttpEndpoint, Http, proxy_of, tls_context
 from service.aws.http.wire import STREAMS, TABLES, Wire
-from service.errors import ConfigurationError
+from service.aws.sessions import open_client
 
 _MAX_CONTROL_CONNECTIONS = 64
 """For the leases, checkpoints and jobs of all pipelines at once."""
@@ -81,14 +79,10 @@ async def open_connection(
     """
     time = ServerTime()
     async with AsyncExitStack() as stack:
-        try:
-            # Asked for nothing: the SDK's client knows the endpoint and the region, whatever sets them.
-            async with aioboto3.Session(botocore_session=session).client(
-                endpoint.service, endpoint_url=endpoint.url, verify=False if endpoint.is_plain else None
-            ) as client:
-                place, region = client.meta.endpoint_url, client.meta.region_name
-        except (BotoCoreError, ValueError) as error:  # ValueError: "Invalid endpoint: …"
-            raise ConfigurationError(f"no client for {endpoint.service} can be made: {error}") from error
+        # Asked for nothing: the SDK's client knows the endpoint and the region, whatever sets them.
+        verify = False if endpoint.is_plain else None
+        async with open_client(session, endpoint.service, endpoint_url=endpoint.url, verify=verify) as client:
+            place, region = client.meta.endpoint_url, client.meta.region_name
         times.add(time)
         stack.callback(times.remove, time)
         now = partial(times.at, time)

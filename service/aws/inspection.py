@@ -11,11 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aioboto3
-from aiobotocore.config import AioConfig
 
 from service.aws.answers import check_members
 from service.aws.calls import ask, ask_sdk
-from service.aws.clients import Connections, ServiceConnection
+from service.aws.clients import Connections, ServiceConnection, sdk_config
 from service.aws.control.attributes import stored
 from service.aws.control.schema import DynamoSchemaStore
 from service.aws.control.store import DynamoControlStore
@@ -31,7 +30,7 @@ _NO_ITEM = "dynamirror-check"
 _VALUES: Mapping[str, Mapping[str, object]] = {"S": {"S": _NO_ITEM}, "N": {"N": "-1"}, "B": stored(_NO_ITEM.encode())}
 _IMPOSSIBLE = "attribute_exists(#key) AND attribute_not_exists(#key)"
 
-_ONCE = AioConfig(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+_ONCE = sdk_config(5)
 
 
 class DynamoInspection:

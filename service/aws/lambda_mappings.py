@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import aioboto3
 from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError
 
 from service.aws.calls import ask_sdk
 from service.aws.error_codes import Call
-from service.aws.sessions import open_session
+from service.aws.sessions import open_client, open_session
 from service.configuration.environment import PREFIX
 from service.configuration.settings import Settings
-from service.errors import ConfigurationError
 from service.ports import SourceMapping
 
 _RESOURCE = "the event source mappings of the stream"
@@ -73,15 +70,7 @@ async def open_lambda_mappings(settings: Settings) -> AsyncIterator[LambdaMappin
     config = AioConfig(read_timeout=_REQUEST_SECONDS, retries={"total_max_attempts": 1})
     access = replace(settings.side("source").access, role_arn=None)  # the role is for the table
     session = await open_session(f"{PREFIX}SOURCE", access, config)
-    async with AsyncExitStack() as stack:
-        try:
-            client = await stack.enter_async_context(
-                aioboto3.Session(botocore_session=session).client(
-                    "lambda", endpoint_url=_endpoint(settings), config=config
-                )
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise ConfigurationError(f"no client for lambda can be made: {error}") from error
+    async with open_client(session, "lambda", endpoint_url=_endpoint(settings), config=config) as client:
         yield LambdaMappings(client)
 
 

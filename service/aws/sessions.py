@@ -5,6 +5,8 @@ A role is assumed with the first request that needs it, and again by itself befo
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -58,6 +60,18 @@ async def open_session(variable: str, access: Access, config: AioConfig) -> AioS
     if credentials is None:
         raise ConfigurationError(f"{variable}_TABLE: {_NO_CREDENTIALS}")
     return session if access.role_arn is None else _session_of_role(session, credentials, access, config)
+
+
+@asynccontextmanager
+async def open_client(session: AioSession, service: str, **options: Any) -> AsyncIterator[Any]:
+    """The SDK's own client of a service, until the block ends. Raises ConfigurationError."""
+    async with AsyncExitStack() as stack:
+        try:
+            making = aioboto3.Session(botocore_session=session).client(service, **options)
+            client = await stack.enter_async_context(making)
+        except (BotoCoreError, ValueError) as error:  # ValueError: "Invalid endpoint: …"
+            raise ConfigurationError(f"no client for {service} can be made: {error}") from error
+        yield client
 
 
 def _session_of_profile(profile: str | None) -> AioSession:
