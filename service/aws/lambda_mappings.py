@@ -42,11 +42,8 @@ class LambdaMappings:
 
     async def switch(self, mapping_id: str, *, is_on: bool) -> None:
         about = Call("UpdateEventSourceMapping", _RESOURCE)
-        await ask_sdk(self._client, "update_event_source_mapping", about, _id, UUID=mapping_id, Enabled=is_on)
-
-
-def _id(answer: dict[str, Any]) -> str:
-    return str(answer["UUID"])
+        request = {"UUID": mapping_id, "Enabled": is_on}
+        await ask_sdk(self._client, "update_event_source_mapping", about, lambda answer: answer["UUID"], **request)
 
 
 def _page(answer: dict[str, Any]) -> tuple[list[SourceMapping], str | None]:

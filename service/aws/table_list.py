@@ -20,7 +20,9 @@ class DynamoTableList:
     async def names(self, after: str | None) -> tuple[list[str], str | None]:
         request = {} if after is None else {"ExclusiveStartTableName": after}
         about = Call("ListTables", f"the source tables in {self._wire.region}")
-        return await ask(self._wire, about, _names, **request)
+        return await ask(
+            self._wire, about, lambda page: (list(page["TableNames"]), page.get("LastEvaluatedTableName")), **request
+        )
 
     async def describe(self, name: str) -> TableDescription | None:
         return await found_table(self._wire, name, "source")
@@ -29,10 +31,6 @@ class DynamoTableList:
         request = {} if after is None else {"NextToken": after}
         about = Call("ListTagsOfResource", f"the source table {table.name}")
         return await ask(self._wire, about, _tags, ResourceArn=table.arn, **request)
-
-
-def _names(answer: dict[str, Any]) -> tuple[list[str], str | None]:
-    return list(answer["TableNames"]), answer.get("LastEvaluatedTableName")
 
 
 def _tags(answer: dict[str, Any]) -> tuple[dict[str, str], str | None]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from service import lambda_handler
-from service.aws.control.attributes import integer_of, understood
+from service.aws.control.attributes import attribute, understood
 from service.defects import told
 from service.errors import HaltError
 from tests.fakes.service import Service, until
@@ -24,7 +24,7 @@ def fail(*_: object) -> NoReturn:
 
 def test_an_error_of_a_library_is_placed_where_our_code_called_it() -> None:
     with pytest.raises(KeyError) as caught:
-        integer_of({}, SECRET)
+        attribute({}, SECRET, int)
 
     assert told(caught.value).startswith("KeyError at service/aws/control/attributes.py:")
 
@@ -51,11 +51,11 @@ def test_lambda_is_told_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_item_of_the_control_table_that_can_not_be_read_is_not_shown() -> None:
     with pytest.raises(HaltError) as caught, understood("orders", "lease"):
-        integer_of({"count": {"N": SECRET}}, "count")
+        attribute({"count": {"N": SECRET}}, "count", int)
     assert SECRET not in str(caught.value)
 
     with pytest.raises(HaltError, match="'count' is missing"), understood("orders", "lease"):
-        integer_of({}, "count")
+        attribute({}, "count", int)
 
 
 class Failing:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Kind = TypeVar("Kind", bound="DataclassInstance")
+Scalar = TypeVar("Scalar", str, int, float, bool)
+_TYPES = {str: "S", int: "N", float: "N", bool: "BOOL"}
 PART_BYTES = 300_000
 """Well below the 400 KB of an item (Developer Guide, "Service quotas")."""
 Value = Mapping[str, Any]
@@ -107,32 +109,15 @@ def decompressed(content: bytes) -> bytes:
         raise ValueError(f"it is damaged: {error}") from error
 
 
-def text_of(attributes: Attributes, name: str, default: str | None = None) -> str:
+def attribute(attributes: Attributes, name: str, kind: type[Scalar], default: Scalar | None = None) -> Scalar:
     """Raises KeyError when it is missing and has no default, or is of another type."""
     if name not in attributes and default is not None:
         return default
-    return str(attributes[name]["S"])
+    return kind(attributes[name][_TYPES[kind]])
 
 
 def optional_text_of(attributes: Attributes, name: str) -> str | None:
-    return str(attributes[name]["S"]) if name in attributes else None
-
-
-def integer_of(attributes: Attributes, name: str, default: int | None = None) -> int:
-    if name not in attributes and default is not None:
-        return default
-    return int(attributes[name]["N"])
-
-
-def float_of(attributes: Attributes, name: str, default: float | None = None) -> float:
-    if name not in attributes and default is not None:
-        return default
-    return float(attributes[name]["N"])
-
-
-def flag_of(attributes: Attributes, name: str) -> bool:
-    """Missing is false."""
-    return name in attributes and attributes[name]["BOOL"] is True
+    return attribute(attributes, name, str) if name in attributes else None
 
 
 def _told(error: Exception) -> str:

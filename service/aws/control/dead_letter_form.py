@@ -13,11 +13,10 @@ import zlib
 from service.aws.control.attributes import (
     Attributes,
     Plain,
+    attribute,
     attributes_of,
-    integer_of,
     optional_text_of,
     split,
-    text_of,
     value_of,
 )
 from service.pipeline_state import DeadLetter
@@ -47,7 +46,7 @@ def record_of(letter: DeadLetter) -> tuple[Plain, dict[str, bytes]]:
 def parts_of(letter_id: str, head: Attributes) -> list[str]:
     if "writing" not in head:
         return []
-    writing, parts = text_of(head, "writing"), integer_of(head, "parts")
+    writing, parts = attribute(head, "writing", str), attribute(head, "parts", int)
     return [_part(letter_id, writing, count) for count in range(1, parts + 1)]
 
 

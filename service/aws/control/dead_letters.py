@@ -17,13 +17,10 @@ from dataclasses import replace
 from service.aws.control.attributes import (
     Attributes,
     Plain,
+    attribute,
     binary_of,
     decompressed,
-    flag_of,
-    float_of,
-    integer_of,
     stored,
-    text_of,
     understood,
 )
 from service.aws.control.dead_letter_form import (
@@ -76,7 +73,7 @@ class DeadLetterItems:
         place = await self._table.get(PLACE + letter.identity)
         if place is None:
             return None
-        head = await self._table.get(LETTER + text_of(place, "letter"))
+        head = await self._table.get(LETTER + attribute(place, "letter", str))
         if head is None:  # a hand has deleted it
             gone = {":letter": place["letter"]}
             forget = self._table.delete_of(PLACE + letter.identity, "#letter = :letter", gone)
@@ -89,7 +86,7 @@ class DeadLetterItems:
         for letter in letters:
             if letter.comes_again:
                 settled = await self._table.get(SETTLED + letter.identity)
-                if settled is not None and letter.failed_at - float_of(settled, "settled_at") < SETTLED_SECONDS:
+                if settled is not None and letter.failed_at - attribute(settled, "settled_at", float) < SETTLED_SECONDS:
                     found.append(letter.identity)
         return found
 
@@ -174,7 +171,7 @@ class DeadLetterItems:
     async def delete_dead_letter(self, letter_id: str, now: float, version: str | None = None) -> bool:
         for _ in range(TRIES):
             head = await self._table.get(LETTER + letter_id)
-            if head is None or (version is not None and text_of(head, "version", "") != version):
+            if head is None or (version is not None and attribute(head, "version", str, "") != version):
                 return False
             if await self._transact(self._deletion(letter_id, head, now)):
                 await self._delete_parts(letter_id, head)
@@ -184,7 +181,7 @@ class DeadLetterItems:
         raise self._contended()
 
     def _deletion(self, letter_id: str, head: Attributes, now: float) -> list[Write]:
-        table, identity = self._table, text_of(head, "identity", "")
+        table, identity = self._table, attribute(head, "identity", str, "")
         if not identity:  # of a former version, and not counted yet
             return [table.delete_of(LETTER + letter_id, "attribute_exists(#item) AND attribute_not_exists(#identity)")]
         letter = self._letter(LETTER + letter_id, head, b"")
@@ -192,7 +189,7 @@ class DeadLetterItems:
             table.delete_of(LETTER + letter_id, "#version = :version", {":version": head["version"]}),
             self._counted(-1),
         ]
-        if not flag_of(head, "is_spare"):
+        if not attribute(head, "is_spare", bool, False):
             writes.append(table.delete_of(PLACE + identity, "#letter = :letter", {":letter": letter_id}))
         if letter.comes_again:
             writes.append(table.put_of(SETTLED + identity, {"settled_at": now}))
@@ -202,15 +199,15 @@ class DeadLetterItems:
         settled = self._table.query(SETTLED)
         async with aclosing(settled):
             async for found in settled:
-                if now - float_of(found, "settled_at", 0.0) > SETTLED_SECONDS:
+                if now - attribute(found, "settled_at", float, 0.0) > SETTLED_SECONDS:
                     await self._table.delete(found["item"]["S"])
 
     async def count_dead_letters(self) -> int | None:
         found = await self._table.get(COUNT)
-        if found is None or not flag_of(found, "is_complete"):
+        if found is None or not attribute(found, "is_complete", bool, False):
             return None
         with understood(self._table.pipeline, COUNT):
-            return integer_of(found, "count")
+            return attribute(found, "count", int)
 
     async def adopt_dead_letters(self, identities: Mapping[str, str]) -> None:
         if not await self._adopt(identities):

@@ -14,12 +14,11 @@ import orjson
 
 from service.aws.control.attributes import (
     Attributes,
+    attribute,
     binary_of,
     decompressed,
-    integer_of,
     optional_text_of,
     split,
-    text_of,
     understood,
 )
 from service.aws.control.table import ControlTable, ItemDiffersError
@@ -91,21 +90,21 @@ class JobItems:
         try:
             await self._table.update(_slot(kind), "REMOVE #job_id, #document", values, only_if=_MINE)
         except ItemDiffersError as differs:
-            is_mine = integer_of(differs.found, "generation", 0) == generation
+            is_mine = attribute(differs.found, "generation", int, 0) == generation
             if not is_mine or "job_id" in differs.found:  # else it is empty already: an earlier answer was lost
                 raise self._taken(kind) from differs
 
     def _job_slot(self, kind: str, found: Attributes) -> JobSlot:
         with understood(self._table.pipeline, _slot(kind)):
             document = self._document(_slot(kind), found) if "job_id" in found else {}
-            return JobSlot(integer_of(found, "generation", 0), optional_text_of(found, "job_id"), document)
+            return JobSlot(attribute(found, "generation", int, 0), optional_text_of(found, "job_id"), document)
 
     def _taken(self, kind: str) -> LeaseLostError:
         return LeaseLostError(f"the {kind} of pipeline {self._table.pipeline!r} is in another process's hands")
 
     def _document(self, item: str, found: Attributes) -> dict[str, Any]:
         with understood(self._table.pipeline, item):
-            document: dict[str, Any] = orjson.loads(text_of(found, "document"))
+            document: dict[str, Any] = orjson.loads(attribute(found, "document", str))
             return document
 
 
@@ -135,7 +134,7 @@ class FixedItems:
         prefix = _prefix(kind, job_id)
         found = [item async for item in self._table.query(prefix)]
         with understood(self._table.pipeline, f"{prefix}0000"):
-            if not found or integer_of(found[0], "parts") != len(found):
+            if not found or attribute(found[0], "parts", int) != len(found):
                 return None
             return decompressed(b"".join(binary_of(item["fixed_part"]) for item in found))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.aws.control.attributes import Attributes, float_of, integer_of, optional_text_of, understood, value_of
+from service.aws.control.attributes import Attributes, attribute, optional_text_of, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
 from service.pipeline_state import Lease, LeaseRecord
@@ -94,7 +94,7 @@ class LeaseItems:
             await self._table.update(LEASE, change, values, only_if=_NOT_PAUSED_YET)
         except ItemDiffersError as paused:
             with understood(self._table.pipeline, LEASE):
-                return float_of(paused.found, "paused_since", 0.0)
+                return attribute(paused.found, "paused_since", float, 0.0)
         return now or 0.0
 
     def _lease_record(self, found: Attributes) -> LeaseRecord:
@@ -106,7 +106,7 @@ class LeaseItems:
         owner = optional_text_of(failed.found, "owner")
         if owner is None:
             return LeaseLostError(f"the lease of pipeline {self._table.pipeline!r} is not as it was seen")
-        generation = integer_of(failed.found, "generation", 0)
+        generation = attribute(failed.found, "generation", int, 0)
         return LeaseLostError(
             f"the lease of pipeline {self._table.pipeline!r} belongs to {owner} (generation {generation})"
         )

@@ -16,8 +16,8 @@ from typing import Any
 from service.aws.control.attributes import (
     Attributes,
     all_stored,
+    attribute,
     attributes_of,
-    integer_of,
     item_size,
     stored,
     understood,
@@ -72,7 +72,7 @@ class ProgressItem:
                 parts = {name: tenure.log.parts[name] for name in _part_names(found)}
                 tenure.garbage += tenure.log.parts.keys() - parts.keys()
             log = ShardLog(parts, _shards(self._table.pipeline, PROGRESS, found))
-            self._tenure = _Tenure(lease.generation, integer_of(found, "saves"), log, tenure.garbage)
+            self._tenure = _Tenure(lease.generation, attribute(found, "saves", int), log, tenure.garbage)
             return self._pipeline_record(found, log)
 
     async def save_progress(self, lease: Lease, record: PipelineRecord) -> None:
@@ -119,9 +119,9 @@ class ProgressItem:
         """From now on only this lease's saves count, and of them only those that are begun from now on."""
         while True:
             seen = await self._table.get(PROGRESS) or {}
-            if integer_of(seen, "generation", 0) > lease.generation:
+            if attribute(seen, "generation", int, 0) > lease.generation:
                 raise self._fenced_off(lease, seen)
-            values: dict[str, Any] = {":mine": lease.generation, ":next": integer_of(seen, "saves", 0) + 1}
+            values: dict[str, Any] = {":mine": lease.generation, ":next": attribute(seen, "saves", int, 0) + 1}
             only_if = "attribute_not_exists(#saves)"
             if "saves" in seen:
                 values[":seen"], only_if = seen["saves"], "#saves = :seen"
@@ -190,7 +190,7 @@ class ProgressItem:
         )
 
     def _fenced_off(self, lease: Lease, found: Attributes) -> LeaseLostError:
-        generation = integer_of(found, "generation", 0)
+        generation = attribute(found, "generation", int, 0)
         other = f"generation {generation}" if generation else "another generation"
         return LeaseLostError(
             f"the progress of pipeline {self._table.pipeline!r} belongs to {other} of its lease, "

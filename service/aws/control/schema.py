@@ -5,6 +5,7 @@ The records lie in the control table itself, under a pipeline name that no pipel
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -64,13 +65,9 @@ class DynamoSchemaStore:
         return [_applied(found) async for found in self._items.query(MIGRATION)]
 
     async def record(self, migration: AppliedMigration) -> None:
-        attributes = attributes_of(migration, "number")
-        try:
-            await self._items.put(
-                f"{MIGRATION}{migration.number:04d}", attributes, only_if="attribute_not_exists(#item)"
-            )
-        except ItemDiffersError:
-            return
+        name, attributes = f"{MIGRATION}{migration.number:04d}", attributes_of(migration, "number")
+        with contextlib.suppress(ItemDiffersError):
+            await self._items.put(name, attributes, only_if="attribute_not_exists(#item)")
 
     async def lock(self, owner: str, now: float, seconds: float) -> bool:
         try:
@@ -85,10 +82,8 @@ class DynamoSchemaStore:
         return True
 
     async def unlock(self, owner: str) -> None:
-        try:
+        with contextlib.suppress(ItemDiffersError):
             await self._items.delete(LOCK, only_if="#owner = :mine", values={":mine": owner})
-        except ItemDiffersError:
-            return
 
     async def _create_table(self, arguments: Mapping[str, Any]) -> None:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS
