@@ -22,10 +22,10 @@ from rich.console import RenderableType
 
 from service.cli.admin_client import AdminClient, AdminError, Document
 from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, show
-from service.cli.listing import Sentence
+from service.cli.listing import Sentence, printable, text
 from service.cli.moment import moment
 from service.cli.status_tables import overview_tables
-from service.cli.tables import console, job_table, pairs, printable, text
+from service.cli.tables import console, job_table, pairs
 
 
 class Horizon(StrEnum):
@@ -207,4 +207,4 @@ def _looks(client: AdminClient, every: float) -> Iterator[Document | AdminError]
 
 def _state_line(status: Document) -> RenderableType:
     why = f": {status['reason']}" if status.get("reason") else ""
-    return Sentence(text(f"{status.get('pipeline')} is {status.get('state')}{why}"))
+    return Sentence(f"{status.get('pipeline')} is {status.get('state')}{why}")

@@ -14,7 +14,8 @@ from rich.console import RenderableType
 
 from service.cli.admin_client import AdminClient, AdminError, Document, UsageError, default_token, default_url
 from service.cli.advised import Advised
-from service.cli.tables import console, printable
+from service.cli.listing import printable
+from service.cli.tables import console
 from service.configuration.settings import known_settings
 
 Url = Annotated[

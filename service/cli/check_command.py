@@ -10,8 +10,8 @@ import typer
 
 from service.check.findings import Findings, Outcome
 from service.cli.configured import Config, PipelineOfFile, pipelines
-from service.cli.listing import Listing
-from service.cli.tables import console, text
+from service.cli.listing import Listing, text
+from service.cli.tables import console
 from service.configuration.settings import Settings
 from service.loading import loading
 from service.signals import Signals, run_until_signal
@@ -69,8 +69,8 @@ def _show(found: list[Findings], *, has_names: bool) -> None:
     for findings in found:
         for finding in findings.found:
             word, style = _WORDS[finding.outcome]
-            cells = (text(finding.topic), text(finding.name), text(word, style), text(finding.text))
-            table.add_row(*([text(findings.pipeline)] if has_names else []), *cells)
+            cells = (finding.topic, finding.name, text(word, style), finding.text)
+            table.add_row(*([findings.pipeline] if has_names else []), *cells)
     page.print(table, crop=False)
     for findings in found:
         of = f" of {findings.pipeline}" if has_names else ""

@@ -10,7 +10,8 @@ import typer
 
 from service.cli.admin_client import segment
 from service.cli.asking import FAILED, TOKEN_TEXT, Json, PipelineName, Url, asking, followed, show
-from service.cli.tables import dead_letter_table, pairs, printable, redrive_tables
+from service.cli.listing import printable
+from service.cli.tables import dead_letter_table, pairs, redrive_tables
 
 # Hidden from the help's list of arguments, which tells their Python types: they are in the usage, and in the text.
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="ID", hidden=True)]

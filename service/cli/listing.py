@@ -18,6 +18,19 @@ _READABLE = 16
 _BETWEEN = 2
 
 
+def printable(value: object) -> str:
+    """One line of text, never markup, and without control characters.
+
+    What comes from the service, a key or an error, can hold anything, a terminal's escape codes too.
+    """
+    text = "" if value is None else str(value)
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def text(value: object, style: str = "") -> Text:
+    return Text(printable(value), style=style)
+
+
 class Listing:
     """Rows under names; a cell of one that is `whole` is never broken."""
 
@@ -27,8 +40,8 @@ class Listing:
         self._has_header = has_header
         self._rows: list[tuple[Text, ...]] = []
 
-    def add_row(self, *cells: Text) -> None:
-        self._rows.append(cells)
+    def add_row(self, *cells: object) -> None:
+        self._rows.append(tuple(each if isinstance(each, Text) else text(each) for each in cells))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         widths = self._widths()
@@ -86,8 +99,8 @@ class Pairs:
     def __init__(self) -> None:
         self._rows: list[tuple[str, Text]] = []
 
-    def add_row(self, name: str, value: Text) -> None:
-        self._rows.append((name, value))
+    def add_row(self, name: str, value: object, style: str = "") -> None:
+        self._rows.append((name, value if isinstance(value, Text) else text(value, style)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         indent = max((len(name) for name, _ in self._rows), default=0) + _BETWEEN
@@ -103,8 +116,8 @@ class Pairs:
 class Sentence:
     """Text that is broken between words alone."""
 
-    def __init__(self, said: Text) -> None:
-        self._said = said
+    def __init__(self, said: object, style: str = "") -> None:
+        self._said = text(said, style)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for line in _wrapped(self._said.plain, options.max_width):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.listing import Listing
-from service.cli.tables import console, text
+from service.cli.tables import console
 from service.configuration.fleet_file import FleetFile, load_fleet
 from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import ProcessSettings, load_settings
@@ -88,12 +88,12 @@ def _show(plan: FleetPlan) -> None:
     if plan.entries:
         table = Listing("pipeline", "source", "replica", whole=("pipeline",))
         for name, settings in plan.entries.items():
-            table.add_row(text(name), text(settings.side("source").identity), text(settings.side("replica").identity))
+            table.add_row(name, settings.side("source").identity, settings.side("replica").identity)
         page.print(table, "", crop=False)
     if plan.left_out:
         table = Listing("left out", "why", whole=("left out",))
         for each in plan.left_out:
-            table.add_row(text(each.table), text(each.reason))
+            table.add_row(each.table, each.reason)
         page.print(table, "", crop=False)
     left_out = f"; left out: {len(plan.left_out)}" if plan.left_out else ""
     page.print(f"pipelines that would run: {len(plan.entries)}{left_out}", highlight=False)

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from service.cli.admin_client import Document
 from service.cli.advised import PLAIN, Advised
-from service.cli.listing import Listing, Pairs, Sentence
-from service.cli.tables import BAD, GOOD, STATE_STYLES, UNKNOWN, WORRY, number, text, when
+from service.cli.listing import Listing, Pairs, Sentence, text
+from service.cli.tables import BAD, GOOD, STATE_STYLES, UNKNOWN, WORRY, number, state_text, when
 from service.model import RETENTION_HOURS, RETENTION_SECONDS
 from service.operations.documents.utc_time import duration_text, moment, utc_text
 
@@ -37,54 +37,52 @@ def status_tables(status: Document, advised: Advised = PLAIN) -> RenderableType:
     if status.get("shards"):
         parts.append(_shards(status["shards"], is_read=status.get("state") not in ("paused", "failed")))
     gaps = [each for each in status.get("gaps", ()) if each.get("reason") != status.get("reason")]  # told above
-    parts += [Sentence(text(f"gap: {each.get('reason')}", BAD)) for each in gaps]
-    parts += [Sentence(text(f"warning: {each}", WORRY)) for each in status.get("warnings", ())]
+    parts += [Sentence(f"gap: {each.get('reason')}", BAD) for each in gaps]
+    parts += [Sentence(f"warning: {each}", WORRY) for each in status.get("warnings", ())]
     if status.get("gaps") or status.get("warnings") or (status.get("reason") and not _is_healthy_standby(status)):
-        parts.append(Sentence(text(f"What to do about it: {advised.page('troubleshooting')}")))
+        parts.append(Sentence(f"What to do about it: {advised.page('troubleshooting')}"))
     return Group(*parts)
 
 
 def _overview(status: Document, advised: Advised) -> Pairs:
     table = Pairs()
     state = status.get("state")
-    table.add_row("pipeline", text(status.get("pipeline")))
+    table.add_row("pipeline", status.get("pipeline"))
     is_stuck = state == "running" and status.get("reason")
-    table.add_row("state", text(f"{state}, in trouble" if is_stuck else state, STATE_STYLES.get(str(state), "")))
+    table.add_row("state", f"{state}, in trouble" if is_stuck else state, STATE_STYLES.get(str(state), ""))
     if status.get("reason"):
-        table.add_row("reason", text(status["reason"], "" if _is_healthy_standby(status) else BAD))
-    table.add_row("role", text(_role(status)))
+        table.add_row("reason", status["reason"], "" if _is_healthy_standby(status) else BAD)
+    table.add_row("role", _role(status))
     if status.get("process"):
-        table.add_row("process", text(status["process"]))
+        table.add_row("process", status["process"])
     if status.get("paused_since"):
         by = f" by {status['paused_by']}" if status.get("paused_by") else ""
-        table.add_row("paused since", text(f"{when(status['paused_since'])}{by}", WORRY))
-        table.add_row("next step", text(_resume(status.get("lag", {}).get("seconds"), _now(status), advised), WORRY))
+        table.add_row("paused since", f"{when(status['paused_since'])}{by}", WORRY)
+        table.add_row("next step", _resume(status.get("lag", {}).get("seconds"), _now(status), advised), WORRY)
     if status.get("gaps"):
-        table.add_row("next step", text(_snapshot(advised), WORRY))
+        table.add_row("next step", _snapshot(advised), WORRY)
     for side in ("source", "replica"):
         place = status.get(side, {})
-        table.add_row(side, text(" in ".join(str(place[name]) for name in ("table", "region") if place.get(name))))
+        table.add_row(side, " in ".join(str(place[name]) for name in ("table", "region") if place.get(name)))
     table.add_row("lag", _lag(status))
     queue = status.get("queue", {})
     table.add_row(
         "queue",
-        text(
-            f"{number(queue.get('records'))} of {number(queue.get('max_records'))} records, "
-            f"{number(queue.get('bytes'))} of {number(queue.get('max_bytes'))} bytes"
-        ),
+        f"{number(queue.get('records'))} of {number(queue.get('max_records'))} records, "
+        f"{number(queue.get('bytes'))} of {number(queue.get('max_bytes'))} bytes",
     )
     rates = status.get("rates", {})
     read, applied = rates.get("records_read_per_second"), rates.get("records_applied_per_second")
-    table.add_row("rates", text(f"{number(read)} records/s read, {number(applied)} records/s applied"))
+    table.add_row("rates", f"{number(read)} records/s read, {number(applied)} records/s applied")
     totals = status.get("totals", {}).items()
-    table.add_row("totals", text(", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals)))
+    table.add_row("totals", ", ".join(f"{number(value)} {str(name).replace('_', ' ')}" for name, value in totals))
     letters = status.get("dead_letters")
     is_known = letters is not None
     told = f"{number(letters)}: {_why_letters(advised)}" if letters else number(letters)
     table.add_row("dead letters", text(told, BAD if letters else "") if is_known else UNKNOWN)
     found = status.get("last_verification")
     table.add_row("verified", _verification(found) if found or is_known else UNKNOWN)
-    table.add_row("version", text(f"{status.get('version')}, since {when(status.get('started_at'))}"))
+    table.add_row("version", f"{status.get('version')}, since {when(status.get('started_at'))}")
     return table
 
 
@@ -180,12 +178,12 @@ def _shards(shards: Iterable[Document], *, is_read: bool) -> RenderableType:
         lag = shard.get("lag_seconds")
         is_idle = state == "reading" and not is_read
         table.add_row(
-            text(shard.get("shard_id")),
-            text("not read now", WORRY) if is_idle else text(state, STATE_STYLES.get(state, "")),
-            text("" if lag is None else duration_text(lag)),
-            text(number(shard.get("records_read"))),
-            text(number(shard.get("records_applied"))),
-            text(shard.get("checkpoint")),
+            shard.get("shard_id"),
+            text("not read now", WORRY) if is_idle else state_text(state),
+            "" if lag is None else duration_text(lag),
+            number(shard.get("records_read")),
+            number(shard.get("records_applied")),
+            shard.get("checkpoint"),
         )
     return table
 
@@ -197,14 +195,14 @@ def _list(found: Document, advised: Advised) -> RenderableType:
         is_stuck = _rank(item) == IN_TROUBLE
         lag = item.get("lag_seconds")
         table.add_row(
-            text(item.get("name")),
-            text(f"{state}, in trouble" if is_stuck else state, BAD if is_stuck else STATE_STYLES.get(state, "")),
+            item.get("name"),
+            text(f"{state}, in trouble", BAD) if is_stuck else state_text(state),
             text("unknown" if lag is None else duration_text(lag), "" if item.get("caught_up") else WORRY),
             text("unknown" if letters is None else number(letters), BAD if letters else ""),
-            text(item.get("reason") or "; ".join(item.get("warnings") or ()) or _hint(item, advised)),
+            item.get("reason") or "; ".join(item.get("warnings") or ()) or _hint(item, advised),
         )
     left_out = [
-        Sentence(text(f"left out: {each.get('table')}: {each.get('reason')}")) for each in found.get("left_out") or ()
+        Sentence(f"left out: {each.get('table')}: {each.get('reason')}") for each in found.get("left_out") or ()
     ]
     none = "There is no pipeline: [discover] has found no table to replicate."
     one = advised.command("status", "NAME")

@@ -1,8 +1,4 @@
-"""The admin API's documents as tables for people.
-
-Whatever comes from the service is printed as it is, never as markup, and without control characters: a key or an error
-can hold anything, a terminal's escape codes too.
-"""
+"""The admin API's documents as tables for people."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from service.cli.admin_client import Document
-from service.cli.listing import Listing, Pairs
+from service.cli.listing import Listing, Pairs, printable, text
 from service.operations.documents.utc_time import duration_text, utc_text
 
 _PIPE_WIDTH = 10_000
@@ -37,16 +33,6 @@ _JOB_COUNTS = (
 )  # fmt: skip
 
 
-def printable(value: object) -> str:
-    """One line of text without control characters."""
-    text = "" if value is None else str(value)
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
-def text(value: object, style: str = "") -> Text:
-    return Text(printable(value), style=style)
-
-
 def console() -> Console:
     """Standard output, as wide as the terminal; where there is none, each row is one line."""
     found = Console()
@@ -56,33 +42,26 @@ def console() -> Console:
 UNKNOWN = text("unknown", WORRY)
 
 
+def state_text(state: object) -> Text:
+    """In the color that tells how good it is."""
+    return text(state, STATE_STYLES.get(str(state), ""))
+
+
 def dead_letter_table(letters: Iterable[Document]) -> RenderableType:
     table = Listing("id", "failed at", "event", "keys", "error", "attempts", whole=("id",))
     for letter in letters:
-        table.add_row(
-            text(letter.get("id")),
-            text(when(letter.get("failed_at"))),
-            text(letter.get("event_name")),
-            text(json.dumps(letter.get("keys"), ensure_ascii=False)),
-            text(letter.get("error")),
-            text(letter.get("attempts")),
-        )
+        failed_at, keys = when(letter.get("failed_at")), json.dumps(letter.get("keys"), ensure_ascii=False)
+        event_name, error, attempts = letter.get("event_name"), letter.get("error"), letter.get("attempts")
+        table.add_row(letter.get("id"), failed_at, event_name, keys, error, attempts)
     return table
 
 
 def job_table(jobs: Iterable[Document]) -> RenderableType:
     table = Listing("id", "kind", "state", "by", "progress", whole=("id",))
     for job in jobs:
-        state = str(job.get("state"))
+        progress = text(f"{_progress(job)}, {job['error']}", BAD) if job.get("error") else _progress(job)
         table.add_row(
-            text(job.get("id")),
-            text(job.get("kind")),
-            text(state, STATE_STYLES.get(state, "")),
-            text(job.get("started_by")),
-            text(
-                f"{_progress(job)}, {job['error']}" if job.get("error") else _progress(job),
-                BAD if job.get("error") else "",
-            ),
+            job.get("id"), job.get("kind"), state_text(str(job.get("state"))), job.get("started_by"), progress
         )
     return table
 
@@ -106,7 +85,7 @@ def redrive_tables(outcome: Document) -> RenderableType:
     failures = outcome.get("failures") or ()
     table = Listing("id", "error", whole=("id",))
     for each in failures:
-        table.add_row(text(each.get("id")), text(each.get("error"), BAD))
+        table.add_row(each.get("id"), text(each.get("error"), BAD))
     counts = pairs({name: value for name, value in outcome.items() if name != "failures"})
     return Group(counts, text("failed:"), table) if failures else counts
 
@@ -121,7 +100,7 @@ def pairs(document: Document) -> Pairs:
         if name.endswith(("_at", "_since")):
             shown = when(value)
         style = WORRY if name == "state" and has_left_over(document) else STATE_STYLES.get(str(value), "")
-        table.add_row(printable(name).replace("_", " "), text(shown, style))
+        table.add_row(printable(name).replace("_", " "), shown, style)
     return table
 
 
