@@ -136,24 +136,26 @@ async def test_an_answer_that_never_comes_is_lost(server, endpoint_on, is_write)
         await endpoint_on(server.url, 0.05).post(b"", {}, is_write=is_write)
 
 
-def proxied(session, url):
-    return AiohttpEndpoint(session, url, tls_context(None), PATIENCE_SECONDS)
+async def post_to(url):
+    endpoint = AiohttpEndpoint(url, tls_context(None), PATIENCE_SECONDS)
+    await endpoint.post(b"", {}, is_write=True)
+    await endpoint.close()
 
 
-async def test_a_proxy_of_the_environment_is_used(server, session, monkeypatch):
+async def test_a_proxy_of_the_environment_is_used(server, monkeypatch):
     monkeypatch.setenv("http_proxy", server.url)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    await proxied(session, "http://dynamodb.example/").post(b"", {}, is_write=True)
+    await post_to("http://dynamodb.example/")
 
     assert server.requests[0].startswith(b"POST http://dynamodb.example/ ")
 
 
-async def test_a_host_of_no_proxy_is_asked_directly(server, session, monkeypatch):
+async def test_a_host_of_no_proxy_is_asked_directly(server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    await proxied(session, server.url).post(b"", {}, is_write=True)
+    await post_to(server.url)
 
     assert server.requests[0].startswith(b"POST / ")
 
