@@ -107,27 +107,22 @@ _KEY = (
 )
 # The common errors of the API reference, as DynamoDB and STS spell them; each with what mends it.
 _REFUSED = {
-    "AccessDenied": _PERMISSION,
-    "AccessDeniedException": _PERMISSION,
-    "NotAuthorized": _PERMISSION,
-    "UnauthorizedOperation": _PERMISSION,
-    "ExpiredToken": _CREDENTIALS,
-    "ExpiredTokenException": _CREDENTIALS,
-    "InvalidClientTokenId": _CREDENTIALS,
-    "MissingAuthenticationToken": _CREDENTIALS,
-    "MissingAuthenticationTokenException": _CREDENTIALS,
-    "OptInRequired": _CREDENTIALS,
-    "UnrecognizedClientException": _CREDENTIALS,
-    "IncompleteSignature": _SIGNATURE,
-    "IncompleteSignatureException": _SIGNATURE,
-    "InvalidSignatureException": _SIGNATURE,
-    "RequestExpired": _SIGNATURE,
-    "RequestTimeTooSkewed": _SIGNATURE,
-    "SignatureDoesNotMatch": _SIGNATURE,
-    "ResourceInUseException": "wait until the table is active",
-    "ResourceNotFoundException": _MISSING,
-    "TableNotFoundException": _MISSING,
-}
+    code: remedy
+    for remedy, codes in {
+        _PERMISSION: ("AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"),
+        _CREDENTIALS: (
+            "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException", "OptInRequired", "UnrecognizedClientException",
+        ),
+        _SIGNATURE: (
+            "IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException", "RequestExpired",
+            "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+        ),
+        "wait until the table is active": ("ResourceInUseException",),
+        _MISSING: ("ResourceNotFoundException", "TableNotFoundException"),
+    }.items()
+    for code in codes
+}  # fmt: skip
 # The common errors of the API reference.
 _NOT_THERE = frozenset({"InvalidAction", "UnknownOperationException"})
 _POSITIONS: dict[str, type[PositionError]] = {

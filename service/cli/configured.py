@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.configuration.fleet_file import FleetFile, load_fleet
+from service.configuration.fleet_plan import FleetPlan
 from service.configuration.settings import Settings, load_settings
 from service.errors import ConfigurationError
 from service.loading import loading
@@ -35,7 +36,7 @@ def pipelines(config: Path | None, name: str | None) -> Mapping[str, Settings]:
     configure_log(file.process)
     found = file.pipelines
     if file.discover is not None and name not in found:
-        found = _with_discovered(config, file)
+        found = whole_plan(config, file).entries
     if name is None:
         return found
     if name not in found:
@@ -51,11 +52,12 @@ def one_pipeline(config: Path | None, name: str | None) -> Settings:
     return next(iter(found.values()))
 
 
-def _with_discovered(path: Path, file: FleetFile) -> Mapping[str, Settings]:
+def whole_plan(path: Path, file: FleetFile) -> FleetPlan:
+    """What a run would run, with what is discovered now. Raises HaltError where tables can't be listed."""
     # Here, since it brings the AWS SDK with it, which takes half a second to load.
     with loading():
         from service.adapters import SystemClock, open_table_list
         from service.fleet.file_plans import FilePlans
 
     whole = FilePlans(path, file, open_table_list, SystemClock()).whole()
-    return run_until_signal(whole, "nothing was changed", Signals(file.process.shutdown_timeout_seconds)).entries
+    return run_until_signal(whole, "nothing was changed", Signals(file.process.shutdown_timeout_seconds))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.configured import whole_plan
 from service.cli.listing import Listing
 from service.cli.tables import console
 from service.configuration.fleet_file import FleetFile, load_fleet
@@ -56,16 +57,14 @@ def _run_one(*, is_dry: bool, is_admin_only: bool) -> None:
 def _run_file(path: Path, file: FleetFile, *, is_dry: bool) -> None:
     configure_log(file.process)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the pipelines run: the file was read just now
+    if is_dry:
+        _show(whole_plan(path, file))
+        return
     with loading():
         from service.adapters import SystemClock, open_table_list
         from service.fleet.file_plans import FilePlans
 
-    plans = FilePlans(path, file, open_table_list, SystemClock())
-    if is_dry:
-        signals = Signals(file.process.shutdown_timeout_seconds)
-        _show(run_until_signal(plans.whole(), "nothing was changed", signals))
-    else:
-        _serve(plans, file.process)
+    _serve(FilePlans(path, file, open_table_list, SystemClock()), file.process)
 
 
 def _serve(plans: Plans, process: ProcessSettings, *, is_admin_only: bool = False) -> None:

@@ -43,10 +43,6 @@ class _Answer(msgspec.Struct):
     ConsumedCapacity: Any = None
     ItemCollectionMetrics: Any = None
 
-    @property
-    def is_empty(self) -> bool:
-        return all(getattr(self, name) is None for name in self.__struct_fields__)
-
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
@@ -70,11 +66,11 @@ class ControlTable:
 
     async def get(self, item: str, *, attributes: tuple[str, ...] = ()) -> Attributes | None:
         """`attributes` picks some of the item's."""
-        request: dict[str, Any] = {"Key": self._key(item), "ConsistentRead": True}
+        request: dict[str, Any] = {"TableName": self.name, "Key": self._key(item), "ConsistentRead": True}
         if attributes:
             picked = ", ".join(f"#{name}" for name in attributes)
             request |= {"ProjectionExpression": picked, "ExpressionAttributeNames": _names_in(picked)}
-        return await self._call("GetItem", lambda answer: answer.Item, request)
+        return await self._ask("GetItem", lambda answer: answer.Item, request)
 
     async def put(
         self, item: str, attributes: Plain, *, only_if: str | None = None, values: Plain | None = None
@@ -140,6 +136,7 @@ class ControlTable:
         condition = "#pipeline = :pipeline AND begins_with(#item, :prefix)"
         projection = ", ".join(f"#{name}" for name in attributes)
         request: dict[str, Any] = {
+            "TableName": self.name,
             "ConsistentRead": True,
             "ScanIndexForward": not is_newest_first,
             "KeyConditionExpression": condition,
@@ -153,7 +150,7 @@ class ControlTable:
         if after is not None:
             request["ExclusiveStartKey"] = self._key(after)
         while True:
-            items, start = await self._call("Query", _page, request)
+            items, start = await self._ask("Query", _page, request)
             for found in items:
                 yield found
             if not start:
@@ -162,9 +159,6 @@ class ControlTable:
 
     def _key(self, item: str) -> dict[str, Value]:
         return all_stored({"pipeline": self.pipeline, "item": item})
-
-    async def _call(self, operation: str, read: Callable[[_Answer], Answer], request: dict[str, Any]) -> Answer:
-        return await self._ask(operation, read, {"TableName": self.name, **request})
 
     async def _ask(self, operation: str, read: Callable[[_Answer], Answer], request: dict[str, Any]) -> Answer:
         about = Call(operation, f"the control table {self.name}")
@@ -177,7 +171,7 @@ class ControlTable:
 def _understood(body: bytes) -> _Answer:
     """Raises ValueError for what is no answer of the service."""
     answer = _ANSWER.decode(body)
-    if answer.is_empty and _OBJECT.decode(body):
+    if answer == _Answer() and _OBJECT.decode(body):
         raise ValueError("the answer has none of the operation's members")
     return answer
 
