@@ -34,7 +34,7 @@ from service.aws.control.dead_letter_form import (
     parts_of,
     record_of,
 )
-from service.aws.control.table import ControlTable, ItemDiffersError, Write
+from service.aws.control.table import ControlTable, ItemDiffersError, Write, is_done
 from service.errors import HaltError, UnavailableError
 from service.pipeline_state import DeadLetter
 
@@ -46,6 +46,7 @@ SETTLED_SECONDS = 48 * 3600.0
 TRIES = 8
 """How often a write is computed anew because others changed the same letters meanwhile."""
 _ABSENT = "attribute_not_exists(#item)"
+_TRIED = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at"
 _UNCHANGED = "#version = :seen_version AND #attempts = :seen_attempts"
 
 
@@ -77,7 +78,7 @@ class DeadLetterItems:
         if head is None:  # a hand has deleted it
             gone = {":letter": place["letter"]}
             forget = self._table.delete_of(PLACE + letter.identity, "#letter = :letter", gone)
-            await self._transact([forget, self._counted(-1)])
+            await is_done(self._table.transact([forget, self._counted(-1)]))
         return head
 
     async def _settled(self, letters: Sequence[DeadLetter]) -> list[str]:
@@ -99,8 +100,9 @@ class DeadLetterItems:
             attributes = await self._head(letter)
             writes.append(self._table.put_of(LETTER + letter.id, attributes, _ABSENT))
             writes.append(self._table.put_of(PLACE + letter.identity, {"letter": letter.id}, _ABSENT))
-        is_done = await self._transact([*writes, self._counted(len(letters))])
-        return {letter.identity: letter.id for letter in letters} if is_done else {}
+        if await is_done(self._table.transact([*writes, self._counted(len(letters))])):
+            return {letter.identity: letter.id for letter in letters}
+        return {}
 
     async def _head(self, letter: DeadLetter) -> Plain:
         """What the letter's item holds; the parts that it names are stored."""
@@ -123,7 +125,7 @@ class DeadLetterItems:
                 await self._delete_parts(kept.id, head)
             else:
                 tried = {":last_try": letter.version, **_told(newer), **seen}
-                change = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at, #last_try = :last_try"
+                change = f"{_TRIED}, #last_try = :last_try"
                 await self._table.update(LETTER + kept.id, change, tried, only_if=_UNCHANGED)
         except ItemDiffersError:
             return None
@@ -134,12 +136,7 @@ class DeadLetterItems:
             "#version = :version" if letter.version else "attribute_exists(#item) AND attribute_not_exists(#version)"
         )
         values = {**_told(letter), **({":version": letter.version} if letter.version else {})}
-        change = "SET #attempts = :attempts, #error = :error, #failed_at = :failed_at"
-        try:
-            await self._table.update(LETTER + letter.id, change, values, only_if=condition)
-        except ItemDiffersError:
-            return False
-        return True
+        return await is_done(self._table.update(LETTER + letter.id, _TRIED, values, only_if=condition))
 
     async def list_dead_letters(self, limit: int, cursor: str | None) -> tuple[list[DeadLetter], str | None]:
         after = None if cursor is None else LETTER + id_behind(cursor)
@@ -173,7 +170,7 @@ class DeadLetterItems:
             head = await self._table.get(LETTER + letter_id)
             if head is None or (version is not None and attribute(head, "version", str, "") != version):
                 return False
-            if await self._transact(self._deletion(letter_id, head, now)):
+            if await is_done(self._table.transact(self._deletion(letter_id, head, now))):
                 await self._delete_parts(letter_id, head)
                 if "sequence" not in head:
                     await self._forget_settled(now)
@@ -230,21 +227,13 @@ class DeadLetterItems:
             writes.append(table.update_of(LETTER + letter_id, change, values, condition))
             if not is_spare:
                 writes.append(table.put_of(PLACE + identity, {"letter": letter_id}, _ABSENT))
-        return await self._transact([*writes, self._counted(len(identities))])
+        return await is_done(table.transact([*writes, self._counted(len(identities))]))
 
     async def finish_adopting(self) -> None:
         await self._table.update(COUNT, "SET #is_complete = :true ADD #count :none", {":true": True, ":none": 0})
 
     def _counted(self, change: int) -> Write:
         return self._table.update_of(COUNT, "ADD #count :change", {":change": change})
-
-    async def _transact(self, writes: Sequence[Write]) -> bool:
-        """False, and nothing is done, where somebody else has changed one of the items meanwhile."""
-        try:
-            await self._table.transact(writes)
-        except ItemDiffersError:
-            return False
-        return True
 
     def _contended(self) -> UnavailableError:
         return UnavailableError(

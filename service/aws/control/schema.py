@@ -5,13 +5,12 @@ The records lie in the control table itself, under a pipeline name that no pipel
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from service.aws.calls import ask
 from service.aws.control.attributes import Attributes, attributes_of, understood, value_of
-from service.aws.control.table import ControlTable, ItemDiffersError
+from service.aws.control.table import ControlTable, is_done
 from service.aws.error_codes import Call
 from service.aws.http.wire import Wire
 from service.aws.table_creation import CREATION_SECONDS, PASSING, POLL_SECONDS, create_table
@@ -66,24 +65,15 @@ class DynamoSchemaStore:
 
     async def record(self, migration: AppliedMigration) -> None:
         name, attributes = f"{MIGRATION}{migration.number:04d}", attributes_of(migration, "number")
-        with contextlib.suppress(ItemDiffersError):
-            await self._items.put(name, attributes, only_if="attribute_not_exists(#item)")
+        await is_done(self._items.put(name, attributes, only_if="attribute_not_exists(#item)"))
 
     async def lock(self, owner: str, now: float, seconds: float) -> bool:
-        try:
-            await self._items.put(
-                LOCK,
-                {"owner": owner, "expires_at": now + seconds},
-                only_if="attribute_not_exists(#owner) OR #owner = :mine OR #expires_at < :now",
-                values={":mine": owner, ":now": now},
-            )
-        except ItemDiffersError:
-            return False
-        return True
+        lock, values = {"owner": owner, "expires_at": now + seconds}, {":mine": owner, ":now": now}
+        only_if = "attribute_not_exists(#owner) OR #owner = :mine OR #expires_at < :now"
+        return await is_done(self._items.put(LOCK, lock, only_if=only_if, values=values))
 
     async def unlock(self, owner: str) -> None:
-        with contextlib.suppress(ItemDiffersError):
-            await self._items.delete(LOCK, only_if="#owner = :mine", values={":mine": owner})
+        await is_done(self._items.delete(LOCK, only_if="#owner = :mine", values={":mine": owner}))
 
     async def _create_table(self, arguments: Mapping[str, Any]) -> None:
         give_up_at = self._clock.monotonic() + CREATION_SECONDS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,6 +30,15 @@ class ItemDiffersError(Exception):
     def __init__(self, found: Attributes) -> None:
         super().__init__("an item of the control table is not as a write expects it")
         self.found = found
+
+
+async def is_done(write: Awaitable[object]) -> bool:
+    """False, and nothing is done, where it met another item than it expected."""
+    try:
+        await write
+    except ItemDiffersError:
+        return False
+    return True
 
 
 class _Answer(msgspec.Struct):
