@@ -13,7 +13,6 @@ def check_tables(source: TableDescription, replica: TableDescription, *, is_one_
     """Raises ConfigurationError or HaltError. `is_one_endpoint`: both tables are reached at the same address."""
     if is_one_endpoint and source.arn == replica.arn and source.region == replica.region:
         raise ConfigurationError(f"DYNAMIRROR_REPLICA_TABLE: {replica.name} is the source itself; name another table")
-    check_stream(source)
     if source.keys != replica.keys:
         raise HaltError(
             f"the key schemas differ: {source.name} has {source.key_text}, {replica.name} has {replica.key_text}; "

@@ -21,7 +21,6 @@ from service.model import (
     SequenceNumber,
     Shard,
     ShardId,
-    StartAt,
     StreamDescription,
     StreamStatus,
     ViewType,
@@ -29,7 +28,6 @@ from service.model import (
 
 # botocore, dynamodbstreams 2012-08-10: shape PositiveIntegerObject of GetRecords.Limit, and its documentation.
 _LARGEST_PAGE = 1000
-_ITERATOR_TYPES = {StartAt.TRIM_HORIZON: "TRIM_HORIZON", StartAt.LATEST: "LATEST"}
 
 
 class DynamoStreams:
@@ -79,7 +77,7 @@ class DynamoStreams:
         if position.after is not None:
             request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(position.after)}
         else:
-            request["ShardIteratorType"] = _ITERATOR_TYPES[position.start]
+            request["ShardIteratorType"] = position.start.name
         call = Call("GetShardIterator", self._shard_text(shard_id))
         return await ask(self._wire, call, lambda answer: str(answer["ShardIterator"]), **request)
 

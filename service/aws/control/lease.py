@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.aws.control.attributes import Attributes, attribute, optional_text_of, understood, value_of
+from service.aws.control.attributes import Attributes, Plain, attribute, optional_text_of, understood, value_of
 from service.aws.control.table import ControlTable, ItemDiffersError
 from service.errors import LeaseLostError
 from service.pipeline_state import Lease, LeaseRecord
@@ -40,21 +40,13 @@ class LeaseItems:
             "REMOVE #wanted_by, #reserved_for "
             "ADD #renewals :one"  # never set back: a new owner must not look like a former one that stands still
         )
-        try:
-            return self._lease_record(await self._table.update(LEASE, change, values, only_if=only_if))
-        except ItemDiffersError as failed:
-            raise self._lost(failed) from failed
+        return self._lease_record(await self._changed(change, values, only_if))
 
     async def renew_lease(self, lease: Lease, now: float, behind_since: float | None = None) -> LeaseRecord:
         known, knowledge = _known(behind_since)
         values = {":now": now, ":one": 1, ":no": False, **_mine(lease), **knowledge}
         change = f"SET #renewed_at = :now{known} ADD #renewals :one"
-        try:
-            return self._lease_record(
-                await self._table.update(LEASE, change, values, only_if=f"{_MINE} AND #is_released = :no")
-            )
-        except ItemDiffersError as failed:
-            raise self._lost(failed) from failed
+        return self._lease_record(await self._changed(change, values, f"{_MINE} AND #is_released = :no"))
 
     async def release_lease(
         self, lease: Lease, is_clean: bool, now: float, behind_since: float | None = None, reserved_for: str = ""
@@ -65,19 +57,12 @@ class LeaseItems:
         if reserved_for:
             change += ", #reserved_for = :reserved_for"
             values[":reserved_for"] = reserved_for
-        try:
-            await self._table.update(LEASE, change, values, only_if=_MINE)
-        except ItemDiffersError as failed:
-            raise self._lost(failed) from failed
+        await self._changed(change, values, _MINE)
 
     async def ask_for_lease(self, asker: str, seen: LeaseRecord) -> None:
         mine = _mine(Lease(seen.owner, seen.generation))
         values = {":asker": asker, ":no": False, ":one": 1, **mine}
-        change = "SET #wanted_by = :asker ADD #asks :one"
-        try:
-            await self._table.update(LEASE, change, values, only_if=f"{_MINE} AND #is_released = :no")
-        except ItemDiffersError as failed:
-            raise self._lost(failed) from failed
+        await self._changed("SET #wanted_by = :asker ADD #asks :one", values, f"{_MINE} AND #is_released = :no")
 
     async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
         if not is_paused:
@@ -97,16 +82,23 @@ class LeaseItems:
                 return attribute(paused.found, "paused_since", float, 0.0)
         return now or 0.0
 
+    async def _changed(self, change: str, values: Plain, only_if: str) -> Attributes:
+        """Raises LeaseLostError where the lease is not as the condition has it."""
+        try:
+            return await self._table.update(LEASE, change, values, only_if=only_if)
+        except ItemDiffersError as failed:
+            raise self._lost(failed.found) from failed
+
     def _lease_record(self, found: Attributes) -> LeaseRecord:
         with understood(self._table.pipeline, LEASE):
             record = value_of(LeaseRecord, found)
             return record if record.is_paused else replace(record, paused_since=0.0, paused_by="")
 
-    def _lost(self, failed: ItemDiffersError) -> LeaseLostError:
-        owner = optional_text_of(failed.found, "owner")
+    def _lost(self, found: Attributes) -> LeaseLostError:
+        owner = optional_text_of(found, "owner")
         if owner is None:
             return LeaseLostError(f"the lease of pipeline {self._table.pipeline!r} is not as it was seen")
-        generation = attribute(failed.found, "generation", int, 0)
+        generation = attribute(found, "generation", int, 0)
         return LeaseLostError(
             f"the lease of pipeline {self._table.pipeline!r} belongs to {owner} (generation {generation})"
         )
