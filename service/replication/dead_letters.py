@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -94,25 +94,25 @@ class DeadLetters:
         self._waiting: list[_Waiting] = []
         self._turn = asyncio.Lock()
 
-    @property
-    def count(self) -> int | None:
-        """Letters that are kept; None while that is not known."""
-        return self.counted.value
-
     async def park(self, change: Change, error: ChangeError, attempts: int) -> None:
         """Returns when the change is stored; waits for the control table without end."""
         told = printable(str(error))
+        identity = identity_of(change.key, told)
         await self._keep(
-            shard_id=change.shard_id,
-            sequence=change.sequence,
-            event_name=change.event_name,
-            key=change.key,
-            error=told,
-            attempts=attempts,
-            record=record_of(change),
-            identity=identity_of(change.key, told),
-            created_at=change.created_at,
-            state=_state_of(change.image),
+            DeadLetter(
+                id=letter_id(change.sequence, identity),
+                shard_id=change.shard_id,
+                sequence=change.sequence,
+                event_name=change.event_name,
+                key=change.key,
+                error=told,
+                attempts=attempts,
+                failed_at=self._clock.now(),
+                record=record_of(change),
+                identity=identity,
+                created_at=change.created_at,
+                state=_state_of(change.image),
+            )
         )
 
     async def park_unreadable(self, record: Unreadable) -> None:
@@ -121,64 +121,46 @@ class DeadLetters:
         identity = identity_of_record(record.record)
         if record.key is not None and record.sequence is not None:
             identity = identity_of(record.key, told)
+        now = self._clock.now()
         await self._keep(
-            shard_id=record.shard_id,
-            sequence=record.sequence,
-            event_name=printable(record.event_name),
-            key=record.key,
-            error=told,
-            attempts=1,
-            record=record.record,
-            identity=identity,
-            created_at=self._clock.now(),
-            state="",
+            DeadLetter(
+                id=letter_id(record.sequence, identity),
+                shard_id=record.shard_id,
+                sequence=record.sequence,
+                event_name=printable(record.event_name),
+                key=record.key,
+                error=told,
+                attempts=1,
+                failed_at=now,
+                record=record.record,
+                identity=identity,
+                created_at=now,
+            )
         )
 
     async def park_item(self, key: ItemKey, image: Image, error: ChangeError) -> None:
         """An item that a snapshot could not write: a redrive brings the source's present state of it."""
         told = printable(str(error))
+        identity, now = identity_of(key, told), self._clock.now()
         await self._keep(
-            shard_id=SNAPSHOT_SHARD,
-            sequence=None,
-            event_name=SNAPSHOT,
-            key=key,
-            error=told,
-            attempts=1,
-            record=b'{"eventName":"%b","dynamodb":{"Keys":%b,"NewImage":%b}}' % (SNAPSHOT.encode(), key, image),
-            identity=identity_of(key, told),
-            created_at=self._clock.now(),
-            state=_state_of(image),
+            DeadLetter(
+                id=letter_id(None, identity),
+                shard_id=SNAPSHOT_SHARD,
+                sequence=None,
+                event_name=SNAPSHOT,
+                key=key,
+                error=told,
+                attempts=1,
+                failed_at=now,
+                record=b'{"eventName":"%b","dynamodb":{"Keys":%b,"NewImage":%b}}' % (SNAPSHOT.encode(), key, image),
+                identity=identity,
+                created_at=now,
+                state=_state_of(image),
+            )
         )
 
-    async def _keep(
-        self,
-        *,
-        shard_id: ShardId,
-        sequence: SequenceNumber | None,
-        event_name: str,
-        key: ItemKey | None,
-        error: str,
-        attempts: int,
-        record: bytes,
-        identity: str,
-        created_at: float,
-        state: str,
-    ) -> None:
-        letter = DeadLetter(
-            id=letter_id(sequence, identity),
-            shard_id=shard_id,
-            sequence=sequence,
-            event_name=event_name,
-            key=key,
-            error=error,
-            attempts=attempts,
-            failed_at=self._clock.now(),
-            record=record,
-            identity=identity,
-            created_at=created_at,
-            state=state,
-            version=secrets.token_hex(8),
-        )
+    async def _keep(self, letter: DeadLetter) -> None:
+        letter = replace(letter, version=secrets.token_hex(8))
         kept_as = await self._stored(letter)
         if kept_as is not None:
             told = DeadLettered(kept_as, letter.shard_id, letter.sequence, letter.key, letter.error, letter.attempts)

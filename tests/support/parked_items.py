@@ -26,7 +26,7 @@ async def parked(service: Service, *items: dict[str, Any]) -> list[str]:
     service.world.replica.poison = refusing(b"value")
     for count, each in enumerate(items, 1):
         service.world.source.put(each)
-        await until(lambda count=count: flow.dead_letters.count >= count)
+        await until(lambda count=count: flow.dead_letters.counted.value >= count)
     await service.until_caught_up()
     service.world.replica.poison = nothing
     letters, _ = await service.letters.page(100, None)

@@ -72,7 +72,8 @@ class ShardReader:
         self._is_after_trim = False
         self._empty_pages = 0
         self._tip_pages = TIP_PAGES_AT_FIRST
-        self._wait_seconds = 0.0
+        self.wait_seconds = 0.0
+        """How long to wait before the next page: nothing after a big one, a poll interval after an empty one."""
         self.is_closed = not shard.is_open
         """It brings no more than it holds: while it gives a next iterator, it is not at its tip."""
         self.started_at = clock.now()
@@ -82,8 +83,6 @@ class ShardReader:
         self._last_created_at: float | None = None
         self.tip_seen_at: float | None = None
         """When the tip was found, while nothing has come since."""
-        self.last_read_at: float | None = None
-        """Wall clock of the last successful read."""
         self.tries_since = clock.now()
         """Wall clock: since when it has tried to read without success; now or a moment ago while all is well."""
 
@@ -136,11 +135,6 @@ class ShardReader:
         """Reading has stopped, or fails: the shard may have grown meanwhile, and one empty page does not tell."""
         self.tip_seen_at, self._empty_pages = None, 0
 
-    @property
-    def wait_seconds(self) -> float:
-        """How long to wait before the next page: nothing after a big one, a poll interval after an empty one."""
-        return self._wait_seconds
-
     async def start_at_tip(self) -> None:
         """Fix the shard's tip as the position of a first start; changes made from now on are read.
 
@@ -161,7 +155,7 @@ class ShardReader:
         try:
             page = await self._streams.read(self.shard.shard_id, self._iterator, self._limit)
         except IteratorExpiredError:
-            self._iterator, self._wait_seconds = None, 0.0
+            self._iterator, self.wait_seconds = None, 0.0
             return None
         except TrimmedError:
             # DynamoDB Local says so of an iterator of an empty stream once that gets its first record.
@@ -169,11 +163,11 @@ class ShardReader:
                 raise
             self._false_trims += 1
             self._is_after_trim = True
-            self._iterator, self._wait_seconds = None, 0.0
+            self._iterator, self.wait_seconds = None, 0.0
             return None
         self._false_trims = 0
         self._iterator = page.next_iterator
-        self.last_read_at = self.tries_since = self._clock.now()
+        self.tries_since = self._clock.now()
         page = self._without_old(page)
         self._note(page, asked_at)
         return page
@@ -239,17 +233,17 @@ class ShardReader:
             self._empty_pages = 0
             self.tip_seen_at = None
             fullness = max(len(page.changes) / FULL_PAGE_RECORDS, page.size / FULL_PAGE_BYTES)
-            self._wait_seconds = self._base_poll_seconds * max(0.0, 1.0 - fullness)
+            self.wait_seconds = self._base_poll_seconds * max(0.0, 1.0 - fullness)
             return
         self._empty_pages += 1
-        self._wait_seconds = self.poll_seconds
+        self.wait_seconds = self.poll_seconds
         if self.is_closed:
             return
         if self._empty_pages >= self._tip_pages:
             self._tip_pages = TIP_PAGES
             self.tip_seen_at = self._last_tip_at = asked_at
         elif self._tip_pages == TIP_PAGES_AT_FIRST:
-            self._wait_seconds = min(LOOK_FOR_TIP_SECONDS, self._base_poll_seconds)
+            self.wait_seconds = min(LOOK_FOR_TIP_SECONDS, self._base_poll_seconds)
 
     def _advance(self, page: Page) -> None:
         """Past what can't be understood, too: it is a dead letter before anything is saved."""

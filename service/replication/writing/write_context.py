@@ -32,7 +32,6 @@ class WritePart:
     """A part of the write path."""
 
     def __init__(self, context: WriteContext) -> None:
-        self._context = context
         self._source, self._replica = context.source, context.replica
         self._shape, self._window = context.shape, context.window
         self._requests, self._doubts = context.requests, context.doubts

@@ -42,7 +42,7 @@ async def test_a_letter_that_the_transform_still_refuses_is_superseded_all_the_s
         flow = await service.flow()
         for number in (1, 2, 3):
             service.world.source.put(item(number, choke={"BOOL": True}))
-        await until(lambda: flow.dead_letters.count == 3)
+        await until(lambda: flow.dead_letters.counted.value == 3)
         service.world.source.put(item(1, "2"))
         await until(lambda: service.world.replica.item(key(1)) is not None)
         service.world.source.delete(key(2))
@@ -60,7 +60,7 @@ async def test_a_letter_that_the_replica_still_refuses_is_superseded_all_the_sam
         service.world.replica.poison = refusing(b"choke")
         for number in (1, 2):
             service.world.source.put(item(number, choke={"BOOL": True}))
-        await until(lambda: flow.dead_letters.count == 2)
+        await until(lambda: flow.dead_letters.counted.value == 2)
         service.world.source.put(item(1, "2"))
         await until(lambda: service.world.replica.item(key(1)) is not None)
         assert await service.redrive() == counts(superseded=1, failed=1)
@@ -104,7 +104,7 @@ async def test_what_is_refused_again_stays_with_its_newest_cause():
         assert (after["attempts"], after["error"]) == (2, "still no good")
         assert after["failed_at"] > before
         assert after["record"]["dynamodb"]["NewImage"] == item(1)
-        assert kept(service.world) == (await service.flow()).dead_letters.count == 1
+        assert kept(service.world) == (await service.flow()).dead_letters.counted.value == 1
 
 
 async def test_a_cause_that_may_pass_counts_every_try():
@@ -121,7 +121,7 @@ async def test_letters_of_one_key_are_written_in_order():
         for number, cause in enumerate(("too large", "no index takes it", "in a transaction"), 1):
             service.world.replica.poison = lambda write, cause=cause: ChangeError(cause)
             service.world.source.put(item(1, str(number)))
-            await until(lambda number=number: flow.dead_letters.count == number)
+            await until(lambda number=number: flow.dead_letters.counted.value == number)
         service.world.replica.poison = nothing
         assert await service.redrive() == counts(redriven=1, superseded=2)
         check_all(service.world)
@@ -145,7 +145,7 @@ async def test_a_redriven_delete_deletes_unless_the_item_is_back():
         service.world.replica.poison = lambda write: None if isinstance(write, Put) else ChangeError("refused")
         for number in (1, 2):
             service.world.source.delete(key(number))
-        await until(lambda: flow.dead_letters.count == 2)
+        await until(lambda: flow.dead_letters.counted.value == 2)
         service.world.source.put(item(2, "2"))
         await until(lambda: b'"2"' in service.world.replica.items[service.world.replica.key(key(2))])
         service.world.replica.poison = nothing
@@ -158,7 +158,7 @@ async def test_a_record_that_nobody_understands_is_redriven_by_the_source():
         flow = await service.flow()
         service.world.source.preset(item(1))
         service.world.source.add_unreadable(key(1))
-        await until(lambda: flow.dead_letters.count == 1)
+        await until(lambda: flow.dead_letters.counted.value == 1)
         assert await service.redrive() == counts(redriven=1)
         check_equal(service.world)
 
@@ -167,7 +167,7 @@ async def test_a_letter_that_names_no_item_stays():
     async with Service(World()) as service:
         flow = await service.flow()
         service.world.source.add_unreadable(key(1))
-        await until(lambda: flow.dead_letters.count == 1)
+        await until(lambda: flow.dead_letters.counted.value == 1)
         letters = service.world.control.of("source--replica").letters
         for letter_id, letter in letters.items():
             letters[letter_id] = type(letter)(
@@ -196,11 +196,11 @@ async def test_a_mended_transform_is_applied_anew():
     async with Service(World(), transform="tests.support.transforms:choking") as service:
         flow = await service.flow()
         service.world.source.put(item(1, choke={"BOOL": True}))
-        await until(lambda: flow.dead_letters.count == 1)
+        await until(lambda: flow.dead_letters.counted.value == 1)
         assert await service.redrive() == counts(failed=1)
     async with Service(service.world) as mended:
         flow = await mended.flow()
-        assert flow.dead_letters.count == 1
+        assert flow.dead_letters.counted.value == 1
         assert await mended.redrive() == counts(redriven=1)
         check_equal(service.world)
 

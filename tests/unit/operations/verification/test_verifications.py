@@ -160,7 +160,7 @@ async def test_a_key_with_a_dead_letter_differs_and_can_not_be_repaired():
         service.world.replica.poison = refuse
         service.world.source.put(item(1, "2"))
         await asyncio.sleep(3)
-        assert (await service.flow()).dead_letters.count == 1
+        assert (await service.flow()).dead_letters.counted.value == 1
         job = await service.verify(repair=True)
         assert findings(job) == {"different": 1}
 
