@@ -19,10 +19,6 @@ class DesiredState(msgspec.Struct, frozen=True, gc=False):
     raw: Image | None = None
     """None: the source's item is gone. An image whose `projected` is None does not belong in the replica."""
 
-    @property
-    def is_left_out(self) -> bool:
-        return self.projected is None and self.raw is not None
-
 
 class DesiredStates:
     """Immutable; may be shared."""
