@@ -28,9 +28,5 @@ class Allowance:
     @classmethod
     def of_one(cls, settings: Settings, clock: Clock) -> Allowance:
         """All that a process has, for its only pipeline."""
-        return cls(settings.queue_max_bytes, writes_of_one(settings, clock))
-
-
-def writes_of_one(settings: Settings, clock: Clock) -> WriteRateShare | None:
-    per_second = settings.max_writes_per_second
-    return WriteRate(clock, per_second).share() if per_second else None
+        per_second = settings.max_writes_per_second
+        return cls(settings.queue_max_bytes, WriteRate(clock, per_second).share() if per_second else None)

@@ -40,10 +40,8 @@ class LeaseHolder:
         self._trusted_until = float("-inf")
         self.on_renewed: Callable[[LeaseRecord], None] = lambda record: None
         """Told of each renewal: a pause that another process asked for is in it."""
-        self.on_waiting: Callable[[], None] = lambda: None
-        """Told while another process holds the lease."""
         self.on_turned: Callable[[], None] = lambda: None
-        """Told when the lease has become ours, and when it is not any more."""
+        """Told when the lease has become ours, when it is not any more, and at each look while another's."""
         self.behind_since: Callable[[], float | None] = lambda: None
         """Asked at each renewal, for a successor's lag: from when on changes may be unapplied (I8)."""
         self.lease: Lease | None = None
@@ -84,7 +82,7 @@ class LeaseHolder:
                 if self._is_free(seen, asked_at - watched_since):
                     await self._acquire(seen)
                     return seen if seen is not None and seen.generation else None
-                self.on_waiting()
+                self.on_turned()
                 await self._ask(seen)
             except LeaseLostError:
                 watched = None  # another standby was quicker

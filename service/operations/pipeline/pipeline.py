@@ -63,7 +63,6 @@ class Pipeline:
             observer=observer,
         )
         self.holder.on_renewed = self._follow_pause
-        self.holder.on_waiting = self._show_standby
         self.holder.on_turned = self._show_role
         self.replicator: Flow | None = None
         """The running flow; None while this process does not replicate."""
@@ -114,9 +113,6 @@ class Pipeline:
         if self.ending.cut:
             told = f"the stop was cut short after {self.ending.timeout_seconds:g} s: {', '.join(self.ending.cut)}"
             self.observer.observe(Warned("stop", f"{told}; nothing is lost, and the next start repeats some work"))
-
-    def _show_standby(self) -> None:
-        self.state = PipelineState.STANDBY
 
     def _show_role(self) -> None:
         if self.state is not PipelineState.STOPPING:
