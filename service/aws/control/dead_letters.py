@@ -14,15 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from service.aws.control.attributes import (
-    Attributes,
-    Plain,
-    attribute,
-    binary_of,
-    decompressed,
-    stored,
-    understood,
-)
+from service.aws.control.attributes import Attributes, Plain, attribute, binary_of, decompressed, stored, understood
 from service.aws.control.dead_letter_form import (
     LETTER,
     LISTED,
