@@ -20,7 +20,7 @@ from service.migrations import load_migrations, plan
 from service.model import ShardId, StreamStatus, TableDescription, ViewType
 from service.ports import Clock
 from service.preflight import WARN_OF_CLOCK_SECONDS, check_sequence_attribute, check_stream, check_tables
-from service.replication.writing.metadata import Metadata
+from service.replication.writing.write_path import metadata_of
 
 Answer = TypeVar("Answer")
 TRIES = 3
@@ -153,13 +153,7 @@ class _Check:
             if self._is_met("replica", "keys", lambda: check_tables(keyed, replica, is_one_endpoint=is_one_endpoint)):
                 self._add("replica", "keys", Outcome.RIGHT, "the same as the source's")
         heard = _Heard()
-        metadata = Metadata(
-            stamp_attribute=settings.stamp_attribute,
-            sequence_attribute=settings.sequence_attribute,
-            keys=replica.keys,
-            observer=heard,
-        )
-        metadata.note(replica)
+        metadata_of(settings, replica, heard).note(replica)
         for text in heard.warnings:
             self._add("replica", "metadata", Outcome.WARNING, text)
         if not heard.warnings:

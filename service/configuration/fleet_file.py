@@ -81,16 +81,13 @@ class FleetFile:
     discover: Discover | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)  # with the tokens of the environment
     origins: Mapping[str, str] = field(default_factory=dict)
-    """Where the defaults come from."""
-    discovered_by: str = "[discover]"
+    """Where the defaults come from, and the tables that are discovered."""
 
     def discovered(self, table: str) -> Settings:
         """The pipeline of a table that was discovered. Raises ConfigurationError, as for a replica's name too long."""
         assert self.discover is not None
         tables = {"source_table": table, "replica_table": self.discover.replica_of(table)}
-        settings, problems = checked(
-            {**self.defaults, **tables}, {**self.origins, **dict.fromkeys(tables, self.discovered_by)}
-        )
+        settings, problems = checked({**self.defaults, **tables}, self.origins)
         if problems:
             raise ConfigurationError("\n".join(f"{problem.field}: {problem.in_file}" for problem in problems))
         return settings
@@ -149,7 +146,8 @@ class _Reading:
         if not read and not has_discover:
             self._tell((), "names no pipeline; add a table [pipelines.NAME], or [discover]")
         discover = self._discover() if has_discover else None
-        return FleetFile(settings.process, pipelines, discover, self._values, self._origins, self._in("discover"))
+        origins = self._origins | dict.fromkeys(SAMPLE_TABLES, self._in("discover"))
+        return FleetFile(settings.process, pipelines, discover, self._values, origins)
 
     def _in(self, table: str) -> str:
         """As an origin of values."""
