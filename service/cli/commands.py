@@ -17,12 +17,11 @@ import typer
 from rich.console import Console
 
 from service.cli import admin_commands, check_command, job_commands, letter_commands, migrate_command, run_command
+from service.cli.asking import FAILED, WRONG_USAGE
 from service.defects import told
 from service.errors import ConfigurationError, DynamirrorError, leaves_of
 from service.loading import loading
 
-FAILED = 1
-CONFIGURATION = 2
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """What a write of standard output meets; nothing else here writes to a file."""
 
@@ -101,4 +100,4 @@ def tell(error: BaseException) -> int:
         lines = [f"an unexpected error, which is a defect: {told(cause)}"]
     for line in lines:
         print(f"dynamirror: {line}", file=sys.stderr)
-    return CONFIGURATION if isinstance(cause, ConfigurationError) else FAILED
+    return WRONG_USAGE if isinstance(cause, ConfigurationError) else FAILED

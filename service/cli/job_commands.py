@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
 
 from service.cli.admin_client import Document
 from service.cli.asking import asking, followed
@@ -154,14 +156,16 @@ def _followed(
 
 
 def _print(job: Verification) -> None:
+    # Not `print`: whoever reads it may end early, as `head` does.
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     for differing in job.differing_keys:
-        print(f"{differing['kind']}: {json.dumps(differing['key'], ensure_ascii=False)}")
+        console.print(f"{differing['kind']}: {json.dumps(differing['key'], ensure_ascii=False)}")
     found = job.missing + job.extra + job.different
     if not found:
-        print(f"{job.items_compared} items compared: equal")
+        console.print(f"{job.items_compared} items compared: equal")
         return
     mended = f", {job.repaired} mended" if job.repair else ""
-    print(
+    console.print(
         f"{job.items_compared} items compared: {found} differ ({job.missing} missing, {job.extra} extra, "
         f"{job.different} different){mended}"
     )
