@@ -204,8 +204,8 @@ class _Reading:
         for name, value in given.items():
             if name not in allowed:
                 self._tell((*table, name), _why_not(name, allowed))
-            elif _is_switch_for_number(name, value):
-                self._tell((*table, name), "expected a number")
+            elif isinstance(value, bool) and Settings.model_fields[name].annotation in (int, float):
+                self._tell((*table, name), "expected a number")  # pydantic would take true for 1
             else:
                 found[name] = value
         return found
@@ -215,11 +215,6 @@ class _Reading:
 
 
 _WORDS = {"missing": "required, but not set", "extra_forbidden": "unknown setting"}
-
-
-def _is_switch_for_number(name: str, value: object) -> bool:
-    """pydantic takes true for 1."""
-    return isinstance(value, bool) and Settings.model_fields[name].annotation in (int, float)
 
 
 def _why_not(name: str, allowed: frozenset[str]) -> str:
