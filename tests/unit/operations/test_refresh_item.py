@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -35,6 +36,19 @@ async def test_an_error_that_nobody_foresaw_is_the_operators_and_the_flow_goes_o
         assert service.pipeline.state is PipelineState.RUNNING
         check_equal(service.world)
         assert await replicated(service, {"key": {"S": "key1"}}) == "unchanged"
+
+
+async def test_whoever_asks_is_told_that_the_pipeline_stopped_before_the_item_was_copied():
+    async with Service(World()) as service:
+        await service.until_caught_up()
+        (await service.flow()).hold()
+        service.world.source.put({"key": {"S": "key1"}})
+        asked = asyncio.create_task(replicated(service, {"key": {"S": "key1"}}))
+        await asyncio.sleep(1)
+        service.pipeline.stop()
+        async with asyncio.timeout(60):
+            with pytest.raises(ConflictError, match="stopped meanwhile"):
+                await asked
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from service.errors import AmbiguousError, HaltError, UnavailableError
 from service.operations.console import ConflictError
 from service.operations.documents.jobs import JobState
+from service.operations.verification.continuous import CURRENT, KIND
 from tests.fakes.faults import Moment
 from tests.fakes.service import Service, until
 from tests.fakes.world import World
@@ -166,3 +167,19 @@ async def test_the_endless_verification_goes_on_after_a_crash_and_shows_its_last
         shown = second.report.status().last_verification
         assert shown is not None
         assert findings(shown) == findings(last)
+
+
+async def test_the_endless_verification_goes_on_with_the_pass_that_a_crash_has_cut_short():
+    world = World()
+    service = await Service(world, verify_items_per_second=1).open()
+    await filled(service)
+    before = service.report.last_verification
+    await asyncio.sleep(30)
+    stored = await service.adapters.control.get_job(KIND, CURRENT)
+    assert stored is not None
+    assert stored["place"]["at"]
+    await service.die()
+    async with Service(world, verify_items_per_second=1) as second:
+        await second.until_caught_up()
+        await until(lambda: second.report.last_verification not in (None, before))
+        assert second.report.last_verification.id == stored["document"]["id"]
