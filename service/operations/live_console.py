@@ -112,7 +112,7 @@ class LiveConsole:
 
     async def snapshot(self) -> Snapshot:
         await self._refuse_elsewhere(self.snapshots)
-        return await self.snapshots.start(self.pipeline)
+        return await self.snapshots.start()
 
     async def verify(self, *, repair: bool = False, sample: float | None = None) -> Verification:
         await self._refuse_elsewhere(self.verifications)

@@ -36,7 +36,7 @@ async def snapshot_standalone(pipeline: Pipeline, on_progress: Callable[[Snapsho
     replicates or the pipeline is paused, HaltError when a person must act. Cancelled, it stops in order too.
     """
     snapshots = Snapshots(pipeline)
-    work = Standalone(pipeline, snapshots, "snapshot", "snapshot", lambda: snapshots.start(pipeline), mends_gaps=True)
+    work = Standalone(pipeline, snapshots, "snapshot", "snapshot", snapshots.start, mends_gaps=True)
     return await work.run(on_progress)
 
 

@@ -35,12 +35,13 @@ class Snapshots(JobRunner[Snapshot]):
         self._held_for: JobFlow | None = None
         """The flow whose window is held until it is known whether a snapshot goes on."""
 
-    async def start(self, pipeline: Pipeline) -> Snapshot:
+    async def start(self) -> Snapshot:
         """A new snapshot, or the way out of the state `failed`. Raises ConflictError while one runs."""
+        pipeline = self._pipeline
         if is_failed(pipeline):
             if pipeline.healing.refusal is not None:
                 raise ConflictError(pipeline.healing.refusal)
-            return await self._mend(pipeline)
+            return await self._mend()
 
         async def make() -> Unfinished[Snapshot]:
             await count_anew(pipeline)
@@ -62,8 +63,9 @@ class Snapshots(JobRunner[Snapshot]):
             return job
         return job.model_copy(update={"needed": await self._is_needed(job)})
 
-    async def _mend(self, pipeline: Pipeline) -> Snapshot:
+    async def _mend(self) -> Snapshot:
         """Whatever snapshot was under way before is of no use any more."""
+        pipeline = self._pipeline
         async with self._turn:
             if (wanted := self._wanted_to_mend()) is not None:
                 raise self._runs_already(wanted)

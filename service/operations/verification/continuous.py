@@ -56,11 +56,13 @@ class EndlessVerification:
         last = await self._stored(flow, LAST)
         if last is not None:
             show_last(self._report, last[0])
-        current = await self._stored(flow, CURRENT)
+        unfinished = await self._stored(flow, CURRENT)
+        if unfinished is not None and unfinished[0].state is not JobState.RUNNING:
+            unfinished = None
         while True:
             started = self._clock.monotonic()
-            job, place = current or await self._new()
-            current = None
+            job, place = unfinished or await self._new()
+            unfinished = None
             try:
                 await self._pass(flow, job, place)
             except HaltError as error:
@@ -93,11 +95,6 @@ class EndlessVerification:
         await self._control.put_job(KIND, name, {"document": job.model_dump(mode="json"), "place": place})
 
     async def _stored(self, flow: JobFlow, name: str) -> tuple[Verification, dict[str, Any]] | None:
-        """What was saved under that name; None if there is none, or it is a pass that has ended."""
+        """What was saved under that name, if anything was."""
         stored = await flow.requests.read(lambda: self._control.get_job(KIND, name), "control")
-        if stored is None:
-            return None
-        job = Verification.model_validate(stored["document"])
-        if name == CURRENT and job.state is not JobState.RUNNING:
-            return None
-        return job, stored["place"]
+        return None if stored is None else (Verification.model_validate(stored["document"]), stored["place"])

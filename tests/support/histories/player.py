@@ -236,7 +236,7 @@ class Stage:
     async def _snapshot(self) -> None:
         if (actor := self.active) is not None:
             with contextlib.suppress(ConflictError, UnavailableNowError):
-                job = actor.snapshots.start(actor.pipeline)
+                job = actor.snapshots.start()
                 await asyncio.wait([asyncio.create_task(actor.process.live(job))])
 
     async def _expire(self, key: int) -> None:

@@ -41,7 +41,7 @@ class Admin:
         await self.running
 
     async def copy_all(self):
-        job = await self._persistently(lambda flow: self.snapshots.start(self.pipeline))
+        job = await self._persistently(lambda flow: self.snapshots.start())
         while (await answered(lambda: self.snapshots.found(job.id))).state is JobState.RUNNING:  # noqa: ASYNC110 asked
             await asyncio.sleep(0.2)
 

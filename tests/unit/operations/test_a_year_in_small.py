@@ -226,7 +226,7 @@ async def other_filters(year: Year) -> None:
         await service.flow()
         year.poisoned = set(year.world.source.items)  # what they left stays until it is copied again
         await until(lambda: TOPIC in service.totals.warnings)
-        job = await service.snapshots.start(service.pipeline)
+        job = await service.snapshots.start()
         while (await service.snapshots.found(job.id)).state is JobState.RUNNING:  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0.2)
         year.poisoned = set()

@@ -33,7 +33,7 @@ async def replay(service: Service) -> None:
 
 async def snapshot(service: Service) -> None:
     service.world.replica.lose(key(1))
-    await service.snapshots.start(service.pipeline)
+    await service.snapshots.start()
     await until(lambda: service.world.replica.item(key(1)) is not None)
 
 

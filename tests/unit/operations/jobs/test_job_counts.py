@@ -40,7 +40,7 @@ def test_a_job_is_estimated_by_the_tables_as_they_are_when_it_begins() -> None:
             await until(lambda: len(world.replica.items) == ITEMS)
             job = await service.verify()
             assert (job.items_estimated, job.items_read) == (2 * ITEMS, 2 * ITEMS)
-            begun = await snapshots.start(service.pipeline)
+            begun = await snapshots.start()
             assert begun.items_estimated == ITEMS
             assert (await ended(snapshots, begun.id)).items_scanned == ITEMS
 

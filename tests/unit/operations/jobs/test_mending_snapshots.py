@@ -99,7 +99,7 @@ async def test_the_pipeline_is_snapshotting_until_the_end_of_its_snapshot_is_sav
         world.plan.fail_next(call, UnavailableError("later"), times=3)
         await until(lambda: running.pipeline.state is PipelineState.RUNNING)
         assert [job.state for job in await running.snapshots.newest()] == [JobState.DONE]
-        assert (await running.snapshots.start(running.pipeline)).state is JobState.RUNNING
+        assert (await running.snapshots.start()).state is JobState.RUNNING
         assert running.pipeline.state is PipelineState.SNAPSHOTTING
 
 
@@ -107,6 +107,6 @@ async def test_a_process_that_stops_in_the_middle_of_a_snapshot_is_not_snapshott
     world = slow_world()
     async with Service(world, start_at="trim_horizon") as service:
         await filled(service)
-        await service.snapshots.start(service.pipeline)
+        await service.snapshots.start()
         assert service.pipeline.is_snapshotting
     assert not service.pipeline.is_snapshotting

@@ -56,7 +56,7 @@ async def test_a_job_reads_nothing_before_its_turn(kind: str):
             await places.acquire()
         runner = service.snapshots if kind == "snapshot" else service.verifications
         if kind == "snapshot":
-            job = await service.snapshots.start(service.pipeline)
+            job = await service.snapshots.start()
         else:
             job = await service.verifications.start(flow, repair=False, sample=None)
         await asyncio.sleep(60)

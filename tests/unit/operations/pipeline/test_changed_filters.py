@@ -53,7 +53,7 @@ async def warned(world: World, **settings: Any) -> bool:
 
 async def snapshot(service: SnapshottingService) -> None:
     await service.flow()
-    job = await service.snapshots.start(service.pipeline)
+    job = await service.snapshots.start()
     await until(lambda: service.pipeline.is_snapshotting)
     await until(lambda: not service.pipeline.is_snapshotting)
     assert (await service.snapshots.found(job.id)).state is JobState.DONE
@@ -162,7 +162,7 @@ async def test_a_snapshot_that_goes_on_under_the_same_settings_counts():
     slow = {"max_writes_per_second": 20.0, **PRESENT}
     first = await SnapshottingService(world, **slow).open()
     await first.flow()
-    await first.snapshots.start(first.pipeline)
+    await first.snapshots.start()
     await until(lambda: len(world.replica.items) > 100)
     await first.die()
 

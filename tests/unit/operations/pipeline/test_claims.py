@@ -191,7 +191,7 @@ async def test_a_refused_pipeline_takes_no_job_and_says_why() -> None:
     async with SnapshottingService(world, world.process("b"), pipeline="b") as refused:
         await until(lambda: is_failed(refused))
         with pytest.raises(ConflictError, match="belongs to the pipeline 'a'"):
-            await refused.snapshots.start(refused.pipeline)
+            await refused.snapshots.start()
         await asyncio.sleep(60)
         assert await refused.snapshots.newest() == []
         assert is_failed(refused)

@@ -97,7 +97,7 @@ async def test_a_replica_of_lambda_that_is_created_anew_fails_until_a_snapshot_m
     async with admin as pipeline:
         await until_state(pipeline, PipelineState.FAILED)
         world.replica.preset(item(99))
-        job = await admin.snapshots.start(pipeline)
+        job = await admin.snapshots.start()
         async with asyncio.timeout(60):
             await until(lambda: world.replica.items.keys() == world.source.items.keys())
             await until(lambda: pipeline.state is PipelineState.RUNNING and not pipeline.gaps)

@@ -79,7 +79,7 @@ async def test_a_standby_finds_the_other_replica_when_it_takes_over() -> None:
         await first.die()
         world.replica.recreate()
         assert "was re-created" in await until_failed(standby)
-        await standby.snapshots.start(standby.pipeline)
+        await standby.snapshots.start()
         await standby.until_caught_up()
         check_equal(world)
 
@@ -110,7 +110,7 @@ async def test_a_control_table_that_lost_the_progress_stops_the_pipeline_and_eve
     async with service(world, start_at=start_at) as second:
         assert await until_failed(second) == reason
         assert len(second.pipeline.gaps) == 1
-        await second.snapshots.start(second.pipeline)
+        await second.snapshots.start()
         await second.until_caught_up()
         check_equal(world)
         assert not second.pipeline.gaps

@@ -143,5 +143,5 @@ async def test_healing_gives_up_loudly_when_gaps_come_again_and_again() -> None:
         await asyncio.sleep(600)
         assert running.pipeline.state is PipelineState.FAILED
         assert world.source.calls["scan"] == scans
-        await running.snapshots.start(running.pipeline)
+        await running.snapshots.start()
         await running.until_caught_up()
