@@ -22,19 +22,8 @@ _EXACT = Context(prec=200)
 _LARGEST_EXPONENT = 150
 
 
-class _StringValue(msgspec.Struct):
-    S: str
-
-
-class _NumberValue(msgspec.Struct):
-    N: str
-
-
-class _BinaryValue(msgspec.Struct):
-    B: str
-
-
-_VALUES: dict[str, type[msgspec.Struct]] = {"S": _StringValue, "N": _NumberValue, "B": _BinaryValue}
+_VALUES = {kind: msgspec.defstruct(f"Value{kind}", [(kind, str)]) for kind in ("S", "N", "B")}
+"""Such as `{"S": "text"}`, by the type."""
 
 
 def canonical_number(text: str) -> str:
