@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 from service.check.findings import FirstStart
 from service.check.inspection import Inspection
 from service.configuration.settings import OnGap, Settings, StartFrom
 from service.errors import GapError
 from service.model import TableDescription
+from service.operations.documents.utc_time import moment, utc_text
 from service.pipeline_state import PipelineRecord
 from service.replication.gaps import MENDS, check_source, still_open
 
@@ -30,7 +30,7 @@ async def first_start(settings: Settings, inspection: Inspection, source: TableD
         return _first(settings, source)
     check_source(progress.stream_arn, source.stream_arn or "")
     saved = max((checkpoint.read_up_to for checkpoint in progress.checkpoints.values()), default=0.0)
-    until = f", read up to {datetime.fromtimestamp(saved, UTC):%Y-%m-%d %H:%M:%S} UTC" if saved else ""
+    until = f", read up to {utc_text(moment(saved))}" if saved else ""
     text = f"goes on from the positions of {len(progress.checkpoints)} shards{until}"
     if (gap := _gap(progress, source)) is not None:
         if settings.on_gap is OnGap.FAIL:
