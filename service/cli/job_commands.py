@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from service.cli.admin_client import Document
 from service.cli.asking import asking, followed
 from service.cli.configured import Config, one_pipeline
 from service.cli.progress_bar import JobBar
+from service.cli.tables import Output
 from service.configuration.settings import Settings
 from service.errors import HaltError
 from service.loading import loading
@@ -156,8 +156,7 @@ def _followed(
 
 
 def _print(job: Verification) -> None:
-    # Not `print`: whoever reads it may end early, as `head` does.
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    console = Output(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     for differing in job.differing_keys:
         console.print(f"{differing['kind']}: {json.dumps(differing['key'], ensure_ascii=False)}")
     found = job.missing + job.extra + job.different

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
@@ -33,10 +34,18 @@ _JOB_COUNTS = (
 )  # fmt: skip
 
 
+class Output(Console):
+    """Standard output. Whoever reads it may end early, as `head` does: the exit code is the command's all the same."""
+
+    def on_broken_pipe(self) -> None:
+        with contextlib.suppress(SystemExit):
+            super().on_broken_pipe()  # nothing more is written anywhere
+
+
 def console() -> Console:
-    """Standard output, as wide as the terminal; where there is none, each row is one line."""
-    found = Console()
-    return found if found.is_terminal else Console(width=_PIPE_WIDTH)
+    """As wide as the terminal; where there is none, each row is one line."""
+    found = Output()
+    return found if found.is_terminal else Output(width=_PIPE_WIDTH)
 
 
 UNKNOWN = text("unknown", WORRY)

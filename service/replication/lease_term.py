@@ -33,8 +33,11 @@ from service.replication.replicator import Replicator
 from service.replication.requests.backoff import Backoff, until_answered
 from service.replication.requests.replica_watch import ReplicaWatch, check_replica
 from service.replication.writing.fingerprint import remembered, shape_fingerprint, tell
+from service.replication.writing.item_shape import is_stamped
 from service.replication.writing.write_path import build_write_path, metadata_of
 
+_LOOKED_AT = 25
+"""Items of the replica that tell whether somebody replicated to it before."""
 Answer = TypeVar("Answer")
 
 
@@ -213,9 +216,9 @@ class LeaseTerm:
 
     async def _replica_has_items(self, *, is_new: bool) -> bool:
         """Whether anything was ever written there: on an empty replica no change can have been applied before."""
-        page = await self._answer(lambda: self._adapters.replica.scan(0, 1, None, limit=1), "replica")
-        number = self._settings.sequence_attribute
-        if is_new and number and any(sequence_of(image, number) is not None for _, image in page.items):
+        page = await self._answer(lambda: self._adapters.replica.scan(0, 1, None, limit=_LOOKED_AT), "replica")
+        number, stamp = self._settings.sequence_attribute, self._settings.stamp_attribute
+        if is_new and any(sequence_of(each, number) is not None or is_stamped(each, stamp) for _, each in page.items):
             self._observer.observe(
                 Warned(
                     "replicated before",

@@ -68,13 +68,13 @@ class Comparison:
         """With the stamp and without it: it is ours, or the source's own."""
         if replica is None:
             return {fingerprint(None)}
-        metadata = self._shape.metadata
+        metadata = self._shape.metadata_in(attributes(replica))
         return {fingerprint(replica, metadata), fingerprint(replica, metadata & {self._shape.sequence_attribute})}
 
     def _is_same(self, expected: Image, replica: Image) -> bool:
         """Nearly all items are the same to the byte, attribute by attribute: only the others' values are decoded."""
         left, right = attributes(expected), attributes(replica)
-        for name in self._shape.metadata - left.keys():
+        for name in self._shape.metadata_in(right) - left.keys():
             right.pop(name, None)
         if left == right:
             return True

@@ -7,7 +7,8 @@ never decoded: stamping is a splice of bytes, and every attribute value stays ex
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -24,6 +25,18 @@ from service.side_thread import SideThread
 
 _GLOBAL_TABLE_PREFIX = "aws:rep:"
 """Attributes that global tables (version 2017) keep for themselves; they never go to a replica (E45)."""
+
+
+_STAMP = re.compile(rb'\s*\{\s*"S"\s*:\s*"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\s*\}\s*')
+"""A stamp as this and every other pipeline writes it."""
+_TIME = re.compile(rb'\s*\{\s*"S"\s*:\s*"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"\s*\}\s*')
+"""What may be the stamp of a replica's item: by what replicated to it before dynamirror, too."""
+
+
+def is_stamped(image: Image, stamp_attribute: str) -> bool:
+    """Whether the item carries a stamp as a pipeline writes it: an item that a snapshot copied carries no number."""
+    stamp = items.attributes(image).get(stamp_attribute) if stamp_attribute else None
+    return stamp is not None and _STAMP.fullmatch(stamp) is not None
 
 
 class Dressing(enum.Enum):
@@ -79,13 +92,21 @@ class Shape:
     def is_same(self, projected: Image, replica: Image) -> bool:
         """Whether the replica's item is this projected one, whatever of it is ours.
 
-        The sequence attribute is always ours; the stamp is where the projected item has no attribute of that name.
+        The sequence attribute is always ours; the stamp is where the projected item has no attribute of that name, and
+        the replica's is a time.
         """
-        return items.same_item(projected, replica, self.ours(projected))
+        if projected == replica:
+            return True
+        return items.same_item(projected, replica, self.ours(projected) & self.metadata_in(items.attributes(replica)))
 
     def ours(self, projected: Image) -> frozenset[str]:
         """The metadata attributes that the replica's item has beside this projected one's."""
         return self._sequence_only if self._has_own_stamp(projected) else self.metadata
+
+    def metadata_in(self, replica: Mapping[str, msgspec.Raw]) -> frozenset[str]:
+        """The metadata attributes of a replica's item, given its attributes: without a stamp that can't be one."""
+        stamp = replica.get(self.stamp_attribute)
+        return self.metadata if stamp is None or _TIME.fullmatch(stamp) else self._sequence_only
 
     def leaves_out(self, image: Image) -> bool:
         """The item does not belong in the replica. False also for one that the transform can't take."""
@@ -104,7 +125,10 @@ class Shape:
         if not self._looks_always and not self._may_need_look(image):
             return image
         filtered = self._filtered(image)
-        return filtered if self._transforming is None else self._transforming.of(filtered)
+        if self._transforming is None:
+            return filtered
+        made = self._transforming.of(filtered)
+        return made if made is None or not self._may_need_look(made) else self._without_reserved(made)
 
     @property
     def has_transform(self) -> bool:
@@ -126,6 +150,24 @@ class Shape:
             self._leave_metadata_out(image, kept)
         return image if len(kept) == len(attributes) else items.join(kept)
 
+    def _without_reserved(self, made: Image) -> Image:
+        """The transform's item without the names that are not its to set."""
+        attributes = items.attributes(made)
+        reserved = {name for name in attributes if name.startswith(_GLOBAL_TABLE_PREFIX)}
+        if self.sequence_attribute in attributes:
+            self._tell_of_sequence("the transform's items")
+            reserved.add(self.sequence_attribute)
+        return items.join({name: value for name, value in attributes.items() if name not in reserved})
+
+    def _tell_of_sequence(self, whose: str) -> None:
+        self._observer.observe(
+            Warned(
+                "sequence attribute",
+                f"{whose} have an attribute {self.sequence_attribute!r} of their own, which does not go to the "
+                "replica; set DYNAMIRROR_SEQUENCE_ATTRIBUTE to another name",
+            )
+        )
+
     def is_replicated(self, image: Image) -> bool:
         """A pipeline has written this item of the source: it carries a sequence number where ours would be."""
         return items.sequence_of(image, self.sequence_attribute) is not None
@@ -134,16 +176,11 @@ class Shape:
         """The source's own sequence attribute, and the stamp that another pipeline has written with it."""
         del kept[self.sequence_attribute]
         if not self.is_replicated(image):
-            self._observer.observe(
-                Warned(
-                    "sequence attribute",
-                    f"the source's items have an attribute {self.sequence_attribute!r} of their own, which does not go "
-                    "to the replica; set DYNAMIRROR_SEQUENCE_ATTRIBUTE to another name",
-                )
-            )
+            self._tell_of_sequence("the source's items")
             return
-        if self.stamp_attribute not in self._key_names:
-            kept.pop(self.stamp_attribute, None)
+        stamp = kept.get(self.stamp_attribute)
+        if stamp is not None and self.stamp_attribute not in self._key_names and _STAMP.fullmatch(stamp):
+            del kept[self.stamp_attribute]  # any other value is data, which that pipeline has kept
         self._observer.observe(
             Warned(
                 "chain",

@@ -167,6 +167,17 @@ async def test_a_first_start_on_what_was_replicated_before_is_warned_of() -> Non
     assert [warning for warning in warnings if "knows nothing of this pipeline" in warning]
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_copied_items_have_no_number_and_are_known_by_their_stamp(is_ours: bool) -> None:
+    world = World()
+    stamp = "2026-11-28T19:40:48.082Z" if is_ours else "2026-11-28 19:40:48"
+    world.replica.preset(item(1), item(2, timestamp={"S": stamp}))
+    async with service(world) as running:
+        await running.until_caught_up()
+        warnings = running.report.status().warnings
+    assert bool([warning for warning in warnings if "knows nothing of this pipeline" in warning]) == is_ours
+
+
 async def test_ids_of_two_kinds_tell_nothing() -> None:
     table = await World().replica.describe()
     made = "created 2026-11-01T10:00:00+00:00"

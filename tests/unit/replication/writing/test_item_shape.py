@@ -171,6 +171,18 @@ def test_a_stamp_of_the_transforms_own_is_not_told_as_the_sources():
     assert "or the transform's, have an attribute 'timestamp'" in warned.text
 
 
+async def test_a_transform_sets_nothing_that_is_dynamodbs_or_ours_e44_e45():
+    log = Log()
+    mine = {"seq": {"S": "9" * 40}, "aws:rep:deleting": {"BOOL": True}, "d": {"N": "1"}}
+    made = shape(log, transform=lambda item: {**item, **mine})
+    projected = made.project(image_of(ITEM))
+    assert projected is not None
+    assert item_of(projected) == {**ITEM, "d": {"N": "1"}}
+    assert made.add_metadata(projected, SequenceNumber(7)).count(b'"seq"') == 1
+    (warned,) = log.of(Warned)
+    assert warned.text.startswith("the transform's items have an attribute 'seq' of their own, which does not go")
+
+
 def changes_the_key(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "key": {"S": "another"}}
 
