@@ -88,6 +88,7 @@ function makeGroup() {
   const advice = element("p", { className: "small advice" });
   const row = element("li", { className: "letter-group" }, fold, element("div", { className: "buttons change" }), advice, element("div", { className: "notice", role: "status" }), list, more);
   const redrive = element("button", { type: "button", "data-call": "redrive" });
+  showIfRefused(redrive);
   const discard = element("button", { type: "button" });
   redrive.addEventListener("click", () => askToRedrive(row.group.letters, row.querySelector(".notice")));
   discard.addEventListener("click", () => askToDiscard(row.group.letters, row.querySelector(".notice")));
@@ -125,6 +126,7 @@ function fillGroup(row, group) {
 
 function makeLetter(letter) {
   const redrive = element("button", { type: "button", "data-call": "redrive", "aria-label": `Redrive ${keyWords(letter.keys)}` }, "Redrive…");
+  showIfRefused(redrive); // it may be made long before the next status
   const discard = element("button", { type: "button", "aria-label": `Discard ${keyWords(letter.keys)}` }, "Discard…");
   const row = element(
     "li",

@@ -36,6 +36,8 @@ def test_on_a_standby_no_job_is_begun_nor_cancelled_and_no_letter_redriven(page:
     page.shows("jobs-text", "3 running")
     page.until(lambda: page.attribute("redrive-all", "aria-disabled") == "true")
     page.until(lambda: "Cancel" not in page.text("jobs"))
+    made = page.run("return makeLetter({...lettersSeen[0]}).querySelector('[data-call]').ariaDisabled")
+    assert made == "true", "of one that comes between two looks at the status, too"
     page.click_in("letters", "Redrive")
     page.click("verify")
     assert not page.is_open("confirmation")
