@@ -92,6 +92,14 @@ def test_a_long_reason_is_cut_and_told_whole_where_one_points(page: DashboardPag
     assert seen.get_attribute("title") == why
 
 
+def test_a_gap_is_called_one_before_what_may_be_cut(page: DashboardPage):
+    consoles = fleet_of("audit", "orders")
+    stage(consoles, "orders").state = PipelineState.FAILED
+    stage(consoles, "orders").reason = f"the shard shardId-{'0' * 40} is gone; a snapshot mends it: POST /snapshot"
+    page.open(consoles=consoles)
+    page.shows("fleet", "history is missing, a snapshot mends it; the shard")
+
+
 def test_each_leads_to_a_page_of_its_own_that_asks_and_changes_that_pipeline_alone(page: DashboardPage):
     consoles = fleet_of("orders", "users/eu")
     page.open(consoles=consoles, admin_token=ADMIN)

@@ -114,6 +114,12 @@ def test_a_gap_asks_for_a_snapshot_and_says_what_that_removes() -> None:
     assert "nothing is lost before" not in text
 
 
+def test_a_running_pipeline_with_a_reason_is_in_trouble_and_any_other_is_not() -> None:
+    assert row(shown(status(reason="the replica refuses all writes")), "state") == "running, in trouble"
+    assert row(shown(status()), "state") == "running"
+    assert row(shown(status(state="failed", reason="a gap")), "state") == "failed"
+
+
 def test_trouble_leads_to_the_page_that_explains_it_and_calm_does_not() -> None:
     assert "What to do about it: http://x/troubleshooting" in shown(status(warnings=["slow"]), Advised("http://x"))
     assert "the service's page /troubleshooting" in shown(status(state="failed", reason="an unknown code"))
