@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
+
+import aiohappyeyeballs
 
 from service.aws.http.response_parser import AnswerParser, GarbageError
 from service.aws.http.transport import (
@@ -243,13 +246,11 @@ class DirectEndpoint:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(until):
+                # Python's own race of addresses leaves a socket open, for the garbage collector, if it is cancelled.
+                addresses = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS)
                 _, connection = await loop.create_connection(
-                    Connection,
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    server_hostname=self._host if self._tls else None,
-                    happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+                    Connection, ssl=self._tls, sock=sock, server_hostname=self._host if self._tls else None
                 )
         except (OSError, TimeoutError, UnicodeError) as error:  # UnicodeError: a name that is none
             raise NotSentError(f"{type(error).__name__}: {error}".rstrip(": ")) from error

@@ -1,6 +1,8 @@
 """service.aws.http.client: what it does with its connections, against servers that treat them badly, and over TLS."""
 
 import asyncio
+import gc
+import socket
 
 import pytest
 
@@ -142,6 +144,32 @@ async def test_a_cancelled_request_closes_its_connection(peer, endpoint):
     await asyncio.wait([asking])
     assert asking.cancelled()
     await peer.closed.wait()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_cancellation_at_any_step_of_connecting_leaves_no_connection_open(peer, scheme, monkeypatch):
+    async def two_addresses(host, port, **kwargs):
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))] * 2
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two_addresses)
+    url = peer.url.replace("http:", f"{scheme}:").replace("127.0.0.1", "localhost")
+    endpoint = DirectEndpoint(url, tls_context(None), PATIENCE_SECONDS)
+    gc.disable()  # it would close a socket that was forgotten, at some time
+    try:
+        for steps in range(40):
+            asking = asyncio.create_task(endpoint.post(b"a", {}, is_write=True))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait([asking])
+        await endpoint.close()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while peer.ended < peer.connections:
+                peer.closed.clear()
+                await peer.closed.wait()
+    finally:
+        gc.enable()
+    assert peer.connections
 
 
 @pytest.mark.parametrize("value", ["two\r\nlines", "two\nlines", "\u2603"])
