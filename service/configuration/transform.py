@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,7 +18,7 @@ Transform = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 def load_transform(reference: str) -> Transform:
-    """The function that `module:function` names. Raises ConfigurationError when there is none.
+    """The function that `module:function` names. Raises ConfigurationError for none, or one that never makes an item.
 
     The module, and what it imports, may lie in the working directory, after everything that is installed.
     """
@@ -36,7 +37,29 @@ def load_transform(reference: str) -> Transform:
     transform: Transform = getattr(module, function_name)
     if not callable(transform):
         raise ConfigurationError(f"{reference!r} is not a function")
+    if (misfit := _misfit(transform)) is not None:
+        raise ConfigurationError(f"{reference!r} {misfit}; expected (item: dict) -> dict or None")
     return transform
+
+
+def _misfit(transform: Transform) -> str | None:
+    """Why it makes no item, whichever it is given: each change would become a dead letter."""
+    called: Any = transform.func if isinstance(transform, functools.partial) else transform
+    if isinstance(called, type):
+        return None if issubclass(called, dict) else "is a class"
+    if not inspect.isroutine(called):
+        called = type(called).__call__
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        return "is async, and nobody awaits it"
+    if inspect.isgeneratorfunction(called):
+        return "yields, and returns no item"
+    try:
+        inspect.signature(transform, follow_wrapped=False).bind({})
+    except ValueError:  # a builtin that tells none
+        return None
+    except TypeError as error:
+        return f"can't be called with an item: {error}"
+    return None
 
 
 def _told(error: BaseException) -> str:
