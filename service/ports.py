@@ -121,10 +121,10 @@ class LeaseStore(Protocol):
     async def ask_for_lease(self, asker: str, seen: LeaseRecord) -> None:
         """Its owner sees it in its next renewal. Raises LeaseLostError if it has another owner than `seen`."""
 
-    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
-        """Durable, by anyone; the owner sees it in its next renewal. Returns since when it is paused; 0.0: unknown.
+    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> tuple[float, str]:
+        """Durable, by anyone; the owner sees it in its next renewal. `now` and `by`: unless it is paused already.
 
-        `now` is kept as the pause's beginning, and `by` as whose it is, unless it is paused already.
+        Returns since when it is paused and who asked for it; 0.0 and empty: unknown.
         """
 
 

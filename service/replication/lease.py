@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from service.errors import LeaseLostError, RetryableError
 from service.events import LeaseAcquired, LeaseLost, LeaseReleased, Observer, Retried
@@ -152,6 +153,11 @@ class LeaseHolder:
         self.failing_since = self.failure = None
         self.on_renewed(self.record)
         return self.record
+
+    def show_paused(self, is_paused: bool, since: float, by: str) -> None:
+        """It was decided just now: `record` tells it before the lease is seen again."""
+        if self.record is not None:
+            self.record = replace(self.record, is_paused=is_paused, paused_since=since, paused_by=by)
 
     async def keep(self) -> None:
         """Renew until cancelled. Raises LeaseLostError as soon as the lease can't be trusted any more."""

@@ -79,13 +79,13 @@ class FakeControlStore(FakeLetters):
                 raise LeaseLostError("the lease was released")
             self.items.lease = self.wrote("ask_for_lease", replace(held, wanted_by=asker, asks=held.asks + 1))
 
-    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
+    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> tuple[float, str]:
         async with self.call("set_paused"):
             if not (is_paused and self.items.is_paused and self.items.paused_since):
                 self.items.paused_since = (now or 0.0) if is_paused else 0.0
                 self.items.paused_by = by if is_paused else ""
             self.items.is_paused = self.wrote("set_paused", is_paused)
-            return self.items.paused_since
+            return self.items.paused_since, self.items.paused_by
 
     async def adopt_progress(self, lease: Lease) -> PipelineRecord | None:
         async with self.call("adopt_progress"):

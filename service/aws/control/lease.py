@@ -64,11 +64,11 @@ class LeaseItems:
         values = {":asker": asker, ":no": False, ":one": 1, **mine}
         await self._changed("SET #wanted_by = :asker ADD #asks :one", values, f"{_MINE} AND #is_released = :no")
 
-    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> float:
+    async def set_paused(self, is_paused: bool, now: float | None = None, by: str = "") -> tuple[float, str]:
         if not is_paused:
             change = "SET #is_paused = :no REMOVE #paused_since, #paused_by"
             await self._table.update(LEASE, change, {":no": False})
-            return 0.0
+            return 0.0, ""
         told = {"paused_since": now, "paused_by": by or None}
         known = {name: value for name, value in told.items() if value is not None}
         change = ", ".join(["SET #is_paused = :yes", *(f"#{name} = :{name}" for name in known)])
@@ -79,8 +79,9 @@ class LeaseItems:
             await self._table.update(LEASE, change, values, only_if=_NOT_PAUSED_YET)
         except ItemDiffersError as paused:
             with understood(self._table.pipeline, LEASE):
-                return attribute(paused.found, "paused_since", float, 0.0)
-        return now or 0.0
+                found = paused.found
+                return attribute(found, "paused_since", float, 0.0), attribute(found, "paused_by", str, "")
+        return now or 0.0, by
 
     async def _changed(self, change: str, values: Plain, only_if: str) -> Attributes:
         """Raises LeaseLostError where the lease is not as the condition has it."""

@@ -53,9 +53,10 @@ class Pause:
         """
         async with self._deciding:
             try:
-                since = await self._control.set_paused(is_paused, self._clock.now(), by)
+                since, whose = await self._control.set_paused(is_paused, self._clock.now(), by)
             except RetryableError as error:
                 raise UnavailableNowError(f"the control table did not take it: {error}; try again") from error
+            self._pipeline.holder.show_paused(is_paused, since, whose)
             is_ours = self._pipeline.holder.lease is not None
             if is_ours:
                 self._pipeline.show_paused(is_paused, since)

@@ -158,7 +158,6 @@ class Report:
         return moment_or_none(since)
 
     def _paused_by(self, flow: Replicator | None) -> str | None:
-        """As the lease told it last: a moment after the pause."""
         record = self._pipeline.holder.record
         return record.paused_by or None if record is not None and self._paused_since(flow) is not None else None
 

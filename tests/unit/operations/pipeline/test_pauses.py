@@ -136,10 +136,11 @@ async def test_what_is_asked_last_holds_although_the_first_answer_comes_later():
             def __getattr__(self, name: str) -> Any:
                 return getattr(service.adapters.control, name)
 
-            async def set_paused(self, is_paused: bool, *more: Any) -> None:
-                await set_paused(is_paused, *more)
+            async def set_paused(self, is_paused: bool, *more: Any) -> Any:
+                told = await set_paused(is_paused, *more)
                 flags.append(is_paused)
                 await asyncio.sleep(2 if is_paused else 0)
+                return told
 
         pausing = pauses_of(service)
         pausing._control = Slow()
@@ -195,10 +196,16 @@ async def test_a_mapping_that_is_switched_back_ends_the_call_that_waits_and_is_o
             await call
 
 
-async def test_the_status_tells_who_paused_it_here_and_in_a_standby():
-    async with Service(World()) as service:
+async def test_the_answer_to_a_pause_tells_who_paused_it_first_and_that_of_a_resume_nobody():
+    world = World()
+    async with Service(world, lease_seconds=100) as service, Service(world, lease_seconds=100) as standby:
         await service.until_caught_up()
-        await console(service).pause("admin from 10.0.3.7")
-        await until(lambda: console(service).status().paused_by == "admin from 10.0.3.7")
-        await console(service).resume()
-        assert console(service).status().paused_by is None
+        asked = [(service, service), (standby, service), (service, standby), (standby, standby)]
+        for number, (paused, resumed) in enumerate(asked):
+            answer = await console(paused).pause(f"admin {number}")
+            assert (answer.paused_by, answer.paused_since is None) == (f"admin {number}", False)
+            again = await console(service).pause("another")
+            assert (again.paused_by, again.paused_since) == (f"admin {number}", answer.paused_since)
+            told = await console(resumed).resume()
+            assert (told.paused_by, told.paused_since) == (None, None)
+            await until(lambda: not service.pipeline.is_paused)
