@@ -205,13 +205,14 @@ let refusedSeen = {};
 let isStandby = false;
 
 /** What the service would refuse, or what would do nothing, is not offered, and the reason stands beside it. */
-function showRefused({ refused, role, state, reason, paused_since }) {
+function showRefused({ refused, role, active, state, reason, paused_since }) {
   refusedSeen = Object.fromEntries(Object.entries(refused ?? {}).map(([call, why]) => [call, why.replace(`: ${reason}`, "")])); // told above
   isStandby = role === "standby";
   const failed = state === "failed" ? "it has failed, and writes nothing" : undefined;
+  const isKnown = ["running", "snapshotting"].includes(state) || (state === "standby" && active && !reason); // that it is not paused
   const idle = {
-    pause: failed ?? (state === "paused" ? "it is paused" : undefined),
-    resume: paused_since ? undefined : (failed ?? (["running", "snapshotting"].includes(state) ? "it is not paused" : undefined)),
+    pause: failed ?? (state === "paused" || paused_since ? "it is paused" : undefined),
+    resume: paused_since ? undefined : (failed ?? (isKnown ? "it is not paused" : undefined)),
   };
   for (const button of document.querySelectorAll("[data-call]")) showIfRefused(button, idle[button.dataset.call]);
   const names = new Map(); // by their reason

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.support.installed.dashboard_page import DashboardPage
@@ -43,6 +45,23 @@ def test_on_a_standby_no_job_is_begun_nor_cancelled_and_no_letter_redriven(page:
     assert not page.is_open("confirmation")
     page.click("pause")  # a standby keeps it in the lease
     page.shows("confirmation-title", "Pause replication?")
+
+
+def test_a_standby_offers_of_pause_and_resume_the_one_that_would_do_something(page: DashboardPage):
+    def idle() -> dict[str, str | None]:
+        return {name: page.attribute(name, "title") for name in ("pause", "resume")}
+
+    page.stage.stands_by()
+    page.open()
+    page.until(lambda: idle() == {"pause": "", "resume": "it is not paused"})
+    page.stage.shown["paused_since"] = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    page.until(lambda: idle() == {"pause": "it is paused", "resume": ""})
+    page.click("pause")
+    assert not page.is_open("confirmation")
+    page.click("resume")  # in the lease, which the active process follows
+    page.shows("confirmation-title", "Resume replication?")
+    page.stage.shown.update(paused_since=None, active=None)
+    page.until(lambda: idle() == {"pause": "", "resume": ""})  # nobody knows
 
 
 @pytest.mark.parametrize("needed", [False, True])

@@ -153,9 +153,12 @@ class Report:
         return self._pipeline.gaps if is_ours else self.gaps_seen or ()
 
     def _paused_since(self, flow: Replicator | None) -> datetime | None:
+        if flow is not None:
+            return moment_or_none(self._pipeline.paused_since)
         record = self._pipeline.holder.record
-        since = self._pipeline.paused_since if flow is not None else record.paused_since if record is not None else None
-        return moment_or_none(since)
+        if record is None or not record.is_paused:
+            return None
+        return moment(record.paused_since or record.renewed_at)  # a hand that paused it may have told no time
 
     def _paused_by(self, flow: Replicator | None) -> str | None:
         record = self._pipeline.holder.record

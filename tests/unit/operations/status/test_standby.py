@@ -252,6 +252,9 @@ def test_a_pause_that_a_hand_has_set_begins_when_it_is_seen() -> None:
             since = service.report.status().paused_since
             await asyncio.sleep(30)
             assert service.report.status().paused_since == since is not None
+            async with Service(world) as standby:
+                await until(lambda: standby.report.status().active is not None)
+                assert standby.report.status().paused_since is not None, "a null would say that it is not paused"
 
     play(scenario)
 
