@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from service.configuration.settings import Settings
-from service.configuration.sides import TableIdentity
+from service.configuration.sides import Side, TableIdentity
 
 # Developer Guide, "DynamoDB Streams and Lambda triggers": no more than two processes read a shard at the same time.
 READERS = 2
@@ -21,7 +22,7 @@ CALLS = frozenset(
 
 def conflicts(pipelines: Mapping[str, Settings]) -> list[tuple[str, str]]:
     """The name of a pipeline, and why it can't be: for each that shares what only one may have, and for each cycle."""
-    return [*_paths(pipelines), *_replicas(pipelines), *_readers(pipelines), *_cycles(pipelines)]
+    return [*_paths(pipelines), *_replicas(pipelines), *_pairs(pipelines), *_readers(pipelines), *_cycles(pipelines)]
 
 
 def _paths(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
@@ -41,6 +42,24 @@ def _replicas(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
         if replica in first:
             yield name, f"its replica {replica} is the one of {first[replica]}; a replica belongs to one pipeline"
         first.setdefault(replica, name)
+
+
+def _pairs(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:
+    """By a table's name and by its ARN: who asks the same way in the same region most likely has one table."""
+    alike: dict[tuple[Side, ...], list[tuple[str, Side, Side]]] = defaultdict(list)
+    for name, settings in pipelines.items():
+        source, replica = settings.side("source"), settings.side("replica")
+        former = alike[tuple(replace(side, table=side.identity.name) for side in (source, replica))]
+        for other, *sides in former:
+            may_be_one = source.identity.may_be(sides[0].identity) and replica.identity.may_be(sides[1].identity)
+            if may_be_one and replica.identity != sides[1].identity:  # an equal one is told already
+                yield (
+                    name,
+                    f"may copy what {other} copies, to where it does: one of them has a table's name, the other its "
+                    "ARN; if the tables are in two accounts, give both by ARN",
+                )
+                break
+        former.append((name, source, replica))
 
 
 def _readers(pipelines: Mapping[str, Settings]) -> Iterator[tuple[str, str]]:

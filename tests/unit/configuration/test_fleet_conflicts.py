@@ -28,6 +28,41 @@ def test_a_replica_of_the_same_name_elsewhere_is_another_one(load: Load) -> None
     assert len(load("".join(text)).pipelines) == 5
 
 
+HERE = 'source_region = "us-west-2"\nreplica_region = "us-west-2"\n'
+
+
+def arn(name: str, account: str = "1" * 12, region: str = "us-west-2") -> str:
+    return f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+
+
+def test_one_pair_is_not_named_once_by_names_and_once_by_arns(problems: Problems) -> None:
+    by_name = f"[defaults]\n{HERE}" + pipeline("by-name", "orders", "copies")
+    why = (
+        "may copy what by-name copies, to where it does: one of them has a table's name, the other its ARN; "
+        "if the tables are in two accounts, give both by ARN"
+    )
+    for tables in [("orders", arn("copies")), (arn("orders"), arn("copies"))]:
+        assert problems(by_name + pipeline("by-arn", *tables)) == [f"fleet.toml, line 7, pipelines.by-arn: {why}"]
+
+
+def test_a_name_and_an_arn_that_lead_elsewhere_are_two_pairs(load: Load) -> None:
+    role = {"replica_role_arn": f"arn:aws:iam::{'3' * 12}:role/writer"}
+    text = [
+        f"[defaults]\n{HERE}",
+        pipeline("by-name", "orders", "copies"),
+        pipeline("another-source", "returns", arn("copies")),
+        pipeline("another-region", "orders", arn("copies", region="eu-west-1")),
+        pipeline("by-a-profile", "more", arn("copies", "2" * 12), replica_profile="writer"),
+        pipeline("by-no-profile", "more", "copies-of-more"),
+        pipeline("by-a-role", "third", "copies", **role),
+        pipeline("of-another-account", "third", arn("copies", "4" * 12), **role),
+        pipeline("by-arn", arn("fourth"), arn("fourth-copy")),
+        pipeline("by-another-arn", arn("fourth"), arn("fourth-copy", "2" * 12)),
+    ]
+
+    assert len(load("".join(text)).pipelines) == len(text) - 1
+
+
 def test_a_copy_between_accounts_keeps_its_name(load: Load) -> None:
     load(pipeline("a", "orders", "arn:aws:dynamodb:us-west-2:111111111111:table/orders", source_region="us-west-2"))
 
