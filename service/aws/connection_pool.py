@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from aiobotocore.session import AioSession
 
@@ -88,7 +88,6 @@ class ConnectionPool:
         self._times = ServerTimes()
         self._sessions = Shared(self._open_session)
         self._connections = Shared(self._open_connection)
-        self._data_loader: Any = None
         self._describing: dict[tuple[Access, str | None], CallRate] = {}
 
     @asynccontextmanager
@@ -132,11 +131,7 @@ class ConnectionPool:
     @asynccontextmanager
     async def _open_session(self, identity: _Identity) -> AsyncIterator[AioSession]:
         config = sdk_config(identity.request_timeout_seconds)
-        session = await open_session(identity.variable, identity.access, config)
-        # All speak to the same services, whose descriptions are parsed once so: 10 MiB less for each session.
-        self._data_loader = self._data_loader or session.get_component("data_loader")
-        session.register_component("data_loader", self._data_loader)
-        yield session
+        yield await open_session(identity.variable, identity.access, config)
 
     @asynccontextmanager
     async def _open_connection(self, key: tuple[_Identity, Endpoint]) -> AsyncIterator[ServiceConnection]:

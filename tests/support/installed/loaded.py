@@ -26,7 +26,8 @@ LOADED: tuple[str, ...] = INSTALLED if IS_THOROUGH else ()
 
 _FORKING = multiprocessing.get_context("forkserver")
 _OURS = ["service.app", "service.cli.commands", "service.cli.standalone", "service.fleet.file_plans"]
-_FORKING.set_forkserver_preload([*_OURS, "httpcore", __name__])  # httpcore: httpx loads it with its first client
+# httpcore: httpx loads it with its first client
+_FORKING.set_forkserver_preload([*_OURS, "httpcore", "tests.support.installed.sdk_descriptions", __name__])
 
 
 class Loaded:
