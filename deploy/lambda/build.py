@@ -136,7 +136,7 @@ def pack(tree: Path, target: Path) -> None:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, whatever this is
             entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, (tree / name).read_bytes(), compresslevel=9)
+            archive.writestr(entry, (tree / name).read_bytes())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http
 import json
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ OF_A_NAME = "/pipelines/{name}"
 OF_THE_PROCESS = {"GET /pipelines", "POST /reload"}
 
 
+@cache
 def paths() -> dict[str, Any]:
     found: dict[str, Any] = FakeApi().app.openapi()["paths"]
     return found

@@ -147,7 +147,7 @@ class FakeClock:
     def __init__(self, skew: float = 0.0) -> None:
         self._skew = skew
         self.known_offset: float | None = None
-        self._elapsed = 0.0
+        self._last = _START
 
     def now(self) -> float:
         return EPOCH + self._skew + self.monotonic() - _START
@@ -160,10 +160,10 @@ class FakeClock:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return _START + self._elapsed
+            return self._last
         assert isinstance(loop, VirtualTimeLoop), "a FakeClock runs on a VirtualTimeLoop; elsewhere use a ManualClock"
-        self._elapsed = loop.elapsed
-        return loop.time()
+        self._last = loop.time()
+        return self._last
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -1,5 +1,6 @@
 """One call as it goes over the wire, for what the SDK hides: raw bodies, headers, error answers."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +32,17 @@ class Answer:
 
 
 async def post(
-    endpoint_url: str, operation: str, payload: dict[str, Any] | bytes, *, service: str = "dynamodb"
+    endpoint_url: str,
+    operation: str,
+    payload: dict[str, Any] | bytes,
+    *,
+    service: str = "dynamodb",
+    http: aiohttp.ClientSession | None = None,
 ) -> Answer:
-    """Send one signed request; never retries, and returns error answers. Header names are lower case."""
+    """Send one signed request; never retries, and returns error answers. Header names are lower case.
+
+    Without `http`, which keeps connections, it goes over one of its own.
+    """
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     headers = {
         "Content-Type": "application/x-amz-json-1.0",
@@ -43,7 +52,7 @@ async def post(
     credentials = Credentials(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])
     SigV4Auth(credentials, "dynamodb", REGION).add_auth(request)
     async with (
-        aiohttp.ClientSession() as session,
+        contextlib.nullcontext(http) if http is not None else aiohttp.ClientSession() as session,
         session.post(endpoint_url + "/", data=body, headers=dict(request.headers)) as answer,
     ):
         raw = await answer.read()

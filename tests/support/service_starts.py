@@ -81,7 +81,7 @@ class Process:
 def thaw() -> None:
     """What the service has frozen (gc.freeze) would last as long as the tests do, its open sockets with it.
 
-    For the end of a test: all that the tests have loaded is walked, which takes half a second.
+    For the end of a file of tests: all that they have loaded is walked, which takes half a second.
     """
     gc.unfreeze()
     gc.collect()

@@ -7,7 +7,7 @@ import pytest
 from tests.support.service_starts import thaw
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def thawed() -> Iterator[None]:
     yield
     thaw()

@@ -46,7 +46,6 @@ class Proxy:
         self.plan = FaultPlan(seed)
         self.witness = Witness(key_names)
         self.streams: dict[str, VirtualStream] = {}
-        self._ask_stream = partial(ask_stream, endpoint_url)
         self._writes = Writes(self.witness, self.plan)
         self._seed = seed
         self._runners: list[web.ServerRunner] = []
@@ -70,6 +69,7 @@ class Proxy:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, headers={"Accept-Encoding": "identity"}
         )
+        self._ask_stream = partial(ask_stream, self._http, self.endpoint_url)
         return self
 
     async def __aexit__(self, *_: object) -> None:
