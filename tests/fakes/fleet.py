@@ -19,6 +19,7 @@ from service.fleet.plans import Apply, OpenTables
 from service.fleet.surroundings import Surroundings
 from service.observability.metrics import Metrics
 from service.operations.documents.status import Status
+from service.operations.live_console import LiveConsole
 from service.operations.pipeline.outside import Outside
 from service.ports import Clock
 from tests.fakes.clock import FakeClock
@@ -162,6 +163,11 @@ class FleetProcess:
 
     def status(self, name: str) -> Status:
         return self.fleet.of(name).status()
+
+    def leads(self, name: str) -> bool:
+        """It has the pipeline's lease: what its status says, without all else that a status says."""
+        console = self.fleet.of(name)
+        return isinstance(console, LiveConsole) and console.pipeline.holder.lease is not None
 
     async def until(self, name: str, state: str) -> None:
         while self.status(name).state != state:

@@ -99,7 +99,7 @@ class Stage:
     def leads(self, name: str) -> FleetProcess | None:
         """The living process that has the pipeline."""
         for process in self.alive:
-            if name in process.fleet.names() and process.status(name).role == "active":
+            if name in process.fleet.names() and process.leads(name):
                 return process
         return None
 

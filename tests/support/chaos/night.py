@@ -17,7 +17,7 @@ from tests.support.chaos.proxy import Proxy
 from tests.support.chaos.proxy_record import METADATA, digest_of
 from tests.support.patience import PATIENCE_SECONDS
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 NUMBERS_APART = 10**26
 """By how much a stream's sequence numbers begin lower than those of the one before it; an emulator's are lower."""
 BATCH = 25

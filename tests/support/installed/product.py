@@ -16,7 +16,7 @@ from tests.servers.ports import free_port
 from tests.support.installed.loaded import INSTALLED, LOADED, Process, launched
 from tests.support.patience import PATIENCE_SECONDS
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 
 def asking(url: str = "") -> httpx.AsyncClient:
