@@ -61,7 +61,7 @@ def test_the_text_of_the_transforms_file_counts_as_it_was_loaded(tmp_path, monke
 
 
 def test_a_transform_without_a_file_counts_by_its_reference():
-    assert of(transform="builtins:dict") == of(transform="builtins:dict") != of(transform="builtins:list")
+    assert of(transform="builtins:dict") == of(transform="builtins:dict") != of(transform="builtins:repr")
 
 
 def test_settings_that_were_mixed_once_stay_mixed():
