@@ -164,7 +164,7 @@ class RecordReader:
             key,
             new or None,
             created
-            if (type(created) is float or type(created) is int) and created < _LARGEST_SECONDS
+            if (type(created) is float or type(created) is int) and 0 <= created < _LARGEST_SECONDS
             else _seconds(created),
             len(key) + len(new) + len(old) + (len(whole) if whole else 0),
             name,
@@ -232,7 +232,8 @@ def _is_ttl(identity: _Identity | None) -> bool:
 def _seconds(created: float | str | None) -> float:
     """Seconds since the epoch; 0.0 for a time that is missing or no time: the guard takes such a change as old."""
     if isinstance(created, float | int):
-        return created / 1000 if created > _LARGEST_SECONDS else float(created)
+        seconds = created / 1000 if _LARGEST_SECONDS < created < _LARGEST_SECONDS * 1000 else created
+        return float(seconds) if 0 <= seconds < _LARGEST_SECONDS else 0.0
     if created is None:
         return 0.0
     try:

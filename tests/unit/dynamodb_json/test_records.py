@@ -242,6 +242,10 @@ def test_a_delete_by_time_to_live_is_known_by_its_identity(identity, expected): 
         ("2023-11-14T22:13:20", 1_700_000_000.0),
         ("yesterday", 0.0),
         (None, 0.0),
+        (1e300, 0.0),
+        (-1e300, 0.0),
+        (10**30, 0.0),
+        (-5, 0.0),
     ],
 )
 def test_the_time_of_a_change_is_read_in_every_form(written, expected):
