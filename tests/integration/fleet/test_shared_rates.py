@@ -53,7 +53,7 @@ async def test_pipelines_of_one_account_and_region_share_the_rate_and_others_do_
 async def test_a_pipelines_stream_is_described_at_the_shared_rate(
     moto: Server, unique_name: Callable[[str], str]
 ) -> None:
-    source, rate = unique_name("source"), CountedRate(10.0)
+    source, rate = unique_name("source"), CountedRate(10)
     async with sdk_client(moto.endpoint_url) as client:
         await create_streamed_table(client, source)
     settings = settings_of(moto, source)
