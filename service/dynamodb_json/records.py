@@ -23,6 +23,8 @@ _IS_REMOVAL = {"INSERT": False, "MODIFY": False, "REMOVE": True}
 _PUT, _DELETE, _LOOK_UP = Effect.PUT, Effect.DELETE, Effect.LOOK_UP
 _CARRIES_ITEM: dict[str | None, bool] = {view_type.value: view_type.carries_item for view_type in ViewType}
 
+_STARTS_OF_IMAGE = (b"{", b"")
+
 _LARGEST_SECONDS = 1e11  # above, a time can only be in milliseconds: the year 5138 in seconds, 1973 in milliseconds
 _IN_SECONDS = msgspec.Meta(lt=int(_LARGEST_SECONDS))
 
@@ -148,6 +150,10 @@ class RecordReader:
         is_removal = _IS_REMOVAL.get(name)
         if is_removal is None:
             raise ValueError(f"unknown eventName {name[:40]!r}")
+        if new[:1] not in _STARTS_OF_IMAGE:
+            if new != b"null":
+                raise ValueError(f"the NewImage of the {name} record is no item")
+            new = Image(b"")
         if not _CARRIES_ITEM.get(stream.StreamViewType, self._carries_item):
             effect = _LOOK_UP
         elif is_removal:

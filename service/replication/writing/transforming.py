@@ -104,7 +104,8 @@ class Transforming:
 
     def _make(self, image: Image) -> Made:
         attributes = items.attributes(image)
-        keys = {name: msgspec.json.decode(attributes[name]) for name in self._key_names}
+        # A record's image may lack its key: the replica refuses that, as without a transform.
+        keys = {name: msgspec.json.decode(attributes.get(name, b"null")) for name in self._key_names}
         try:
             with self._lock:
                 after: Any = self._transform(msgspec.json.decode(image))  # its own objects: it may change them

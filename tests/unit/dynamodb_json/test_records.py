@@ -180,6 +180,10 @@ BROKEN = {
     "keys of another type": record(Keys={"k": {"N": "1"}}),
     "keys that are none": record(Keys=7),
     "no image": record(without=("NewImage",)),
+    "an image that is null": record(NewImage=None),
+    "an image that is a word": record(NewImage="a"),
+    "an image that is a list": record(NewImage=[{"S": "a"}]),
+    "an image of an item that is gone, and is a number": record("REMOVE", NewImage=7),
     "no sequence number": record(without=("SequenceNumber",)),
     "a sequence number that is none": record(SequenceNumber="x1"),
     "a sequence number of another type": record(SequenceNumber=1),
@@ -200,6 +204,13 @@ def test_a_broken_record_never_spoils_its_page(broken):
     assert json.loads(unreadable.record) == broken
     assert unreadable.error
     assert page.next_iterator == "next"
+
+
+def test_a_delete_with_a_null_for_its_image_is_a_delete():
+    found = read(record("REMOVE", NewImage=None))
+
+    assert isinstance(found, Change)
+    assert (found.effect, found.image) == (Effect.DELETE, None)
 
 
 def test_a_broken_record_tells_what_can_be_told():

@@ -137,6 +137,25 @@ async def test_text_that_is_no_unicode_is_a_dead_letter_and_holds_nothing_up(wor
     assert "\\ud800" in json.loads(shown.model_dump_json())["record"]["dynamodb"]["NewImage"]["value"]["S"]
 
 
+@pytest.mark.parametrize("image", ["text", 7, [], None])
+@pytest.mark.parametrize("more", [{}, {"transform": "tests.support.transforms:without_drafts"}])
+async def test_an_image_that_is_no_item_is_a_dead_letter_and_holds_nothing_up(world, image, more):
+    world.source.put(item("key1"))
+    assert await apply(world, [odd_record(NewImage=image), *records(world)], **more) is None
+
+    assert held(world) is not None
+    (letter,) = world.control.of("source--replica").letters.values()
+    assert json.loads(letter.record) == odd_record(NewImage=image)
+    assert "NewImage" in letter.error
+
+
+async def test_a_transform_of_an_image_without_its_key_holds_nothing_up(world):
+    world.source.put(item("key1"))
+    transform = {"transform": "tests.support.transforms:without_drafts"}
+    assert await apply(world, [odd_record(NewImage={}), *records(world)], **transform) is None
+    assert held(world) is not None
+
+
 async def shown_of(world, letter_id):
     outside = SimpleNamespace(adapters=world.process().adapters)
     letters = Letters(SimpleNamespace(outside=outside, on_flow_started=[], on_flow_ended=[]))
