@@ -83,7 +83,7 @@ class Snapshots(JobRunner[Snapshot]):
                 pipeline.healing.ask(job.id)
             else:
                 self._look_again()
-            return job
+            return job.model_copy(update={"needed": job.id == self._wanted_to_mend()})
 
     def _wanted_to_mend(self) -> str | None:
         """The snapshot that is begun as the way out of the state `failed`, until its start is saved."""

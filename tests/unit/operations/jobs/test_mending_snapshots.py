@@ -44,6 +44,15 @@ async def test_of_eight_that_mend_a_gap_at_the_same_moment_one_does_and_the_othe
     await service.running
 
 
+async def test_the_answer_of_a_snapshot_that_mends_says_that_the_replica_needs_it():
+    service = await failed_service(World())
+    assert (await console(service).snapshot()).needed
+    await until(lambda: service.pipeline.state is PipelineState.RUNNING)
+    assert not (await console(service).snapshot()).needed, "the replica is whole without this one"
+    service.pipeline.stop()
+    await service.running
+
+
 async def test_a_snapshot_whose_turn_comes_when_the_gap_is_mended_does_not_begin_another():
     service = await failed_service(World())
     async with service.snapshots._turn:  # another call is at it
