@@ -126,7 +126,7 @@ class TotalsStatus(Document):
 
 
 class RatesStatus(Document):
-    """Over the last ten seconds."""
+    """Over the last ten seconds, of what `totals` counts: applied are also those that needed no write."""
 
     records_read_per_second: float
     records_applied_per_second: float
