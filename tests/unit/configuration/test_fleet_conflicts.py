@@ -45,6 +45,12 @@ def test_one_pair_is_not_named_once_by_names_and_once_by_arns(problems: Problems
         assert problems(by_name + pipeline("by-arn", *tables)) == [f"fleet.toml, line 7, pipelines.by-arn: {why}"]
 
 
+def test_one_pair_that_is_named_twice_in_one_way_is_told_once(problems: Problems) -> None:
+    for tables in [("orders", "copies"), (arn("orders"), arn("copies"))]:
+        (problem,) = problems(pipeline("a", *tables) + pipeline("b", *tables))
+        assert problem.endswith("is the one of a; a replica belongs to one pipeline")
+
+
 def test_a_name_and_an_arn_that_lead_elsewhere_are_two_pairs(load: Load) -> None:
     role = {"replica_role_arn": f"arn:aws:iam::{'3' * 12}:role/writer"}
     text = [
