@@ -264,7 +264,9 @@ def checked(values: Mapping[str, Any], origins: Mapping[str, str] | None = None)
         except ValidationError as error:
             problems += _problems_of(error)
         bad = {problem.field for problem in problems}
-        values = SAMPLE_TABLES | {name: value for name, value in values.items() if name not in bad}
+        good = SAMPLE_TABLES | {name: value for name, value in values.items() if name not in bad}
+        # What does not fit may be a default, or one of the samples: then nothing is left that could be left out.
+        values = good if good != values else SAMPLE_TABLES
 
 
 def _problems_of(error: ValidationError) -> list[Problem]:

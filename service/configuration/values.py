@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
@@ -40,6 +41,20 @@ def _like(pattern: str, expected: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    value = value.strip()
+    try:
+        parts = urlsplit(value)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none, or of brackets that are not closed
+        is_usable = False
+    if not is_usable or re.search(r"\s", value):
+        raise ValueError("expected a URL such as http://localhost:8000")
+    return value
+
+
 def sendable(token: str) -> str:
     """Without what surrounds it, which would not come back in a header: a token from a file ends with its line.
 
@@ -64,7 +79,7 @@ def lower(value: object) -> object:
 
 TableName = Annotated[str, AfterValidator(_table)]
 OptionalText = Annotated[str | None, BeforeValidator(blank_is_none)]
-Url = Annotated[OptionalText, _like(r"https?://[^/\s]+", "a URL such as http://localhost:8000")]
+Url = Annotated[OptionalText, AfterValidator(_url)]
 RoleArn = Annotated[
     OptionalText,
     _like(r"arn:[a-z-]+:iam::\d{12}:role/.+\Z", "a role's ARN such as arn:aws:iam::123456789012:role/reader"),
