@@ -22,7 +22,7 @@ from tests.support.chaos.proxy_record import Witness
 Ask = Callable[[str, dict[str, Any]], Any]
 PAGE_BYTES = 1024 * 1024  # API reference, GetRecords: at most 1 MB or 1000 records
 ITERATOR_SECONDS = 15 * 60.0  # API reference, GetShardIterator
-TAIL_EVERY_SECONDS = 0.03
+TAIL_EVERY_SECONDS = 0.1
 EMPTY_PAGES_IN_A_ROW = 2  # three count as the tip for the product; the service promises no number
 
 
