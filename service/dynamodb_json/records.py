@@ -106,10 +106,8 @@ class RecordReader:
         """An answer of GetRecords. Raises ValueError when it is not even a list of records."""
         try:
             page = _PAGE.decode(body)
-        except msgspec.ValidationError:
-            return self._page_of(shard_id, _RAW_PAGE.decode(body), len(body))
         except msgspec.DecodeError:
-            return self._page_of(shard_id, _lenient_page(body), len(body))
+            return self._page_of(shard_id, _raw_page(body), len(body))
         changes: list[Change] = []
         unreadable: list[tuple[int, Unreadable]] = []
         for index, record in enumerate(page.Records):
@@ -203,9 +201,14 @@ class RecordReader:
         return Unreadable(shard_id, number, name, record, told, key)
 
 
-def _lenient_page(body: bytes) -> _RawPage:
-    """A page with text that is no Unicode, which spoils its own record only. Raises ValueError if it is no JSON."""
-    page = json.loads(body)
+def _raw_page(body: bytes) -> _RawPage:
+    """Whatever is in the records; text that is no Unicode spoils its own record only. Raises ValueError if no page."""
+    try:
+        return _RAW_PAGE.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        page = json.loads(body)
     if not isinstance(page, dict):
         raise ValueError("a page that is no object")  # noqa: TRY004  as any other body that is no page
     records = [msgspec.Raw(json.dumps(record, separators=(",", ":")).encode()) for record in page["Records"]]

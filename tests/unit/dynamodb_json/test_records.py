@@ -135,16 +135,16 @@ def test_a_usual_record_is_not_kept_beside_its_parts():
     assert change.record is None
 
 
+@pytest.mark.parametrize("of_another_version", [{}, {"field": 1}])
 @pytest.mark.parametrize("place", ["Keys", "NewImage", "eventName"])
-def test_text_that_is_no_unicode_spoils_its_own_record_only(place):
+def test_text_that_is_no_unicode_spoils_its_own_record_only(place, of_another_version):
     odd = {"k": {"S": "a\ud800"}}
     spoiled = record(odd if place == "eventName" else "INSERT", **({} if place == "eventName" else {place: odd}))
     if place == "eventName":
         spoiled["eventName"] = "INSERT\ud800"
 
-    page = page_of(
-        record(SequenceNumber="1".zfill(21)), spoiled, record(SequenceNumber="9" * 22), NextShardIterator="n"
-    )
+    before = record(SequenceNumber="1".zfill(21), outside=of_another_version)
+    page = page_of(before, spoiled, record(SequenceNumber="9" * 22), NextShardIterator="n")
 
     assert (len(page.changes), page.next_iterator) == (2, "n")
     (found,) = page.unreadable
