@@ -21,6 +21,7 @@ from service.aws.control.store import DynamoControlStore
 from service.aws.error_codes import Call, ConditionFailedError
 from service.aws.streams import DynamoStreams
 from service.aws.tables import found_table
+from service.configuration.hosts import without_user
 from service.configuration.settings import Settings
 from service.errors import HaltError
 from service.model import KeyAttribute, Position, ShardId, StartAt, StreamDescription, TableDescription
@@ -52,7 +53,7 @@ class DynamoInspection:
         return self._connections.replica, table
 
     def address(self, side: str) -> str:
-        return self._place(side)[0].url
+        return without_user(self._place(side)[0].url)
 
     @property
     def is_one_endpoint(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
+_USER = re.compile(r"(?<=://)[^/]*@")
 _ANY_ADDRESS = {4: "127.0.0.1", 6: "::1"}
 
 
@@ -17,6 +19,11 @@ def address(host: str, port: int | str) -> str:
     """`http://host:port`."""
     host = bare(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def without_user(text: str) -> str:
+    """For a person to see: without the name and the password that a URL may carry."""
+    return _USER.sub("…@", text)
 
 
 def is_loopback(host: str) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic import Field, SecretStr
 
+from service.configuration.hosts import without_user
 from service.configuration.settings import Settings
 from service.operations.documents.status import Document
-
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
 
 class Setting(Document):
@@ -40,4 +38,4 @@ class EffectiveSettings(Document):
 def _shown(value: object) -> object:
     if isinstance(value, SecretStr):
         return "set"
-    return _PASSWORD.sub("…@", value) if isinstance(value, str) else value
+    return without_user(value) if isinstance(value, str) else value

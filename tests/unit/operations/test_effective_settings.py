@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from service.configuration.fleet_file import load_fleet
 from service.configuration.settings import Settings, load_settings
 from service.operations.documents.settings import EffectiveSettings
@@ -39,8 +41,9 @@ def test_of_a_secret_it_tells_only_that_it_is_set() -> None:
     assert "hush" not in EffectiveSettings.of(settings).model_dump_json()
 
 
-def test_a_password_in_an_address_is_left_out() -> None:
-    settings = load_settings(TABLES | {"DYNAMIRROR_SOURCE_ENDPOINT_URL": "http://user:hush@localhost:8000"})
+@pytest.mark.parametrize("password", ["hush", "h@ush"])
+def test_a_password_in_an_address_is_left_out(password: str) -> None:
+    settings = load_settings(TABLES | {"DYNAMIRROR_SOURCE_ENDPOINT_URL": f"http://user:{password}@localhost:8000"})
     assert shown(settings)["source_endpoint_url"][0] == "http://…@localhost:8000"
 
 
