@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 MAX_LINES := 300
-AT_ONCE ?= 5
+AT_ONCE ?= 6
 PORT ?= 8000
 SERVERS ?= $(TEST_SERVERS)
 

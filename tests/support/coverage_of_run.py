@@ -85,7 +85,7 @@ class CoverageOfRun:
         self._servers: Counter[str] = Counter()
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        left_out = []
+        left_out = set()
         for item in items:
             servers, needs = sorted(set(servers_of(item))), arguments_of(item, "needs")
             item.user_properties.append(("servers", servers))
@@ -96,10 +96,10 @@ class CoverageOfRun:
                 reason = why_not(servers, [] if config.getoption(ANYWAY) else needs)
             if reason is not None:
                 self._left_out[reason].add(item.nodeid)
-                left_out.append(item)
+                left_out.add(item)
         if left_out:
             items[:] = [item for item in items if item not in left_out]
-            config.hook.pytest_deselected(items=left_out)
+            config.hook.pytest_deselected(items=list(left_out))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not (report.when == "call" or (report.when == "setup" and report.failed)):
