@@ -64,6 +64,8 @@ def test_a_name_and_an_arn_that_lead_elsewhere_are_two_pairs(load: Load) -> None
         pipeline("of-another-account", "third", arn("copies", "4" * 12), **role),
         pipeline("by-arn", arn("fourth"), arn("fourth-copy")),
         pipeline("by-another-arn", arn("fourth"), arn("fourth-copy", "2" * 12)),
+        pipeline("of-one-account", arn("fifth"), "fifth-copy"),
+        pipeline("of-a-second-account", arn("fifth", "2" * 12), arn("fifth-copy")),
     ]
 
     assert len(load("".join(text)).pipelines) == len(text) - 1

@@ -38,8 +38,14 @@ def test_a_table_replicated_to_itself_is_refused_whatever_its_name(table: str) -
 
 
 @pytest.mark.parametrize(
-    "url", ["http://localhost:99999", "http://localhost:eighty", "http://:8000", "http://[::1", "http://user@"]
+    "url",
+    ["http://localhost:99999", "http://localhost:eighty", "http://:8000", "http://[::1", "http://user@", "http://a b"],
 )
 def test_a_url_that_no_client_can_use_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DYNAMIRROR_SOURCE_ENDPOINT_URL: expected a URL such as"):
         load_settings(TABLES | {"DYNAMIRROR_SOURCE_ENDPOINT_URL": url})
+
+
+def test_what_surrounds_a_url_is_left_out() -> None:
+    given = {"DYNAMIRROR_SOURCE_ENDPOINT_URL": " http://localhost:8000\n"}
+    assert load_settings(TABLES | given).source_endpoint_url == "http://localhost:8000"

@@ -172,6 +172,25 @@ async def test_a_cancellation_at_any_step_of_connecting_leaves_no_connection_ope
     assert peer.connections
 
 
+async def test_an_address_that_does_not_answer_is_not_waited_for(peer, endpoint, monkeypatch):
+    loop = asyncio.get_running_loop()
+    connect, host = loop.sock_connect, "127.0.0.2"
+
+    async def addresses(_, port, **kwargs):
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (each, port)) for each in (host, "127.0.0.1")
+        ]
+
+    async def silent(sock, address):
+        await (asyncio.Event().wait() if address[0] == host else connect(sock, address))
+
+    monkeypatch.setattr(loop, "getaddrinfo", addresses)
+    monkeypatch.setattr(loop, "sock_connect", silent)
+    endpoint._connect_seconds = 5.0  # else a failure would take long
+
+    assert (await endpoint.post(b"a", {}, is_write=True)).status == 200
+
+
 @pytest.mark.parametrize("value", ["two\r\nlines", "two\nlines", "\u2603"])
 async def test_a_header_that_http_can_not_carry_sends_nothing(peer, endpoint, value):
     with pytest.raises(NotSentError):

@@ -254,7 +254,9 @@ def test_a_pause_that_a_hand_has_set_begins_when_it_is_seen() -> None:
             assert service.report.status().paused_since == since is not None
             async with Service(world) as standby:
                 await until(lambda: standby.report.status().active is not None)
-                assert standby.report.status().paused_since is not None, "a null would say that it is not paused"
+                seen = standby.report.status().paused_since
+                assert seen is not None, "a null would say that it is not paused"
+                assert timedelta(0) <= moment(world.clock.now()) - seen < timedelta(seconds=60)
 
     play(scenario)
 
