@@ -69,6 +69,7 @@ async def start_verification(
 def _add_calls(one: JobKind, job: type[BaseModel], kept: str = "") -> None:
     """What is the same for each kind of job: the list, one of them, and its end."""
     many = f"{one}s"
+    # mypy knows no types that are made at run time, as `job` is here.
     jobs = create_model(many.capitalize(), items=(list[job], Field(description="Newest first.")))  # type: ignore[valid-type]
 
     async def show_all(console: Asked) -> Response:

@@ -42,10 +42,10 @@ class _StreamRecord(msgspec.Struct, gc=False, kw_only=True):
 class _Record(msgspec.Struct, gc=False, kw_only=True):
     dynamodb: _StreamRecord
     eventID: str | None = None  # noqa: N815  the service's spelling
-    eventName: str = ""  # noqa: N815
-    eventVersion: str | None = None  # noqa: N815
-    awsRegion: str | None = None  # noqa: N815
-    userIdentity: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    eventName: str = ""  # noqa: N815  the service's spelling
+    eventVersion: str | None = None  # noqa: N815  the service's spelling
+    awsRegion: str | None = None  # noqa: N815  the service's spelling
+    userIdentity: msgspec.Raw = msgspec.Raw()  # noqa: N815  the service's spelling
 
 
 class _PlainStreamRecord(_StreamRecord, gc=False, kw_only=True, forbid_unknown_fields=True):
@@ -60,9 +60,9 @@ class _PlainRecord(_Record, gc=False, kw_only=True, forbid_unknown_fields=True):
     """
 
     dynamodb: _PlainStreamRecord
-    eventName: Literal["INSERT", "MODIFY", "REMOVE"]  # noqa: N815
-    eventSource: Literal["aws:dynamodb"]  # noqa: N815
-    eventVersion: Literal["1.0", "1.1"] | None = None  # noqa: N815
+    eventName: Literal["INSERT", "MODIFY", "REMOVE"]  # noqa: N815  the service's spelling
+    eventSource: Literal["aws:dynamodb"]  # noqa: N815  the service's spelling
+    eventVersion: Literal["1.0", "1.1"] | None = None  # noqa: N815  the service's spelling
 
 
 class _Identity(msgspec.Struct):
